@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* route: from a request path to a resource. Pure; used by the module and by the
+   daemon, so that both mean the same by a URL. The path is percent-decoded
+   exactly once, by the caller, and has no query. */
+#ifndef ELO_HTTP_ROUTE_H
+#define ELO_HTTP_ROUTE_H
+
+#include "common/base/slice.h"
+
+typedef enum {
+    ELO_ROUTE_UNKNOWN = 0,
+    ELO_ROUTE_BLOB,         /* /api/blob/{addr|id}, /blob/…, /store/… */
+    ELO_ROUTE_BLOB_NEW,     /* /api/blob, /blob, /blob/ : POST, PUT */
+    ELO_ROUTE_BLOB_STATUS,  /* /api/blob/{addr}/status */
+    ELO_ROUTE_MANIFEST,     /* /manifest/{addr} */
+    ELO_ROUTE_CONTENT_LIST, /* /api/content */
+    ELO_ROUTE_CONTENT,      /* /api/content/{id} */
+    ELO_ROUTE_HLS_MASTER,   /* /api/manifest/{id}/hls.m3u8, /api/stream/hls/{id} */
+    ELO_ROUTE_HLS_MEDIA,    /* /api/manifest/{id}/{track}.m3u8 */
+    ELO_ROUTE_DASH,         /* /api/manifest/{id}/dash.mpd, /api/stream/dash/{id} */
+    ELO_ROUTE_INIT,         /* /api/manifest/{id}/{version}/{track}/init.mp4 */
+    ELO_ROUTE_SEGMENT,      /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
+    ELO_ROUTE_HEALTH,       /* /health */
+    ELO_ROUTE_VERSION       /* /version */
+} elo_route_kind_t;
+
+typedef struct {
+    elo_route_kind_t kind;
+    elo_slice_t id;      /* address or content id, as in the path */
+    elo_slice_t version; /* of the media index */
+    elo_slice_t track;
+    uint32_t number; /* of the segment, from 1 */
+} elo_route_t;
+
+/* Slices borrow from path. What does not match in full (an empty id, an id
+   with a slash, a control byte, "..") is ELO_ROUTE_UNKNOWN. */
+void elo_route_parse(elo_slice_t path, elo_route_t *out);
+
+#endif
