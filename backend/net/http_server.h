@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* http_server: HTTP/1.1 on a unix socket (and later on loopback TCP), over libuv
+   and http-parser. Keep-alive, pipelining (one exchange at a time, in order),
+   bodies streamed both ways with back-pressure, memory bounded by connections.
+   Spec: RFC 9112. Loop thread only.
+
+   An exchange (elo_http_req_t) begins with the handler's on_request, once the
+   head is complete, and ends after the response's last byte, or when the
+   connection dies. The handler answers now or later; until it has called
+   elo_http_res_* to the end, the req stays valid even if the connection is gone:
+   calls on a dead one do nothing and report ELO_ECLOSED. So a handler always runs
+   to its end, and frees what it has there. A request body that the handler did
+   not read is drained (up to 1 MiB) or the connection closed after the response. */
+#ifndef ELO_NET_HTTP_SERVER_H
+#define ELO_NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/os/loop.h"
+#include "common/base/buf.h"
+#include "common/base/slice.h"
+
+typedef struct elo_http_server_s elo_http_server_t;
+typedef struct elo_http_req_s elo_http_req_t;
+typedef struct elo_http_handler_s elo_http_handler_t;
+
+struct elo_http_handler_s {
+    void (*on_request)(elo_http_handler_t *self, elo_http_req_t *req);
+};
+
+typedef struct {
+    const char *path;     /* unix socket; a dead one is replaced, a live one is
+                             ELO_EBUSY */
+    int mode;             /* permission bits of the socket */
+    int group;            /* gid of the socket, -1: leave it */
+    uint32_t max_conns;   /* further ones wait in the backlog */
+    uint32_t idle_ms;     /* between requests, and between reads of one */
+    uint32_t max_head;    /* bytes of request line and headers; 431 past it */
+} elo_http_cfg_t;
+
+elo_err_t elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
+                                 elo_http_handler_t *handler,
+                                 elo_http_server_t **out) ELO_MUST_USE;
+
+/* Stops accepting, lets exchanges end, closes idle connections, then calls
+   done(ctx) with the server freed. After grace_ms what is left is cut. */
+void elo_http_server_drain(elo_http_server_t **s, uint32_t grace_ms,
+                           void (*done)(void *ctx), void *ctx);
+
+/* ---- request: borrowed until the response ends ---- */
+
+elo_slice_t elo_http_req_method(const elo_http_req_t *req); /* "GET" */
+elo_slice_t elo_http_req_path(const elo_http_req_t *req);   /* raw, no query */
+elo_slice_t elo_http_req_query(const elo_http_req_t *req);  /* raw, without ? */
+
+/* First field of that name (case-insensitive); p == NULL when absent. */
+elo_slice_t elo_http_req_header(const elo_http_req_t *req, const char *name);
+
+/* Content-Length, 0 without a body, -1 for chunked. */
+int64_t elo_http_req_body_len(const elo_http_req_t *req);
+
+/* Asks for the next piece of the body; cb is called once, later: with bytes; or
+   with an empty slice and ELO_OK at its end; or with ELO_ECLOSED when the
+   client has gone. Sends "100 Continue" first if the client waits for it. The
+   bytes stay valid until the next elo_http_req_read or the response's end: a
+   pool thread may work on them. */
+typedef void (*elo_http_body_cb)(void *ctx, elo_slice_t bytes, elo_err_t err);
+void elo_http_req_read(elo_http_req_t *req, elo_http_body_cb cb, void *ctx);
+
+/* False once the client has gone. */
+bool elo_http_req_is_open(const elo_http_req_t *req);
+
+/* For the handler's own use. */
+void elo_http_req_set_ctx(elo_http_req_t *req, void *ctx);
+void *elo_http_req_ctx(const elo_http_req_t *req);
+
+/* ---- response: status, headers, then exactly one of send or stream ---- */
+
+void elo_http_res_status(elo_http_req_t *req, int status);
+
+/* Copies. CR, LF and NUL in a value are replaced by spaces. Date, Connection,
+   Content-Length and Transfer-Encoding are the server's. */
+void elo_http_res_header(elo_http_req_t *req, const char *name,
+                         elo_slice_t value);
+void elo_http_res_headerf(elo_http_req_t *req, const char *name,
+                          const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Sends body (copied; not sent for HEAD, 204 and 304, but counted for HEAD) and
+   ends the exchange. */
+void elo_http_res_send(elo_http_req_t *req, elo_slice_t body);
+
+/* Ends a HEAD exchange that stands for a body of len bytes. */
+void elo_http_res_send_head(elo_http_req_t *req, uint64_t len);
+
+/* Sends the head for a body of len bytes that follows by elo_http_res_write. */
+void elo_http_res_stream(elo_http_req_t *req, uint64_t len);
+
+/* Writes a piece; bytes must stay until done is called. One at a time. done gets
+   ELO_OK or ELO_ECLOSED. The exchange ends after the piece that completes len,
+   before its done. */
+typedef void (*elo_http_written_cb)(void *ctx, elo_err_t err);
+void elo_http_res_write(elo_http_req_t *req, elo_slice_t bytes,
+                        elo_http_written_cb done, void *ctx);
+
+/* Gives up in mid-body: closes the connection, so that the client sees that the
+   body is cut. Ends the exchange. */
+void elo_http_res_abort(elo_http_req_t *req);
+
+#endif

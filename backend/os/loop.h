@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* loop: the event loop, timers, signals and the pool of work threads, over
+   libuv. Everything runs on the loop's thread unless it says otherwise. */
+#ifndef ELO_OS_LOOP_H
+#define ELO_OS_LOOP_H
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+typedef struct elo_loop_s elo_loop_t;
+typedef struct elo_timer_s elo_timer_t;
+typedef struct elo_job_s elo_job_t;
+
+elo_err_t elo_loop_create(elo_loop_t **out) ELO_MUST_USE;
+
+/* After elo_loop_run has returned. */
+void elo_loop_free(elo_loop_t **loop);
+
+/* Runs until nothing is left to wait for. */
+void elo_loop_run(elo_loop_t *loop);
+
+/* The libuv loop, for backend/net; the type is uv_loop_t. */
+void *elo_loop_uv(elo_loop_t *loop);
+
+/* Milliseconds of a clock that never goes back, as of this turn of the loop. */
+uint64_t elo_loop_now_ms(elo_loop_t *loop);
+
+typedef void (*elo_timer_cb)(void *ctx);
+
+/* Calls cb every period_ms, or once when period_ms is 0, after first_ms. The
+   timer keeps no loop alive. */
+elo_err_t elo_timer_create(elo_loop_t *loop, uint64_t first_ms,
+                           uint64_t period_ms, elo_timer_cb cb, void *ctx,
+                           elo_timer_t **out) ELO_MUST_USE;
+void elo_timer_free(elo_timer_t **t);
+
+/* Calls cb on the loop for each signal signum until the loop ends. */
+elo_err_t elo_loop_on_signal(elo_loop_t *loop, int signum,
+                             void (*cb)(void *ctx, int signum),
+                             void *ctx) ELO_MUST_USE;
+
+/* Stops listening for signals, so that elo_loop_run can return. */
+void elo_loop_drop_signals(elo_loop_t *loop);
+
+/* A piece of work, embedded as first member of the caller's struct. work runs
+   on a pool thread and may not touch loop state; then after runs on the loop
+   and may free the struct. */
+struct elo_job_s {
+    void (*work)(elo_job_t *job);
+    void (*after)(elo_job_t *job);
+    void *_uv[24]; /* room for a uv_work_t; checked when built */
+};
+
+/* Never fails: a queue without memory of its own. */
+void elo_loop_work(elo_loop_t *loop, elo_job_t *job);
+
+#endif
