@@ -32,14 +32,14 @@ fixed_realloc(void *ctx, void *p, size_t old_len, size_t len)
 void
 elo_buf_init(elo_buf_t *b, size_t max)
 {
-    *b = (elo_buf_t) { ._max = max, ._realloc = heap_realloc };
+    *b = (elo_buf_t){ ._max = max, ._realloc = heap_realloc };
 }
 
 
 void
 elo_buf_init_fixed(elo_buf_t *b, void *mem, size_t len)
 {
-    *b = (elo_buf_t) {
+    *b = (elo_buf_t){
         .p = mem, ._cap = len, ._max = len, ._realloc = fixed_realloc
     };
 }
@@ -48,7 +48,7 @@ elo_buf_init_fixed(elo_buf_t *b, void *mem, size_t len)
 void
 elo_buf_init_alloc(elo_buf_t *b, size_t max, elo_realloc_fn resize, void *ctx)
 {
-    *b = (elo_buf_t) { ._max = max, ._realloc = resize, ._ctx = ctx };
+    *b = (elo_buf_t){ ._max = max, ._realloc = resize, ._ctx = ctx };
 }
 
 
@@ -58,7 +58,7 @@ elo_buf_dispose(elo_buf_t *b)
     if (b->_realloc == heap_realloc) {
         free(b->p);
     }
-    *b = (elo_buf_t) { 0 };
+    *b = (elo_buf_t){ 0 };
 }
 
 
@@ -125,6 +125,9 @@ elo_buf_extend(elo_buf_t *b, size_t n)
 
     if (!reserve(b, n)) {
         return NULL;
+    }
+    if (b->p == NULL) {
+        return NULL; /* n is 0 and nothing has been put yet */
     }
     p = b->p + b->len;
     b->len += n;

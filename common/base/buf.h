@@ -18,7 +18,7 @@ typedef struct {
     size_t len; /* bytes in use */
     size_t _cap;
     size_t _max;             /* len never grows past this */
-    elo_realloc_fn _realloc; /* NULL: realloc(3) and free(3) */
+    elo_realloc_fn _realloc; /* NULL after dispose: nothing can be put */
     void *_ctx;
     elo_err_t _err;
 } elo_buf_t;
@@ -47,7 +47,7 @@ elo_err_t elo_buf_err(const elo_buf_t *b) ELO_MUST_USE;
 /* Borrowed until the next append. */
 elo_slice_t elo_buf_slice(const elo_buf_t *b);
 
-/* Room for n bytes at the end, already counted in len; NULL on failure.
+/* Room for n > 0 bytes at the end, counted in len already; NULL on failure.
    Borrowed until the next append. */
 uint8_t *elo_buf_extend(elo_buf_t *b, size_t n);
 
@@ -59,6 +59,7 @@ void elo_buf_put_u8(elo_buf_t *b, uint8_t v);
 void elo_buf_put_be16(elo_buf_t *b, uint16_t v);
 void elo_buf_put_be32(elo_buf_t *b, uint32_t v);
 void elo_buf_put_be64(elo_buf_t *b, uint64_t v);
+/* Needs room for the NUL of vsnprintf, which is not counted in len. */
 void elo_buf_printf(elo_buf_t *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void elo_buf_vprintf(elo_buf_t *b, const char *fmt, va_list ap)
@@ -68,8 +69,8 @@ void elo_buf_vprintf(elo_buf_t *b, const char *fmt, va_list ap)
    are known only when their block is written. No-op after an error. */
 void elo_buf_patch_be32(elo_buf_t *b, size_t off, uint32_t v);
 
-/* NUL-terminates without counting the NUL; "" after an error. Borrowed until
-   the next append. */
+/* NUL-terminates without counting the NUL, which needs room below the cap; ""
+   after an error. Borrowed until the next append. */
 const char *elo_buf_cstr(elo_buf_t *b);
 
 #endif

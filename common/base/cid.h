@@ -15,7 +15,7 @@ typedef struct {
 } elo_digest_t;
 
 #define ELO_ADDR_CANON_LEN (7 + ELO_SHA256_HEX_LEN) /* "sha256-" + hex */
-#define ELO_CID_TEXT_LEN 59                         /* 'b' + base32 of 36 */
+#define ELO_CID_TEXT_LEN   59                       /* 'b' + base32 of 36 */
 
 /* Any text form of a blob address. CIDv0 ("Qm…") names a dag-pb node, not raw
    bytes, and other codecs or hash functions name other things: ELO_EUNSUPPORTED.

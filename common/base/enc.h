@@ -15,7 +15,7 @@ void elo_hex_encode(const uint8_t *p, size_t n, char *out);
 elo_err_t elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n) ELO_MUST_USE;
 
 /* Characters that elo_base32_encode writes for n bytes, without the NUL. */
-#define ELO_BASE32_LEN(n) (((n) * 8 + 4) / 5)
+#define ELO_BASE32_LEN(n) (((n) *8 + 4) / 5)
 
 /* RFC 4648, 6: lower case, unpadded; writes a NUL. */
 void elo_base32_encode(const uint8_t *p, size_t n, char *out);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* err: the table of errors.def as code. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strerrordesc_np; nginx's compiler line lacks it */
+#endif
+
 #include "common/base/err.h"
 
 #include <errno.h>

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ELO_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define ELO_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ELO_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define ELO_MAX(a, b)    ((a) > (b) ? (a) : (b))
 #define ELO_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline bool

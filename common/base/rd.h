@@ -53,14 +53,16 @@ elo_rd_be32(const uint8_t *p, const uint8_t *end, uint32_t *v)
 static inline const uint8_t *
 elo_rd_be64(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
-    uint32_t hi, lo;
+    uint64_t acc = 0;
 
     if (p == NULL || end - p < 8) {
         return NULL;
     }
-    p = elo_rd_be32(elo_rd_be32(p, end, &hi), end, &lo);
-    *v = (uint64_t) hi << 32 | lo;
-    return p;
+    for (unsigned i = 0; i < 8; i++) {
+        acc = acc << 8 | p[i];
+    }
+    *v = acc;
+    return p + 8;
 }
 
 

@@ -59,7 +59,8 @@ elo_slice_u64(elo_slice_t s, uint64_t *out)
     }
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] < '0' || s.p[i] > '9' || !elo_mul_u64(v, 10, &v)
-            || !elo_add_u64(v, (uint64_t) (s.p[i] - '0'), &v)) {
+            || !elo_add_u64(v, (uint64_t) (s.p[i] - '0'), &v))
+        {
             return false;
         }
     }

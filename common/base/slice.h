@@ -15,12 +15,12 @@ typedef struct {
 
 /* A slice of a string literal, without its NUL. */
 #define ELO_SLICE(lit)                                                         \
-    ((elo_slice_t) { (const uint8_t *) ("" lit), sizeof(lit) - 1 })
+    ((elo_slice_t){ (const uint8_t *) ("" lit), sizeof(lit) - 1 })
 
 static inline elo_slice_t
 elo_slice(const void *p, size_t len)
 {
-    return (elo_slice_t) { (const uint8_t *) p, len };
+    return (elo_slice_t){ (const uint8_t *) p, len };
 }
 
 
@@ -28,7 +28,7 @@ elo_slice(const void *p, size_t len)
 static inline elo_slice_t
 elo_slice_str(const char *s)
 {
-    return (elo_slice_t) { (const uint8_t *) s, s == NULL ? 0 : strlen(s) };
+    return (elo_slice_t){ (const uint8_t *) s, s == NULL ? 0 : strlen(s) };
 }
 
 

@@ -30,9 +30,9 @@
 
 #include "common/base/slice.h"
 
-#define ELO_GEN_FILE "generation"
-#define ELO_GEN_MAGIC "ELOGEN1"
-#define ELO_GEN_SLOTS 8192u
+#define ELO_GEN_FILE    "generation"
+#define ELO_GEN_MAGIC   "ELOGEN1"
+#define ELO_GEN_SLOTS   8192u
 #define ELO_GEN_BEAT_MS 100u
 
 typedef struct {
@@ -59,8 +59,7 @@ bool elo_gen_page_ok(const elo_gen_page_t *page, size_t len);
 static inline uint64_t
 elo_gen_load(const elo_gen_page_t *page, uint32_t slot)
 {
-    return __atomic_load_n(&page->slot[slot % ELO_GEN_SLOTS],
-                           __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&page->slot[slot % ELO_GEN_SLOTS], __ATOMIC_ACQUIRE);
 }
 
 

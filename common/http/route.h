@@ -15,13 +15,13 @@ typedef enum {
     ELO_ROUTE_MANIFEST,     /* /manifest/{addr} */
     ELO_ROUTE_CONTENT_LIST, /* /api/content */
     ELO_ROUTE_CONTENT,      /* /api/content/{id} */
-    ELO_ROUTE_HLS_MASTER,   /* /api/manifest/{id}/hls.m3u8, /api/stream/hls/{id} */
-    ELO_ROUTE_HLS_MEDIA,    /* /api/manifest/{id}/{track}.m3u8 */
-    ELO_ROUTE_DASH,         /* /api/manifest/{id}/dash.mpd, /api/stream/dash/{id} */
-    ELO_ROUTE_INIT,         /* /api/manifest/{id}/{version}/{track}/init.mp4 */
-    ELO_ROUTE_SEGMENT,      /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
-    ELO_ROUTE_HEALTH,       /* /health */
-    ELO_ROUTE_VERSION       /* /version */
+    ELO_ROUTE_HLS_MASTER, /* /api/manifest/{id}/hls.m3u8, /api/stream/hls/{id} */
+    ELO_ROUTE_HLS_MEDIA,  /* /api/manifest/{id}/{track}.m3u8 */
+    ELO_ROUTE_DASH,    /* /api/manifest/{id}/dash.mpd, /api/stream/dash/{id} */
+    ELO_ROUTE_INIT,    /* /api/manifest/{id}/{version}/{track}/init.mp4 */
+    ELO_ROUTE_SEGMENT, /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
+    ELO_ROUTE_HEALTH,  /* /health */
+    ELO_ROUTE_VERSION  /* /version */
 } elo_route_kind_t;
 
 typedef struct {

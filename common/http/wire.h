@@ -32,9 +32,9 @@
 #include "common/base/cid.h"
 #include "common/manifest/model.h"
 
-#define ELO_WIRE_VERSION 1
+#define ELO_WIRE_VERSION    1
 #define ELO_WIRE_HEADER_LEN 8
-#define ELO_WIRE_TYPE "application/vnd.elohim.wire"
+#define ELO_WIRE_TYPE       "application/vnd.elohim.wire"
 
 enum { ELO_WIRE_GRANT = 1, ELO_WIRE_MEDIA = 2, ELO_WIRE_RECIPE = 3 };
 
@@ -90,23 +90,26 @@ typedef struct {
     elo_media_t media;
 } elo_media_desc_t;
 
-/* Appends a whole message. Slices must fit their length fields, else
-   ELO_ETOOBIG; otherwise the buffer's own error. */
+/* Appends a whole message. ELO_ETOOBIG, and nothing appended, when a slice does
+   not fit its length field or a count is past its limit; otherwise the buffer's
+   own error. */
 elo_err_t elo_wire_put_grant(elo_buf_t *b, const elo_grant_t *g) ELO_MUST_USE;
 elo_err_t elo_wire_put_media(elo_buf_t *b,
                              const elo_media_desc_t *m) ELO_MUST_USE;
-elo_err_t elo_wire_put_recipe(elo_buf_t *b,
-                              const elo_recipe_t *r) ELO_MUST_USE;
+elo_err_t elo_wire_put_recipe(elo_buf_t *b, const elo_recipe_t *r) ELO_MUST_USE;
 
 /* Each takes one whole message and borrows from it. ELO_EUNSUPPORTED for
    another version, ELO_EINVAL for anything malformed: wrong magic or type, a
    length that disagrees, an unknown reach, a slot outside the table, a name
-   outside the store's pattern, extents outside size, a zero timescale. */
+   outside the store's pattern, extents that are empty or outside size, offsets
+   past INT64_MAX, a content type that is no header value, a recipe of nothing;
+   of a medium: an unknown status or kind, an id or version outside its pattern,
+   an id used twice, a zero timescale, a start past 2^53, a count past its
+   limit. */
 elo_err_t elo_wire_get_grant(elo_slice_t msg, elo_grant_t *out) ELO_MUST_USE;
 elo_err_t elo_wire_get_media(elo_slice_t msg,
                              elo_media_desc_t *out) ELO_MUST_USE;
-elo_err_t elo_wire_get_recipe(elo_slice_t msg,
-                              elo_recipe_t *out) ELO_MUST_USE;
+elo_err_t elo_wire_get_recipe(elo_slice_t msg, elo_recipe_t *out) ELO_MUST_USE;
 
 /* Extent i of a parsed recipe, i < n_extents. */
 elo_extent_t elo_recipe_extent(const elo_recipe_t *r, uint32_t i);

@@ -8,7 +8,10 @@
 #include "common/manifest/model.h"
 
 /* Appends the MPD. Strings are XML-escaped; characters that XML 1.0 has not
-   are dropped. ELO_EINVAL when m has no track. */
+   are dropped. Tracks of one kind, codec family and (audio) language make one
+   AdaptationSet. The period begins with the earliest of all first segments, so
+   that tracks keep their places to one another. ELO_EINVAL when m has no track,
+   or one with timescale 0. */
 elo_err_t elo_dash_mpd(const elo_media_t *m, elo_buf_t *out) ELO_MUST_USE;
 
 #endif

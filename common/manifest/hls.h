@@ -10,11 +10,14 @@
 #include "common/base/buf.h"
 #include "common/manifest/model.h"
 
-/* Appends the multivariant playlist: each video with the audio group, or each
-   audio alone when there is no video. ELO_EINVAL when m has no track. */
+/* Appends the multivariant playlist: each video with the audio group, or the
+   audio alone when there is no video; several audios are languages to choose
+   from, never variants. ELO_EINVAL when m has no track. */
 elo_err_t elo_hls_master(const elo_media_t *m, elo_buf_t *out) ELO_MUST_USE;
 
-/* Appends the media playlist of one track (VOD, closed by ENDLIST). */
+/* Appends the media playlist of one track (VOD, closed by ENDLIST). The printed
+   durations add up to the rounded duration of the whole track. ELO_EINVAL when
+   its timescale is 0. */
 elo_err_t elo_hls_media(const elo_media_t *m, const elo_media_track_t *t,
                         elo_buf_t *out) ELO_MUST_USE;
 

@@ -38,8 +38,17 @@ typedef struct {
     elo_media_track_t tracks[ELO_MEDIA_MAX_TRACKS];
 } elo_media_t;
 
+/* A track's id: one of a–z and one to four digits. It becomes a part of URLs. */
+bool elo_media_track_id_ok(elo_slice_t id);
+
+/* A version: 16 lower-case hex digits. */
+bool elo_media_version_ok(elo_slice_t version);
+
 /* Duration of segment i (from 0), i < n_segments. */
 uint32_t elo_media_duration(const elo_media_track_t *t, uint32_t i);
+
+/* The longest duration of a segment; 0 when there is none. */
+uint32_t elo_media_longest(const elo_media_track_t *t);
 
 /* Track by its id; NULL when there is none. */
 const elo_media_track_t *elo_media_track(const elo_media_t *m, elo_slice_t id);

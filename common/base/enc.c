@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* enc: text encodings of bytes. Spec: RFC 4648 (hex, base32), RFC 3986, 2.1
+   (percent), the Bitcoin alphabet for base58. */
+#include "common/base/enc.h"
+
+#define BASE58_MAX_TEXT 128 /* conversion is quadratic in the length */
+
+
+static int
+hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
+}
+
+
+void
+elo_hex_encode(const uint8_t *p, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[p[i] >> 4];
+        *out++ = digits[p[i] & 15];
+    }
+    *out = '\0';
+}
+
+
+elo_err_t
+elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n)
+{
+    unsigned hi, lo;
+
+    if (s.len / 2 != n || s.len % 2 != 0) {
+        return ELO_EINVAL;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        if (hex_value(s.p[i]) < 0) {
+            return ELO_EINVAL;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        hi = (unsigned) hex_value(s.p[2 * i]);
+        lo = (unsigned) hex_value(s.p[2 * i + 1]);
+        out[i] = (uint8_t) (hi << 4 | lo);
+    }
+    return ELO_OK;
+}
+
+
+void
+elo_base32_encode(const uint8_t *p, size_t n, char *out)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+    uint32_t acc = 0;
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        acc = (acc << 8 | p[i]) & 0xfff;
+        bits += 8;
+        while (bits >= 5) {
+            bits -= 5;
+            *out++ = alphabet[acc >> bits & 31];
+        }
+    }
+    if (bits > 0) {
+        *out++ = alphabet[acc << (5 - bits) & 31];
+    }
+    *out = '\0';
+}
+
+
+/* base is 'a' or 'A': the case that the whole text has. */
+static int
+base32_value(uint8_t c, uint8_t base)
+{
+    if (c >= base && c < base + 26) {
+        return c - base;
+    }
+    if (c >= '2' && c <= '7') {
+        return c - '2' + 26;
+    }
+    return -1;
+}
+
+
+static uint8_t
+base32_case(elo_slice_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] >= 'A' && s.p[i] <= 'Z') {
+            return 'A';
+        }
+        if (s.p[i] >= 'a' && s.p[i] <= 'z') {
+            return 'a';
+        }
+    }
+    return 'a';
+}
+
+
+elo_err_t
+elo_base32_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
+{
+    uint8_t base = base32_case(s);
+    uint32_t acc = 0;
+    unsigned bits = 0;
+    size_t n = 0;
+    int v;
+
+    for (size_t i = 0; i < s.len; i++) {
+        v = base32_value(s.p[i], base);
+        if (v < 0) {
+            return ELO_EINVAL;
+        }
+        acc = (acc << 5 | (uint32_t) v) & 0xfff;
+        bits += 5;
+        if (bits >= 8) {
+            bits -= 8;
+            if (n == max) {
+                return ELO_ETOOBIG;
+            }
+            out[n++] = (uint8_t) (acc >> bits);
+        }
+    }
+    /* a character that adds no whole bit of a byte is superfluous */
+    if (bits >= 5 || (acc & ((1u << bits) - 1)) != 0) {
+        return ELO_EINVAL;
+    }
+    *len = n;
+    return ELO_OK;
+}
+
+
+static int
+base58_value(uint8_t c)
+{
+    static const char alphabet[] =
+        "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    const char *at = c == '\0' ? NULL : strchr(alphabet, c);
+
+    return at == NULL ? -1 : (int) (at - alphabet);
+}
+
+
+elo_err_t
+elo_base58_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
+{
+    uint8_t num[BASE58_MAX_TEXT]; /* little-endian, one byte a digit at most */
+    size_t n = 0, zeros = 0;
+    uint32_t carry;
+    int v;
+
+    if (s.len > BASE58_MAX_TEXT) {
+        return ELO_ETOOBIG;
+    }
+    while (zeros < s.len && s.p[zeros] == '1') {
+        zeros++;
+    }
+    for (size_t i = zeros; i < s.len; i++) {
+        v = base58_value(s.p[i]);
+        if (v < 0) {
+            return ELO_EINVAL;
+        }
+        carry = (uint32_t) v;
+        for (size_t k = 0; k < n; k++) {
+            carry += (uint32_t) num[k] * 58;
+            num[k] = (uint8_t) carry;
+            carry >>= 8;
+        }
+        if (carry > 0) {
+            num[n++] = (uint8_t) carry;
+        }
+    }
+    if (zeros > max || n > max - zeros) {
+        return ELO_ETOOBIG;
+    }
+    memset(out, 0, zeros);
+    for (size_t k = 0; k < n; k++) {
+        out[zeros + k] = num[n - 1 - k];
+    }
+    *len = zeros + n;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_percent_decode(elo_slice_t s, uint8_t *out, size_t *len)
+{
+    size_t n = 0;
+    int hi, lo;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] != '%') {
+            out[n++] = s.p[i];
+            continue;
+        }
+        if (s.len - i < 3) {
+            return ELO_EINVAL;
+        }
+        hi = hex_value(s.p[i + 1]);
+        lo = hex_value(s.p[i + 2]);
+        if (hi < 0 || lo < 0 || (hi | lo) == 0) {
+            return ELO_EINVAL;
+        }
+        out[n++] = (uint8_t) (hi << 4 | lo);
+        i += 2;
+    }
+    *len = n;
+    return ELO_OK;
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wire: descriptors between daemon and Doorway as bytes. The byte table is in
+   the header. What is read comes from a process of our own, yet is checked as if
+   it came from outside: names, types and ids end up in open(2), in headers and
+   in playlists. */
+#include "common/http/wire.h"
+
+#include "common/base/num.h"
+#include "common/base/rd.h"
+#include "common/cache/generation.h"
+
+#define MAGIC        "EL"
+#define EXTENT_LEN   16
+#define DURATION_LEN 4
+#define NAME_LEN     25                     /* blobs/xx/ and 16 digits */
+#define START_MAX    (UINT64_C(1) << 53)    /* exact in every player */
+#define FILE_OFF_MAX ((uint64_t) INT64_MAX) /* off_t */
+
+
+/* ---- writing ---- */
+
+/* Opens a message; *at is where it starts. */
+static void
+put_header(elo_buf_t *b, uint8_t type, size_t *at)
+{
+    *at = b->len;
+    elo_buf_put(b, MAGIC, 2);
+    elo_buf_put_u8(b, ELO_WIRE_VERSION);
+    elo_buf_put_u8(b, type);
+    elo_buf_put_be32(b, 0);
+}
+
+
+/* Closes the message that starts at at: fills in its length. */
+static elo_err_t
+put_end(elo_buf_t *b, size_t at)
+{
+    size_t len;
+
+    if (elo_buf_err(b) != ELO_OK) {
+        return elo_buf_err(b);
+    }
+    len = b->len - at;
+    if (len > ELO_WIRE_MAX) {
+        b->len = at;
+        return ELO_ETOOBIG;
+    }
+    elo_buf_patch_be32(b, at + 4, (uint32_t) (len - ELO_WIRE_HEADER_LEN));
+    return ELO_OK;
+}
+
+
+static void
+put_head(elo_buf_t *b, const elo_wire_head_t *h)
+{
+    elo_buf_put_be64(b, h->generation);
+    elo_buf_put_be32(b, h->slot);
+    elo_buf_put_u8(b, (uint8_t) h->reach);
+    elo_buf_put_u8(b, h->flags);
+}
+
+
+/* The caller has seen to it that s fits. */
+static void
+put_str16(elo_buf_t *b, elo_slice_t s)
+{
+    elo_buf_put_be16(b, (uint16_t) s.len);
+    elo_buf_put_slice(b, s);
+}
+
+
+static bool
+fits16(elo_slice_t s)
+{
+    return s.len <= UINT16_MAX;
+}
+
+
+elo_err_t
+elo_wire_put_grant(elo_buf_t *b, const elo_grant_t *g)
+{
+    size_t at;
+
+    if (!fits16(g->name) || !fits16(g->content_type)) {
+        return ELO_ETOOBIG;
+    }
+    put_header(b, ELO_WIRE_GRANT, &at);
+    put_head(b, &g->head);
+    elo_buf_put(b, g->digest.b, ELO_SHA256_LEN);
+    elo_buf_put_be64(b, g->size);
+    elo_buf_put_be64(b, g->offset);
+    elo_buf_put_be64(b, (uint64_t) g->mtime);
+    put_str16(b, g->name);
+    put_str16(b, g->content_type);
+    return put_end(b, at);
+}
+
+
+static bool
+track_fits(const elo_media_track_t *t)
+{
+    return fits16(t->id) && fits16(t->codec) && fits16(t->language)
+           && fits16(t->name) && t->n_segments <= ELO_MEDIA_MAX_SEGMENTS;
+}
+
+
+static void
+put_track(elo_buf_t *b, const elo_media_track_t *t)
+{
+    elo_buf_put_u8(b, (uint8_t) t->kind);
+    put_str16(b, t->id);
+    elo_buf_put(b, t->blob.b, ELO_SHA256_LEN);
+    put_str16(b, t->codec);
+    put_str16(b, t->language);
+    put_str16(b, t->name);
+    elo_buf_put_be16(b, t->width);
+    elo_buf_put_be16(b, t->height);
+    elo_buf_put_be32(b, t->frame_rate_num);
+    elo_buf_put_be32(b, t->frame_rate_den);
+    elo_buf_put_be32(b, t->sample_rate);
+    elo_buf_put_be16(b, t->channels);
+    elo_buf_put_be32(b, t->timescale);
+    elo_buf_put_be32(b, t->avg_bps);
+    elo_buf_put_be32(b, t->peak_bps);
+    elo_buf_put_be64(b, t->start);
+    elo_buf_put_be32(b, t->n_segments);
+    elo_buf_put(b, t->durations, (size_t) t->n_segments * DURATION_LEN);
+}
+
+
+elo_err_t
+elo_wire_put_media(elo_buf_t *b, const elo_media_desc_t *m)
+{
+    const elo_media_t *media = &m->media;
+    size_t at;
+
+    if (!fits16(m->reason) || !fits16(media->title) || !fits16(media->version)
+        || media->n_tracks > ELO_MEDIA_MAX_TRACKS)
+    {
+        return ELO_ETOOBIG;
+    }
+    for (uint32_t i = 0; i < media->n_tracks; i++) {
+        if (!track_fits(&media->tracks[i])) {
+            return ELO_ETOOBIG;
+        }
+    }
+    put_header(b, ELO_WIRE_MEDIA, &at);
+    put_head(b, &m->head);
+    elo_buf_put_u8(b, m->status);
+    put_str16(b, m->reason);
+    put_str16(b, media->title);
+    put_str16(b, media->version);
+    elo_buf_put_be64(b, media->duration_ms);
+    elo_buf_put_be16(b, (uint16_t) media->n_tracks);
+    for (uint32_t i = 0; i < media->n_tracks; i++) {
+        put_track(b, &media->tracks[i]);
+    }
+    return put_end(b, at);
+}
+
+
+elo_err_t
+elo_wire_put_recipe(elo_buf_t *b, const elo_recipe_t *r)
+{
+    size_t at;
+
+    if (!fits16(r->name) || !fits16(r->content_type)
+        || r->prefix.len > ELO_RECIPE_MAX_HEAD
+        || r->n_extents > ELO_RECIPE_MAX_EXTENTS)
+    {
+        return ELO_ETOOBIG;
+    }
+    put_header(b, ELO_WIRE_RECIPE, &at);
+    put_head(b, &r->head);
+    elo_buf_put(b, r->digest.b, ELO_SHA256_LEN);
+    elo_buf_put_be64(b, r->size);
+    put_str16(b, r->name);
+    put_str16(b, r->content_type);
+    elo_buf_put_be32(b, (uint32_t) r->prefix.len);
+    elo_buf_put_slice(b, r->prefix);
+    elo_buf_put_be32(b, r->n_extents);
+    elo_buf_put(b, r->extents, (size_t) r->n_extents * EXTENT_LEN);
+    return put_end(b, at);
+}
+
+
+/* ---- reading ---- */
+
+/* Checks the message's header; *body is the cursor behind it. */
+static elo_err_t
+get_header(elo_slice_t msg, uint8_t want, const uint8_t **body,
+           const uint8_t **body_end)
+{
+    const uint8_t *p, *end;
+    elo_slice_t magic;
+    uint32_t len;
+    uint8_t version, type;
+
+    if (msg.len < ELO_WIRE_HEADER_LEN) {
+        return ELO_EINVAL;
+    }
+    end = msg.p + msg.len;
+    p = elo_rd_bytes(msg.p, end, 2, &magic);
+    p = elo_rd_u8(p, end, &version);
+    p = elo_rd_u8(p, end, &type);
+    p = elo_rd_be32(p, end, &len);
+    if (p == NULL || !elo_slice_eq(magic, ELO_SLICE(MAGIC))) {
+        return ELO_EINVAL;
+    }
+    if (version != ELO_WIRE_VERSION) {
+        return ELO_EUNSUPPORTED;
+    }
+    if (type != want || len != msg.len - ELO_WIRE_HEADER_LEN
+        || msg.len > ELO_WIRE_MAX)
+    {
+        return ELO_EINVAL;
+    }
+    *body = p;
+    *body_end = end;
+    return ELO_OK;
+}
+
+
+static const uint8_t *
+get_head(const uint8_t *p, const uint8_t *end, elo_wire_head_t *h)
+{
+    uint8_t reach;
+
+    p = elo_rd_be64(p, end, &h->generation);
+    p = elo_rd_be32(p, end, &h->slot);
+    p = elo_rd_u8(p, end, &reach);
+    p = elo_rd_u8(p, end, &h->flags);
+    if (p == NULL || reach >= ELO_REACH_COUNT || h->slot >= ELO_GEN_SLOTS) {
+        return NULL;
+    }
+    h->reach = (elo_reach_t) reach;
+    return p;
+}
+
+
+static const uint8_t *
+get_digest(const uint8_t *p, const uint8_t *end, elo_digest_t *d)
+{
+    elo_slice_t bytes;
+
+    p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &bytes);
+    if (p != NULL) {
+        memcpy(d->b, bytes.p, ELO_SHA256_LEN);
+    }
+    return p;
+}
+
+
+/* A field value that cannot end its header line. */
+static bool
+type_ok(elo_slice_t type)
+{
+    if (type.len > ELO_MIME_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < type.len; i++) {
+        if ((type.p[i] < ' ' && type.p[i] != '\t') || type.p[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
+/* True when [offset, offset + len) lies in [0, size). */
+static bool
+is_within(uint64_t offset, uint64_t len, uint64_t size)
+{
+    uint64_t end;
+
+    return elo_add_u64(offset, len, &end) && end <= size;
+}
+
+
+elo_err_t
+elo_wire_get_grant(elo_slice_t msg, elo_grant_t *out)
+{
+    const uint8_t *p, *end;
+    elo_grant_t g;
+    uint64_t mtime;
+    elo_err_t rc;
+
+    rc = get_header(msg, ELO_WIRE_GRANT, &p, &end);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    p = get_head(p, end, &g.head);
+    p = get_digest(p, end, &g.digest);
+    p = elo_rd_be64(p, end, &g.size);
+    p = elo_rd_be64(p, end, &g.offset);
+    p = elo_rd_be64(p, end, &mtime);
+    p = elo_rd_str16(p, end, &g.name);
+    p = elo_rd_str16(p, end, &g.content_type);
+    if (p == NULL || p != end || !elo_store_name_ok(g.name)
+        || !type_ok(g.content_type)
+        || !is_within(g.offset, g.size, FILE_OFF_MAX))
+    {
+        return ELO_EINVAL;
+    }
+    g.mtime = (int64_t) mtime;
+    *out = g;
+    return ELO_OK;
+}
+
+
+static const uint8_t *
+get_track(const uint8_t *p, const uint8_t *end, elo_media_track_t *t)
+{
+    elo_slice_t table;
+    uint8_t kind;
+
+    p = elo_rd_u8(p, end, &kind);
+    if (p == NULL || (kind != ELO_TRACK_VIDEO && kind != ELO_TRACK_AUDIO)) {
+        return NULL;
+    }
+    t->kind = (elo_track_kind_t) kind;
+    p = elo_rd_str16(p, end, &t->id);
+    p = get_digest(p, end, &t->blob);
+    p = elo_rd_str16(p, end, &t->codec);
+    p = elo_rd_str16(p, end, &t->language);
+    p = elo_rd_str16(p, end, &t->name);
+    p = elo_rd_be16(p, end, &t->width);
+    p = elo_rd_be16(p, end, &t->height);
+    p = elo_rd_be32(p, end, &t->frame_rate_num);
+    p = elo_rd_be32(p, end, &t->frame_rate_den);
+    p = elo_rd_be32(p, end, &t->sample_rate);
+    p = elo_rd_be16(p, end, &t->channels);
+    p = elo_rd_be32(p, end, &t->timescale);
+    p = elo_rd_be32(p, end, &t->avg_bps);
+    p = elo_rd_be32(p, end, &t->peak_bps);
+    p = elo_rd_be64(p, end, &t->start);
+    p = elo_rd_be32(p, end, &t->n_segments);
+    if (p == NULL || t->timescale == 0 || t->start > START_MAX
+        || t->n_segments > ELO_MEDIA_MAX_SEGMENTS
+        || !elo_media_track_id_ok(t->id))
+    {
+        return NULL;
+    }
+    p = elo_rd_bytes(p, end, (uint64_t) t->n_segments * DURATION_LEN, &table);
+    if (p != NULL) {
+        t->durations = table.p;
+    }
+    return p;
+}
+
+
+/* The tracks after their count; NULL also when two have one id. */
+static const uint8_t *
+get_tracks(const uint8_t *p, const uint8_t *end, uint32_t n, elo_media_t *m)
+{
+    m->n_tracks = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        p = get_track(p, end, &m->tracks[i]);
+        if (p == NULL || elo_media_track(m, m->tracks[i].id) != NULL) {
+            return NULL;
+        }
+        m->n_tracks = i + 1;
+    }
+    return p;
+}
+
+
+elo_err_t
+elo_wire_get_media(elo_slice_t msg, elo_media_desc_t *out)
+{
+    const uint8_t *p, *end;
+    elo_media_desc_t d;
+    elo_media_t *m = &d.media;
+    uint16_t n;
+    elo_err_t rc;
+
+    rc = get_header(msg, ELO_WIRE_MEDIA, &p, &end);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    p = get_head(p, end, &d.head);
+    p = elo_rd_u8(p, end, &d.status);
+    p = elo_rd_str16(p, end, &d.reason);
+    p = elo_rd_str16(p, end, &m->title);
+    p = elo_rd_str16(p, end, &m->version);
+    p = elo_rd_be64(p, end, &m->duration_ms);
+    p = elo_rd_be16(p, end, &n);
+    if (p == NULL || n > ELO_MEDIA_MAX_TRACKS || d.status < ELO_MEDIA_READY
+        || d.status > ELO_MEDIA_NONE)
+    {
+        return ELO_EINVAL;
+    }
+    if (d.status == ELO_MEDIA_READY
+        && (n == 0 || !elo_media_version_ok(m->version)))
+    {
+        return ELO_EINVAL;
+    }
+    if (get_tracks(p, end, n, m) != end) {
+        return ELO_EINVAL;
+    }
+    *out = d;
+    return ELO_OK;
+}
+
+
+/* Every extent holds something and lies in the file; their sum, with the
+   prefix, is a length that a response can have. */
+static bool
+extents_ok(const elo_recipe_t *r)
+{
+    uint64_t sum = r->prefix.len;
+
+    for (uint32_t i = 0; i < r->n_extents; i++) {
+        elo_extent_t e = elo_recipe_extent(r, i);
+
+        if (e.len == 0 || !is_within(e.offset, e.len, r->size)
+            || !elo_add_u64(sum, e.len, &sum))
+        {
+            return false;
+        }
+    }
+    return sum > 0 && sum <= FILE_OFF_MAX && r->size <= FILE_OFF_MAX;
+}
+
+
+elo_err_t
+elo_wire_get_recipe(elo_slice_t msg, elo_recipe_t *out)
+{
+    const uint8_t *p, *end;
+    elo_slice_t table;
+    elo_recipe_t r;
+    uint32_t len;
+    elo_err_t rc;
+
+    rc = get_header(msg, ELO_WIRE_RECIPE, &p, &end);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    p = get_head(p, end, &r.head);
+    p = get_digest(p, end, &r.digest);
+    p = elo_rd_be64(p, end, &r.size);
+    p = elo_rd_str16(p, end, &r.name);
+    p = elo_rd_str16(p, end, &r.content_type);
+    p = elo_rd_be32(p, end, &len);
+    if (p == NULL || len > ELO_RECIPE_MAX_HEAD) {
+        return ELO_EINVAL;
+    }
+    p = elo_rd_bytes(p, end, len, &r.prefix);
+    p = elo_rd_be32(p, end, &r.n_extents);
+    if (p == NULL || r.n_extents > ELO_RECIPE_MAX_EXTENTS) {
+        return ELO_EINVAL;
+    }
+    p = elo_rd_bytes(p, end, (uint64_t) r.n_extents * EXTENT_LEN, &table);
+    if (p == NULL || p != end) {
+        return ELO_EINVAL;
+    }
+    r.extents = table.p;
+    if (!elo_store_name_ok(r.name) || !type_ok(r.content_type)
+        || !extents_ok(&r)) {
+        return ELO_EINVAL;
+    }
+    *out = r;
+    return ELO_OK;
+}
+
+
+elo_extent_t
+elo_recipe_extent(const elo_recipe_t *r, uint32_t i)
+{
+    const uint8_t *at = r->extents + (size_t) i * EXTENT_LEN;
+    elo_extent_t e = { 0, 0 };
+
+    elo_rd_be64(elo_rd_be64(at, at + 8, &e.offset), at + EXTENT_LEN, &e.len);
+    return e;
+}
+
+
+uint64_t
+elo_recipe_len(const elo_recipe_t *r)
+{
+    uint64_t sum = r->prefix.len;
+
+    for (uint32_t i = 0; i < r->n_extents; i++) {
+        sum += elo_recipe_extent(r, i).len;
+    }
+    return sum;
+}
+
+
+static bool
+is_lower_hex(elo_slice_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!(s.p[i] >= '0' && s.p[i] <= '9')
+            && !(s.p[i] >= 'a' && s.p[i] <= 'f')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
+bool
+elo_store_name_ok(elo_slice_t name)
+{
+    return name.len == NAME_LEN
+           && elo_slice_has_prefix(name, ELO_SLICE("blobs/"))
+           && name.p[8] == '/' && is_lower_hex(elo_slice(name.p + 9, 16))
+           && name.p[6] == name.p[23] && name.p[7] == name.p[24];
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests of common/http/route. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/num.h"
+#include "common/http/route.h"
+#include "t/unit/guard.h"
+
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define CID "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+#define V0  "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG"
+#define VER "00112233aabbccdd"
+#define M   "/api/manifest/"
+
+typedef struct {
+    const char *path;
+    elo_route_kind_t kind;
+    const char *id;
+    const char *version;
+    const char *track;
+    uint32_t number;
+} row_t;
+
+static const row_t good[] = {
+    { "/api/blob/" HEX, ELO_ROUTE_BLOB, HEX, "", "", 0 },
+    { "/api/blob/sha256-" HEX, ELO_ROUTE_BLOB, "sha256-" HEX, "", "", 0 },
+    { "/api/blob/" CID, ELO_ROUTE_BLOB, CID, "", "", 0 },
+    { "/api/blob/" V0, ELO_ROUTE_BLOB, V0, "", "", 0 },
+    { "/api/blob/intro", ELO_ROUTE_BLOB, "intro", "", "", 0 },
+    { "/blob/" HEX, ELO_ROUTE_BLOB, HEX, "", "", 0 },
+    { "/store/" HEX, ELO_ROUTE_BLOB, HEX, "", "", 0 },
+    { "/store/intro", ELO_ROUTE_BLOB, "intro", "", "", 0 },
+    { "/api/blob", ELO_ROUTE_BLOB_NEW, "", "", "", 0 },
+    { "/blob", ELO_ROUTE_BLOB_NEW, "", "", "", 0 },
+    { "/blob/", ELO_ROUTE_BLOB_NEW, "", "", "", 0 },
+    { "/api/blob/" HEX "/status", ELO_ROUTE_BLOB_STATUS, HEX, "", "", 0 },
+    { "/manifest/sha256-" HEX, ELO_ROUTE_MANIFEST, "sha256-" HEX, "", "", 0 },
+    { "/api/content", ELO_ROUTE_CONTENT_LIST, "", "", "", 0 },
+    { "/api/content/intro", ELO_ROUTE_CONTENT, "intro", "", "", 0 },
+    { M "intro/hls.m3u8", ELO_ROUTE_HLS_MASTER, "intro", "", "", 0 },
+    { "/api/stream/hls/intro", ELO_ROUTE_HLS_MASTER, "intro", "", "", 0 },
+    { M "intro/v0.m3u8", ELO_ROUTE_HLS_MEDIA, "intro", "", "v0", 0 },
+    { M "hls.m3u8/a12.m3u8", ELO_ROUTE_HLS_MEDIA, "hls.m3u8", "", "a12", 0 },
+    { M "intro/dash.mpd", ELO_ROUTE_DASH, "intro", "", "", 0 },
+    { "/api/stream/dash/intro", ELO_ROUTE_DASH, "intro", "", "", 0 },
+    { M "intro/" VER "/v0/init.mp4", ELO_ROUTE_INIT, "intro", VER, "v0", 0 },
+    { M "intro/" VER "/v0/1.m4s", ELO_ROUTE_SEGMENT, "intro", VER, "v0", 1 },
+    { M "intro/" VER "/a3/65536.m4s", ELO_ROUTE_SEGMENT, "intro", VER, "a3",
+      65536 },
+    { "/health", ELO_ROUTE_HEALTH, "", "", "", 0 },
+    { "/version", ELO_ROUTE_VERSION, "", "", "", 0 },
+};
+
+static const char *const unknown[] = {
+    "",
+    "/",
+    "health",
+    "/health/",
+    "//health",
+    "/HEALTH",
+    "/api",
+    "/api/",
+    "/api/blob/",
+    "/api/blob//",
+    "/api/blob/.",
+    "/api/blob/..",
+    "/api/blob/../blob/intro",
+    "/api/blob/intro/",
+    "/api/blob/intro/status",
+    "/api/blob/a b",
+    "/api/blob/a%2fb",
+    "/api/blob/a\x01",
+    "/api/blob/a\x7f",
+    "/api/blob/a\r\nX: y",
+    "/api/blob/\xc3\xa9",
+    "/api/blob/" HEX "/",
+    "/api/blob/" HEX "/statu",
+    "/api/blob/" HEX "/status/",
+    "/api/blob/" HEX "/status/x",
+    "/api/blob/sha256-" HEX "/../../etc/passwd",
+    "/api/blobs",
+    "/blob/" HEX "/status",
+    "/store",
+    "/store/",
+    "/manifest/",
+    "/manifest/intro",
+    "/manifest/" HEX "/",
+    "/api/content/",
+    "/api/content/" HEX,
+    "/api/content/intro/",
+    "/api/content/intro/x",
+    "/api/content/..",
+    M,
+    M "intro",
+    M "intro/",
+    M "/hls.m3u8",
+    M "../hls.m3u8",
+    M HEX "/hls.m3u8",
+    M "intro/.m3u8",
+    M "intro/v.m3u8",
+    M "intro/0.m3u8",
+    M "intro/V0.m3u8",
+    M "intro/vv0.m3u8",
+    M "intro/v00000.m3u8",
+    M "intro/v0.m3u8/",
+    M "intro/HLS.m3u8",
+    M "intro/dash.mpd/x",
+    M "intro/" VER,
+    M "intro/" VER "/v0",
+    M "intro/" VER "/v0/",
+    M "intro/" VER "/v0/0.m4s",
+    M "intro/" VER "/v0/01.m4s",
+    M "intro/" VER "/v0/-1.m4s",
+    M "intro/" VER "/v0/+1.m4s",
+    M "intro/" VER "/v0/1.m4s/",
+    M "intro/" VER "/v0/1.m4s/x",
+    M "intro/" VER "/v0/.m4s",
+    M "intro/" VER "/v0/1.M4S",
+    M "intro/" VER "/v0/65537.m4s",
+    M "intro/" VER "/v0/4294967297.m4s",
+    M "intro/" VER "/v0/18446744073709551617.m4s",
+    M "intro/" VER "/../1.m4s",
+    M "intro/" VER "/v0/init.mp4x",
+    M "intro/" VER "0/v0/1.m4s",
+    M "intro/00112233AABBCCDD/v0/1.m4s",
+    M "intro/0011/v0/1.m4s",
+    M "intro//v0/1.m4s",
+    "/api/stream/hls/",
+    "/api/stream/hls",
+    "/api/stream/hls/intro/",
+    "/api/stream/hds/intro",
+    "/api/stream/hls/" HEX,
+};
+
+
+static void
+check(const row_t *row, const elo_route_t *r)
+{
+    if (r->kind != row->kind || !elo_slice_eq(r->id, elo_slice_str(row->id))
+        || !elo_slice_eq(r->version, elo_slice_str(row->version))
+        || !elo_slice_eq(r->track, elo_slice_str(row->track))
+        || r->number != row->number)
+    {
+        fail_msg("%s: kind %d", row->path, (int) r->kind);
+    }
+}
+
+
+static void
+test_good(void **state)
+{
+    elo_route_t r;
+    guard_t g;
+
+    (void) state;
+    guard_init(&g, 4096);
+    for (size_t i = 0; i < ELO_COUNT(good); i++) {
+        memset(&r, 0xee, sizeof(r));
+        elo_route_parse(guard_put(&g, elo_slice_str(good[i].path)), &r);
+        check(&good[i], &r);
+    }
+    guard_dispose(&g);
+}
+
+
+static void
+test_unknown(void **state)
+{
+    static const row_t none = { "", ELO_ROUTE_UNKNOWN, "", "", "", 0 };
+    elo_route_t r;
+    row_t row;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(unknown); i++) {
+        row = none;
+        row.path = unknown[i];
+        elo_route_parse(elo_slice_str(unknown[i]), &r);
+        check(&row, &r);
+    }
+    elo_route_parse(elo_slice("/health\0", 8), &r);
+    assert_int_equal(r.kind, ELO_ROUTE_UNKNOWN);
+    elo_route_parse(elo_slice("/api/blob/a\0b", 13), &r);
+    assert_int_equal(r.kind, ELO_ROUTE_UNKNOWN);
+    elo_route_parse(elo_slice(NULL, 0), &r);
+    assert_int_equal(r.kind, ELO_ROUTE_UNKNOWN);
+}
+
+
+/* Slices lie in the path, and an id is never empty where one is due. */
+static void
+test_prefixes(void **state)
+{
+    elo_route_t r;
+    elo_slice_t s;
+    guard_t g;
+
+    (void) state;
+    guard_init(&g, 4096);
+    for (size_t i = 0; i < ELO_COUNT(good); i++) {
+        for (size_t n = 0; n < strlen(good[i].path); n++) {
+            s = guard_put(&g, elo_slice(good[i].path, n));
+            elo_route_parse(s, &r);
+            if (r.id.len > 0) {
+                assert_true(r.id.p >= s.p);
+                assert_true(r.id.p + r.id.len <= s.p + s.len);
+            }
+            if (r.kind == ELO_ROUTE_BLOB || r.kind == ELO_ROUTE_CONTENT) {
+                assert_true(r.id.len > 0);
+            }
+        }
+    }
+    guard_dispose(&g);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_prefixes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
