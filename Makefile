@@ -159,7 +159,7 @@ $(BUILD)/nginx.stamp: tools/nginx-tree config common/sources.list
 
 $(MODULE): $(BUILD)/nginx.stamp $(MODULE_SRC)
 	$(call say,MODULE,$@)
-	$(Q)$(MAKE) -C $(BUILD)/nginx-tree $(if $(V),,-s) \
+	$(Q)$(MAKE) -C $(BUILD)/nginx-tree -f objs/Makefile $(if $(V),,-s) \
 	  $(if $(SAN)$(COV),,modules) >$(BUILD)/nginx-make.log 2>&1 \
 	  || { cat $(BUILD)/nginx-make.log; exit 1; }
 	$(Q)$(if $(V),cat $(BUILD)/nginx-make.log,:)
