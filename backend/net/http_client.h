@@ -23,7 +23,7 @@ typedef elo_err_t (*elo_client_sink_fn)(void *ctx, elo_slice_t bytes);
 
 typedef struct {
     const char *method;
-    const char *target; /* path and query, encoded */
+    const char *target;  /* path and query, encoded */
     const char *headers; /* further "Name: value\r\n" lines, or NULL */
     int64_t body_len;    /* -1: chunked, 0: none */
     elo_client_source_fn source;

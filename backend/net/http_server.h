@@ -30,13 +30,13 @@ struct elo_http_handler_s {
 };
 
 typedef struct {
-    const char *path;     /* unix socket; a dead one is replaced, a live one is
+    const char *path;   /* unix socket; a dead one is replaced, a live one is
                              ELO_EBUSY */
-    int mode;             /* permission bits of the socket */
-    int group;            /* gid of the socket, -1: leave it */
-    uint32_t max_conns;   /* further ones wait in the backlog */
-    uint32_t idle_ms;     /* between requests, and between reads of one */
-    uint32_t max_head;    /* bytes of request line and headers; 431 past it */
+    int mode;           /* permission bits of the socket */
+    int group;          /* gid of the socket, -1: leave it */
+    uint32_t max_conns; /* further ones wait in the backlog */
+    uint32_t idle_ms;   /* between requests, and between reads of one */
+    uint32_t max_head;  /* bytes of request line and headers; 431 past it */
 } elo_http_cfg_t;
 
 elo_err_t elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
@@ -97,9 +97,12 @@ void elo_http_res_send_head(elo_http_req_t *req, uint64_t len);
 /* Sends the head for a body of len bytes that follows by elo_http_res_write. */
 void elo_http_res_stream(elo_http_req_t *req, uint64_t len);
 
-/* Writes a piece; bytes must stay until done is called. One at a time. done gets
-   ELO_OK or ELO_ECLOSED. The exchange ends after the piece that completes len,
-   before its done. */
+/* Writes a piece, 1 to INT32_MAX bytes; they must stay until done is called,
+   which happens later, from the loop. One at a time. done gets ELO_OK or
+   ELO_ECLOSED; after the latter the handler ends with elo_http_res_abort. The
+   exchange ends after the piece that completes len, before its done, whatever
+   the result; an abort within that done is harmless. For HEAD, 204 and 304
+   pieces are counted and not sent. A stream of 0 bytes ends at once. */
 typedef void (*elo_http_written_cb)(void *ctx, elo_err_t err);
 void elo_http_res_write(elo_http_req_t *req, elo_slice_t bytes,
                         elo_http_written_cb done, void *ctx);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* http_server: the listening socket, the list of connections, their timeouts,
+   and the end of it all. Connections themselves: http_conn.c, http_res.c. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/net/http_internal.h"
+#include "backend/os/clock.h"
+#include "backend/os/log.h"
+#include "backend/os/unix_socket.h"
+#include "common/base/num.h"
+#include "common/http/precond.h"
+
+#define BACKLOG     511
+#define TICK_MIN_MS 10u
+#define TICK_MAX_MS 1000u
+#define HEAD_LEAST  512u /* below it no real request fits */
+
+
+/* ---- the kick list: callbacks that must come from the loop (I2) ---- */
+
+static void
+on_idle(uv_idle_t *idle)
+{
+    elo_http_server_t *s = idle->data;
+    elo_http_req_t *c = s->kicked_first;
+
+    s->kicked_first = NULL;
+    s->kicked_last = NULL;
+    while (c != NULL) {
+        elo_http_req_t *next = c->next_kicked;
+
+        c->next_kicked = NULL;
+        c->is_kicked = false;
+        elo_conn_service(c);
+        elo_conn_unref(c);
+        c = next;
+    }
+    if (s->kicked_first == NULL) {
+        (void) uv_idle_stop(idle);
+    }
+}
+
+
+void
+elo_http_kick(elo_http_req_t *c)
+{
+    elo_http_server_t *s = c->srv;
+
+    if (c->is_kicked) {
+        return;
+    }
+    c->is_kicked = true;
+    c->refs++;
+    if (s->kicked_last != NULL) {
+        s->kicked_last->next_kicked = c;
+    } else {
+        s->kicked_first = c;
+        (void) uv_idle_start(&s->idle, on_idle);
+    }
+    s->kicked_last = c;
+}
+
+
+/* ---- what connections share ---- */
+
+const char *
+elo_http_date_field(elo_http_server_t *s)
+{
+    int64_t now = elo_clock_unix_s();
+
+    if (now != s->date_s) {
+        char date[ELO_HTTP_DATE_LEN + 1];
+
+        elo_http_date_format(now, date);
+        (void) snprintf(s->date, sizeof(s->date), "Date: %s\r\n", date);
+        s->date_s = now;
+    }
+    return s->date;
+}
+
+
+uint8_t *
+elo_http_take_piece_buf(elo_http_server_t *s)
+{
+    return s->n_spare != 0 ? s->spare[--s->n_spare] : malloc(ELO_HTTP_PIECE);
+}
+
+
+void
+elo_http_put_piece_buf(elo_http_server_t *s, uint8_t *buf)
+{
+    if (s->n_spare < ELO_HTTP_SPARE_BUFS) {
+        s->spare[s->n_spare++] = buf;
+    } else {
+        free(buf);
+    }
+}
+
+
+/* ---- accepting ---- */
+
+static void
+accept_waiting(elo_http_server_t *s)
+{
+    elo_err_t rc;
+
+    if (!s->has_waiting || s->is_draining || s->n_conns >= s->cfg.max_conns) {
+        return;
+    }
+    /* Without memory it goes on waiting, until the next tick. */
+    if ((rc = elo_conn_open(s)) == ELO_OK) {
+        s->has_waiting = false;
+    } else {
+        elo_log(ELO_LOG_WARN, "connection not accepted: %s", elo_strerror(rc));
+    }
+}
+
+
+/* libuv stops listening until the connection has been accepted. */
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+    elo_http_server_t *s = listener->data;
+
+    if (status < 0) {
+        elo_log(ELO_LOG_WARN, "accept failed: %s", uv_strerror(status));
+        return;
+    }
+    s->has_waiting = true;
+    accept_waiting(s);
+}
+
+
+static void
+on_tick(uv_timer_t *timer)
+{
+    elo_http_server_t *s = timer->data;
+    uint64_t now = uv_now(timer->loop);
+    bool is_cut = s->is_draining && now >= s->cut_at_ms;
+    elo_http_req_t *c;
+    elo_http_req_t *next;
+
+    for (c = s->conns; c != NULL; c = next) {
+        next = c->next;
+        if (is_cut) {
+            elo_conn_close(c);
+        } else {
+            elo_conn_tick(c, now);
+        }
+    }
+    accept_waiting(s);
+}
+
+
+/* ---- making and ending ---- */
+
+static void
+free_server(elo_http_server_t *s)
+{
+    while (s->n_spare != 0) {
+        free(s->spare[--s->n_spare]);
+    }
+    free(s->trash);
+    free(s->path);
+    free(s);
+}
+
+
+static void
+on_handle_closed(uv_handle_t *h)
+{
+    elo_http_server_t *s = h->data;
+    void (*done)(void *ctx) = s->done;
+    void *ctx = s->done_ctx;
+
+    if (--s->n_handles != 0) {
+        return;
+    }
+    free_server(s);
+    if (done != NULL) {
+        done(ctx);
+    }
+}
+
+
+static void
+close_handles(elo_http_server_t *s)
+{
+    s->is_ending = true;
+    if (!uv_is_closing((uv_handle_t *) &s->listener)) {
+        uv_close((uv_handle_t *) &s->listener, on_handle_closed);
+    }
+    uv_close((uv_handle_t *) &s->tick, on_handle_closed);
+    uv_close((uv_handle_t *) &s->idle, on_handle_closed);
+}
+
+
+static void
+init_handles(elo_http_server_t *s)
+{
+    uv_loop_t *uv = elo_loop_uv(s->loop);
+    uint64_t period = s->cfg.idle_ms / 4;
+
+    period = ELO_MIN(ELO_MAX(period, TICK_MIN_MS), TICK_MAX_MS);
+    (void) uv_pipe_init(uv, &s->listener, 0);
+    (void) uv_timer_init(uv, &s->tick);
+    (void) uv_idle_init(uv, &s->idle);
+    s->listener.data = s->tick.data = s->idle.data = s;
+    s->n_handles = 3;
+    (void) uv_timer_start(&s->tick, on_tick, period, period);
+    uv_unref((uv_handle_t *) &s->tick);
+}
+
+
+elo_err_t
+elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
+                       elo_http_handler_t *handler, elo_http_server_t **out)
+{
+    elo_http_server_t *s;
+    elo_err_t rc;
+    elo_unix_bound_t bound;
+
+    if (cfg->max_conns == 0 || cfg->idle_ms == 0 || cfg->max_head < HEAD_LEAST)
+    {
+        return ELO_EINVAL;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return ELO_ENOMEM;
+    }
+    s->cfg = *cfg;
+    s->cfg.path = NULL; /* the caller's; ours is s->path */
+    s->loop = loop;
+    s->handler = handler;
+    s->path = strdup(cfg->path);
+    s->trash = malloc(ELO_HTTP_TRASH_LEN);
+    if (s->path == NULL || s->trash == NULL) {
+        free_server(s);
+        return ELO_ENOMEM;
+    }
+    rc = elo_unix_bind(s->path, cfg->mode, cfg->group, &bound);
+    if (rc != ELO_OK) {
+        free_server(s);
+        return rc;
+    }
+    s->inode = bound.inode;
+    init_handles(s);
+    rc = -uv_pipe_open(&s->listener, bound.fd);
+    if (rc != ELO_OK) {
+        elo_unix_close(bound.fd);
+    } else {
+        rc = -uv_listen((uv_stream_t *) &s->listener, BACKLOG, on_connection);
+    }
+    if (rc != ELO_OK) {
+        elo_unix_unlink(s->path, s->inode);
+        close_handles(s); /* frees s when they are */
+        return rc;
+    }
+    *out = s;
+    return ELO_OK;
+}
+
+
+void
+elo_http_conn_gone(elo_http_server_t *s)
+{
+    s->n_conns--;
+    if (s->is_draining && s->n_conns == 0 && !s->is_ending) {
+        close_handles(s);
+        return;
+    }
+    accept_waiting(s);
+}
+
+
+void
+elo_http_server_drain(elo_http_server_t **sp, uint32_t grace_ms,
+                      void (*done)(void *ctx), void *ctx)
+{
+    elo_http_server_t *s = *sp;
+    uv_loop_t *uv = elo_loop_uv(s->loop);
+    elo_http_req_t *c;
+    elo_http_req_t *next;
+
+    *sp = NULL;
+    assert(!s->is_draining);
+    s->is_draining = true;
+    s->done = done;
+    s->done_ctx = ctx;
+    s->cut_at_ms = uv_now(uv) + grace_ms;
+    elo_unix_unlink(s->path, s->inode);
+    uv_close((uv_handle_t *) &s->listener, on_handle_closed);
+    /* The tick must come in time for the cut. */
+    (void) uv_timer_start(&s->tick, on_tick, ELO_MIN(grace_ms, TICK_MAX_MS / 4),
+                          TICK_MAX_MS / 10);
+    for (c = s->conns; c != NULL; c = next) {
+        next = c->next;
+        elo_conn_run(c); /* closes when nothing is going on */
+    }
+    if (s->n_conns == 0 && !s->is_ending) {
+        close_handles(s);
+    }
+}
