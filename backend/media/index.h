@@ -5,11 +5,11 @@
    docs/formats/media-index.md. Big-endian; every reader checks each offset, for
    the writer is a process that hostile media may have taken over.
 
-   Layout: header; tracks; per track the segment table (fixed-size entries:
-   duration, recipe offset and length); init segments; recipes. A recipe blob is
-   prefix_len 4, prefix, n_extents 4, each offset 8, len 8: exactly the tail of
-   an ELO_WIRE_RECIPE body, so that the daemon copies it unread into the answer
-   after checking it. */
+   Layout: head (header; tracks; per track the segment table: all durations,
+   then all places of recipes), then recipes, an init segment being one without
+   extents. A recipe is prefix_len 4, prefix, n_extents 4, each offset 8, len 8:
+   exactly the tail of an ELO_WIRE_RECIPE body, so that the daemon copies it
+   unread into the answer after checking it. */
 #ifndef ELO_MEDIA_INDEX_H
 #define ELO_MEDIA_INDEX_H
 
