@@ -25,7 +25,7 @@ typedef struct {
     uint32_t timescale;
     uint32_t avg_bps;  /* over the whole track */
     uint32_t peak_bps; /* the largest segment's */
-    uint64_t start;    /* decode time of the first segment */
+    uint64_t start;    /* presentation time of the first segment */
     uint32_t n_segments;
     const uint8_t *durations; /* n_segments big-endian u32 */
 } elo_media_track_t;
