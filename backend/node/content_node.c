@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* content_node: reading of normalised nodes. */
+#include "backend/node/content_node.h"
+
+#include "backend/node/content_fields.h"
+#include "backend/node/shape.h"
+
+const char *const elo_content_lifecycles[] = {
+    "draft", "published", "stale", "deprecated", "archived", "forgotten", NULL
+};
+const char *const elo_content_roles[] = { "original", "variant", "audio",
+                                          "subtitle", NULL };
+const char *const elo_content_formats[] = {
+    "markdown",      "html5-app", "video-embed",       "video-file",
+    "audio-file",    "document",  "perseus-quiz-json", "sophia-quiz-json",
+    "external-link", "epub",      "gherkin",           "html",
+    "plaintext",     NULL,
+};
+const char *const elo_content_embeds[] = { "iframe",        "steward",
+                                           "web-component", "http-range",
+                                           "hls",           NULL };
+
+
+/* Position of a member's word in the list; -1 when it is not there. */
+static int
+word_of(const elo_json_t *j, const char *name, const char *const *words)
+{
+    elo_slice_t s;
+
+    if (!elo_json_string(elo_json_get(j, name), &s)) {
+        return -1;
+    }
+    for (int i = 0; words[i] != NULL; i++) {
+        if (elo_slice_eq(s, elo_slice_str(words[i]))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+
+static elo_slice_t
+text_of(const elo_json_t *j, const char *name)
+{
+    elo_slice_t s = elo_slice(NULL, 0);
+
+    /* an absent one is empty */
+    elo_ignore(!elo_json_string(elo_json_get(j, name), &s));
+    return s;
+}
+
+
+static bool
+load_blob(const elo_json_t *j, elo_content_blob_t *b)
+{
+    int role = word_of(j, "role", elo_content_roles);
+    int64_t size = 0;
+
+    if (elo_addr_parse(text_of(j, "hash"), &b->digest) != ELO_OK || role < 0) {
+        return false;
+    }
+    b->role = (elo_blob_role_t) role;
+    b->mime = text_of(j, "mimeType");
+    b->language = text_of(j, "language");
+    elo_ignore(!elo_json_integer(elo_json_get(j, "sizeBytes"), &size)); /* 0 */
+    b->size = size > 0 ? (uint64_t) size : 0;
+    return true;
+}
+
+
+static bool
+load(const elo_json_t *j, elo_content_t *n)
+{
+    const elo_json_t *blobs = elo_json_get(j, "blobs");
+    int lifecycle = word_of(j, "lifecycle", elo_content_lifecycles);
+    int64_t version = 0;
+
+    n->id = text_of(j, "id");
+    n->title = text_of(j, "title");
+    n->format = text_of(j, "contentFormat");
+    n->reach = elo_reach_or_private(text_of(j, "reach"));
+    if (lifecycle < 0 || !elo_content_id_ok(n->id)
+        || !elo_json_integer(elo_json_get(j, "version"), &version)
+        || version < 1
+        || !elo_shape_time(text_of(j, "createdAt"), &n->created_at)
+        || elo_json_len(blobs) > ELO_CONTENT_BLOBS_MAX)
+    {
+        return false;
+    }
+    n->version = (uint64_t) version;
+    n->lifecycle = (elo_lifecycle_t) lifecycle;
+    n->n_blobs = (uint32_t) elo_json_len(blobs);
+    for (uint32_t i = 0; i < n->n_blobs; i++) {
+        if (!load_blob(elo_json_at(blobs, i), &n->blobs[i])) {
+            return false;
+        }
+        n->refs[i] = n->blobs[i].digest;
+    }
+    return true;
+}
+
+
+elo_err_t
+elo_content_load(elo_slice_t json, elo_content_t *out)
+{
+    elo_json_t *tree;
+    elo_err_t rc;
+
+    rc = elo_json_parse(json, ELO_CONTENT_TEXT_MAX, &tree, NULL);
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOMEM ? rc : ELO_ECORRUPT;
+    }
+    *out = (elo_content_t){ ._tree = tree };
+    if (!load(tree, out)) {
+        elo_content_dispose(out);
+        return ELO_ECORRUPT;
+    }
+    return ELO_OK;
+}
+
+
+void
+elo_content_dispose(elo_content_t *n)
+{
+    elo_json_free(&n->_tree);
+    *n = (elo_content_t){ 0 };
+}
+
+
+bool
+elo_content_is_served(const elo_content_t *n)
+{
+    return n->lifecycle != ELO_LIFECYCLE_DRAFT
+           && n->lifecycle != ELO_LIFECYCLE_FORGOTTEN;
+}
+
+
+elo_reach_t
+elo_content_effective_reach(const elo_content_t *n)
+{
+    return elo_content_is_served(n) ? n->reach : ELO_REACH_PRIVATE;
+}
+
+
+const elo_content_blob_t *
+elo_content_primary(const elo_content_t *n)
+{
+    for (uint32_t i = 0; i < n->n_blobs; i++) {
+        if (n->blobs[i].role == ELO_ROLE_ORIGINAL) {
+            return &n->blobs[i];
+        }
+    }
+    return n->n_blobs > 0 ? &n->blobs[0] : NULL;
+}
