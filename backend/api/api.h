@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* api: the resource API of the daemon: blobs, manifests, content nodes, health,
+   and the questions of the Doorway (common/http/wire.h). It turns requests into
+   calls of the store and answers; it owns no bytes. Loop thread; what waits for
+   a disk runs on the pool.
+
+   Who asks is told by the Doorway in X-Elohim-Caller: "operator", or no such
+   field (a client of the socket itself), may do everything; "anonymous", and
+   any other word, reads what elo_reach_may_read allows and writes nothing. */
+#ifndef ELO_API_API_H
+#define ELO_API_API_H
+
+#include "backend/net/http_server.h"
+#include "backend/os/loop.h"
+#include "backend/store/store.h"
+
+typedef struct elo_api_s elo_api_t;
+
+typedef struct {
+    elo_loop_t *loop;
+    elo_store_t *store;
+    const char *version;        /* of the program; must outlive the api */
+    uint64_t max_blob;          /* bytes; a larger upload is 413 */
+    uint32_t segment_target_ms; /* wished length of media segments */
+    uint32_t index_timeout_ms;  /* for indexing one blob */
+    uint64_t index_memory;      /* bytes that one indexer may use */
+    uint32_t indexer_jobs;      /* indexers at a time, at least 1 */
+} elo_api_cfg_t;
+
+/* cfg is copied. */
+elo_err_t elo_api_create(const elo_api_cfg_t *cfg,
+                         elo_api_t **out) ELO_MUST_USE;
+
+/* For the server; as long as the api. */
+elo_http_handler_t *elo_api_handler(elo_api_t *a);
+
+/* Kills the indexers and starts no more; done(ctx) is called later, once, when
+   the last has gone and its blob is left as never indexed. */
+void elo_api_stop(elo_api_t *a, void (*done)(void *ctx), void *ctx);
+
+/* After done, and after the server has ended. NULLs *a. */
+void elo_api_free(elo_api_t **a);
+
+#endif

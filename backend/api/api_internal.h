@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* api_internal: what the files of the API share. A handler gets an elo_call_t,
+   which lives until it returns; one that answers later copies what it needs. */
+#ifndef ELO_API_API_INTERNAL_H
+#define ELO_API_API_INTERNAL_H
+
+#include "backend/api/api.h"
+#include "backend/node/content_node.h"
+#include "common/http/route.h"
+
+#define ELO_API_RETRY_AFTER_S "1"
+#define ELO_API_DEFAULT_TYPE  "application/octet-stream"
+
+typedef struct elo_media_jobs_s elo_media_jobs_t;
+
+struct elo_api_s {
+    elo_http_handler_t handler; /* first: the server calls with its address */
+    elo_api_cfg_t cfg;
+    elo_media_jobs_t *jobs;
+};
+
+typedef struct {
+    elo_api_t *api;
+    elo_http_req_t *req;
+    elo_route_t route;
+    bool is_head;
+    bool is_anonymous;
+} elo_call_t;
+
+/* May this caller see what has that reach? */
+bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
+
+/* ---- reply.c: answers; each ends the exchange ---- */
+
+/* detail NULL: the code's own words. */
+void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
+void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
+                       const char *detail, const char *field);
+/* A JSON body; an error of the buffer is answered instead. */
+void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
+/* No body: 204 and 304. */
+void elo_reply_empty(elo_http_req_t *req, int status);
+
+/* ---- query.c: parameters and bodies of requests ---- */
+
+/* Value of a query parameter, decoded into room[cap]; empty when absent.
+   ELO_EINVAL when it is malformed or longer. */
+elo_err_t elo_query_text(elo_slice_t query, const char *name, char *room,
+                         size_t cap, elo_slice_t *out) ELO_MUST_USE;
+
+/* The same for a number from 1 to max; absent gives fallback, more than max
+   gives max. */
+elo_err_t elo_query_number(elo_slice_t query, const char *name,
+                           uint32_t fallback, uint32_t max,
+                           uint32_t *out) ELO_MUST_USE;
+
+/* Reads a whole body of at most max bytes, then calls done once, perhaps at
+   once.
+   ELO_ETOOBIG past max, ELO_ECLOSED when the client has gone, ELO_ENOMEM. The
+   body is borrowed for the call. */
+typedef void (*elo_body_done_cb)(void *ctx, elo_err_t err, elo_slice_t body);
+void elo_body_collect(elo_http_req_t *req, size_t max, elo_body_done_cb done,
+                      void *ctx);
+
+/* ---- target.c: from an address or content id to a blob ---- */
+
+typedef struct {
+    elo_blob_stat_t stat;
+    elo_reach_t reach;
+    bool is_by_hash;
+    bool is_served; /* false: reached through a draft or a forgotten node */
+    char content_type[ELO_MIME_MAX + 1];
+} elo_target_t;
+
+/* ELO_ENOTFOUND when the id is unknown, its node has no blob, or the blob isn't
+   held; ELO_EINVAL when text is neither; ELO_EUNSUPPORTED for other CIDs. */
+elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
+                          elo_target_t *out) ELO_MUST_USE;
+
+/* Current version of a node, loaded. */
+elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
+                        elo_content_t *out) ELO_MUST_USE;
+
+/* ---- media_jobs.c: the indexing of blobs ---- */
+
+elo_err_t elo_media_jobs_create(const elo_api_cfg_t *cfg,
+                                elo_media_jobs_t **out) ELO_MUST_USE;
+void elo_media_jobs_stop(elo_media_jobs_t *j, void (*done)(void *ctx),
+                         void *ctx);
+void elo_media_jobs_free(elo_media_jobs_t **j);
+
+/* Has the blob indexed, unless it is in the queue already. A full queue drops
+   it: the next question for it asks again. */
+void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
+bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
+/* Waiting and running. */
+uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
+
+/* ---- media_api.c ---- */
+
+/* Could blob i of a node be streamed? By its role and its type; own_type is
+   that of the held blob, "" when unknown. */
+bool elo_media_is_playable(const elo_content_t *n, uint32_t i,
+                           const char *own_type);
+
+/* After a node was written: has its blobs indexed that need it. */
+void elo_media_on_publish(elo_api_t *a, const elo_content_t *n);
+
+/* ---- handlers, one for a method of a resource ---- */
+
+void elo_call_blob_get(elo_call_t *c);
+void elo_call_blob_put(elo_call_t *c);
+void elo_call_blob_delete(elo_call_t *c);
+void elo_call_blob_list(elo_call_t *c);
+void elo_call_blob_status(elo_call_t *c);
+void elo_call_manifest(elo_call_t *c);
+void elo_call_content_list(elo_call_t *c);
+void elo_call_content_post(elo_call_t *c);
+void elo_call_content_get(elo_call_t *c);
+void elo_call_content_put(elo_call_t *c);
+void elo_call_content_delete(elo_call_t *c);
+void elo_call_health(elo_call_t *c);
+void elo_call_version(elo_call_t *c);
+void elo_call_grant(elo_call_t *c);
+void elo_call_media(elo_call_t *c);
+/* route.number 0 asks for the init segment. */
+void elo_call_recipe(elo_call_t *c);
+
+#endif

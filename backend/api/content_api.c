@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* content_api: content nodes, one at a time. The entity tag of a node is its
+   version in quotes. A write is: the body is read, judged against what is
+   current, and put with the version that must still be current; an unconditional
+   PUT that loses that race is done again. */
+#include "backend/api/api_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/os/clock.h"
+#include "common/http/precond.h"
+
+#define ETAG_ROOM    24
+#define RETRIES      8
+#define VERSION_ROOM 20
+
+typedef struct {
+    elo_job_t job; /* first */
+    elo_api_t *api;
+    elo_http_req_t *req;
+    char id[ELO_CONTENT_ID_MAX + 1]; /* of the path; "" for POST */
+    elo_buf_t text;                  /* as sent, kept for another try */
+    elo_buf_t json;                  /* normalised */
+    elo_content_t node;
+    uint64_t expect; /* version that must be current, 0: none */
+    bool is_remove;
+    uint32_t tries;
+    elo_err_t err;
+} write_t;
+
+
+static void attempt(write_t *w);
+
+
+static elo_slice_t
+etag_text(uint64_t version, char room[ETAG_ROOM])
+{
+    snprintf(room, ETAG_ROOM, "\"%llu\"", (unsigned long long) version);
+    return elo_slice_str(room);
+}
+
+
+static elo_precond_t
+conditions(const elo_http_req_t *req)
+{
+    return (elo_precond_t){
+        .if_match = elo_http_req_header(req, "If-Match"),
+        .if_none_match = elo_http_req_header(req, "If-None-Match"),
+    };
+}
+
+
+/* ---- GET ---- */
+
+static elo_err_t
+version_asked(const elo_call_t *c, uint64_t *out)
+{
+    char room[VERSION_ROOM];
+    elo_slice_t text;
+    elo_err_t rc;
+
+    rc = elo_query_text(elo_http_req_query(c->req), "version", room,
+                        sizeof(room), &text);
+    *out = 0;
+    if (rc != ELO_OK || text.p == NULL) {
+        return rc;
+    }
+    return elo_slice_u64(text, out) && *out > 0 ? ELO_OK : ELO_EINVAL;
+}
+
+
+/* An older version may have had a narrower reach than the current one: both
+   must allow the reader. */
+static bool
+may_read_version(const elo_call_t *c, elo_slice_t json)
+{
+    elo_content_t node;
+    bool ok;
+
+    if (!c->is_anonymous) {
+        return true;
+    }
+    if (elo_content_load(json, &node) != ELO_OK) {
+        return false;
+    }
+    ok = elo_call_may_read(c, elo_content_effective_reach(&node));
+    elo_content_dispose(&node);
+    return ok;
+}
+
+
+static void
+reply_node(const elo_call_t *c, uint64_t version, const elo_buf_t *json)
+{
+    elo_precond_t cond = conditions(c->req);
+    char room[ETAG_ROOM];
+    elo_slice_t etag = etag_text(version, room);
+    elo_precond_verdict_t verdict = elo_precond_eval(&cond, true, etag, 0);
+
+    if (verdict == ELO_PRECOND_FAILED) {
+        elo_reply_err(c->req, ELO_EPRECOND, NULL);
+        return;
+    }
+    elo_http_res_header(c->req, "ETag", etag);
+    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-cache"));
+    if (verdict == ELO_PRECOND_NOT_MODIFIED) {
+        elo_reply_empty(c->req, 304);
+        return;
+    }
+    elo_reply_json(c->req, 200, json);
+}
+
+
+void
+elo_call_content_get(elo_call_t *c)
+{
+    uint64_t version, current;
+    elo_reach_t reach;
+    elo_buf_t json;
+    elo_err_t rc;
+
+    if (version_asked(c, &version) != ELO_OK) {
+        elo_reply_err(c->req, ELO_EINVAL, "version must be a number from 1");
+        return;
+    }
+    elo_buf_init(&json, ELO_CONTENT_TEXT_MAX);
+    rc = elo_store_node_get(c->api->cfg.store, c->route.id, version, &json,
+                            &reach, &current);
+    if (rc == ELO_OK
+        && (!elo_call_may_read(c, reach)
+            || (version != 0 && version != current
+                && !may_read_version(c, elo_buf_slice(&json)))))
+    {
+        rc = ELO_ENOTFOUND;
+    }
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc,
+                      rc == ELO_ENOTFOUND ? "no such content" : NULL);
+    } else {
+        reply_node(c, version != 0 ? version : current, &json);
+    }
+    elo_buf_dispose(&json);
+}
+
+
+/* ---- writes ---- */
+
+static void
+free_write(write_t *w)
+{
+    elo_content_dispose(&w->node);
+    elo_buf_dispose(&w->text);
+    elo_buf_dispose(&w->json);
+    free(w);
+}
+
+
+static void
+fail(write_t *w, elo_err_t err, const char *detail)
+{
+    elo_reply_err(w->req, err, detail);
+    free_write(w);
+}
+
+
+static void
+put_random(void *ctx, uint8_t *p, size_t n)
+{
+    (void) ctx;
+    elo_random(p, n);
+}
+
+
+/* What is current, in version (0: nothing) and created_at. */
+static elo_err_t
+look_up(write_t *w, uint64_t *version, int64_t *created_at)
+{
+    elo_content_t node;
+    elo_err_t rc;
+
+    *version = 0;
+    if (w->id[0] == '\0') {
+        return ELO_OK;
+    }
+    rc = elo_node_load(w->api->cfg.store, elo_slice_str(w->id), &node);
+    if (rc == ELO_ENOTFOUND) {
+        return ELO_OK;
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    *version = node.version;
+    *created_at = node.created_at;
+    elo_content_dispose(&node);
+    return ELO_OK;
+}
+
+
+/* False when If-Match or If-None-Match forbids the write. */
+static bool
+conditions_hold(const write_t *w, uint64_t current)
+{
+    elo_precond_t cond = conditions(w->req);
+    char room[ETAG_ROOM];
+    elo_slice_t etag =
+        current == 0 ? elo_slice(NULL, 0) : etag_text(current, room);
+
+    return elo_precond_eval(&cond, false, etag, 0) == ELO_PRECOND_GO;
+}
+
+
+/* True when the node could be made; else that is answered and w is gone. */
+static bool
+make_node(write_t *w, int64_t created_at)
+{
+    int64_t now = elo_clock_unix_s();
+    elo_content_env_t env = {
+        .id = elo_slice_str(w->id),
+        .version = w->expect + 1,
+        .created_at = w->expect == 0 ? now : created_at,
+        .updated_at = now,
+        .random = put_random,
+    };
+    elo_content_fault_t fault;
+    elo_err_t rc;
+
+    elo_buf_clear(&w->json);
+    elo_content_dispose(&w->node);
+    rc = elo_content_make(elo_buf_slice(&w->text), &env, &w->json, &fault);
+    if (rc == ELO_EINVAL || rc == ELO_ETOOBIG) {
+        elo_reply_problem(w->req, elo_err_status(rc), elo_err_code(rc),
+                          fault.detail,
+                          fault.field[0] != '\0' ? fault.field : NULL);
+        free_write(w);
+        return false;
+    }
+    if (rc == ELO_OK) {
+        rc = elo_content_load(elo_buf_slice(&w->json), &w->node);
+    }
+    if (rc != ELO_OK) {
+        fail(w, rc, NULL);
+        return false;
+    }
+    return true;
+}
+
+
+/* pool */
+static void
+work_write(elo_job_t *job)
+{
+    write_t *w = (write_t *) job;
+    elo_node_t node = {
+        .id = w->node.id,
+        .version = w->node.version,
+        .reach = elo_content_effective_reach(&w->node),
+        .n_refs = w->node.n_blobs,
+        .refs = w->node.refs,
+        .json = elo_buf_slice(&w->json),
+    };
+
+    if (w->is_remove) {
+        w->err = elo_store_node_remove(w->api->cfg.store, elo_slice_str(w->id),
+                                       w->expect);
+    } else {
+        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect);
+    }
+}
+
+
+static void
+reply_written(write_t *w)
+{
+    char room[ETAG_ROOM];
+
+    elo_http_res_header(w->req, "ETag", etag_text(w->node.version, room));
+    elo_http_res_headerf(w->req, "Location", "/api/content/%.*s",
+                         (int) w->node.id.len, (const char *) w->node.id.p);
+    elo_reply_json(w->req, w->expect == 0 ? 201 : 200, &w->json);
+    elo_media_on_publish(w->api, &w->node);
+}
+
+
+static void
+after_write(elo_job_t *job)
+{
+    write_t *w = (write_t *) job;
+    bool has_lost = w->err == ELO_EPRECOND || w->err == ELO_EEXISTS;
+
+    if (has_lost && w->id[0] != '\0' && ++w->tries < RETRIES) {
+        attempt(w);
+        return;
+    }
+    if (w->err == ELO_EEXISTS && w->id[0] == '\0') {
+        elo_reply_problem(w->req, 409, elo_err_code(ELO_EEXISTS),
+                          "a content with this id exists", "id");
+    } else if (w->err != ELO_OK) {
+        elo_reply_err(w->req, w->err, NULL);
+    } else if (w->is_remove) {
+        elo_reply_empty(w->req, 204);
+    } else {
+        reply_written(w);
+    }
+    free_write(w);
+}
+
+
+static void
+attempt(write_t *w)
+{
+    int64_t created_at = 0;
+    uint64_t current;
+    elo_err_t rc;
+
+    rc = look_up(w, &current, &created_at);
+    if (rc != ELO_OK) {
+        fail(w, rc, NULL);
+        return;
+    }
+    if (!conditions_hold(w, current)) {
+        fail(w, ELO_EPRECOND, "the content is not at the version asked for");
+        return;
+    }
+    w->expect = current;
+    if (w->is_remove && current == 0) {
+        fail(w, ELO_ENOTFOUND, "no such content");
+        return;
+    }
+    if (!w->is_remove && !make_node(w, created_at)) {
+        return;
+    }
+    w->job.work = work_write;
+    w->job.after = after_write;
+    elo_loop_work(w->api->cfg.loop, &w->job);
+}
+
+
+static void
+on_body(void *ctx, elo_err_t err, elo_slice_t body)
+{
+    write_t *w = ctx;
+
+    if (err == ELO_OK) {
+        elo_buf_put_slice(&w->text, body);
+        err = elo_buf_err(&w->text);
+    }
+    if (err != ELO_OK) {
+        fail(w, err, err == ELO_ETOOBIG ? "the node is too large" : NULL);
+        return;
+    }
+    attempt(w);
+}
+
+
+static write_t *
+new_write(const elo_call_t *c)
+{
+    write_t *w = calloc(1, sizeof(*w));
+
+    if (w == NULL) {
+        elo_reply_err(c->req, ELO_ENOMEM, NULL);
+        return NULL;
+    }
+    w->api = c->api;
+    w->req = c->req;
+    elo_buf_init(&w->text, ELO_CONTENT_JSON_MAX);
+    elo_buf_init(&w->json, ELO_CONTENT_TEXT_MAX);
+    if (c->route.id.len != 0) {
+        memcpy(w->id, c->route.id.p, c->route.id.len);
+    }
+    return w;
+}
+
+
+void
+elo_call_content_post(elo_call_t *c)
+{
+    write_t *w = new_write(c);
+
+    if (w != NULL) {
+        elo_body_collect(c->req, ELO_CONTENT_JSON_MAX, on_body, w);
+    }
+}
+
+
+void
+elo_call_content_put(elo_call_t *c)
+{
+    elo_call_content_post(c);
+}
+
+
+void
+elo_call_content_delete(elo_call_t *c)
+{
+    write_t *w = new_write(c);
+
+    if (w != NULL) {
+        w->is_remove = true;
+        attempt(w);
+    }
+}

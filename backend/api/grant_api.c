@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* grant_api: where the bytes are that a URL means: the Doorway opens the file
+   itself. The generation is sampled before anything is looked up, so that a
+   change in between makes the answer stale at once and never lets an old answer
+   pass for a current one (common/cache/generation.h, I1). */
+#include "backend/api/api_internal.h"
+
+#include "common/http/wire.h"
+
+#define GRANT_MAX 1024
+
+
+static elo_slice_t
+key_of(elo_slice_t text, elo_digest_t *room)
+{
+    if (elo_addr_parse(text, room) == ELO_OK) {
+        return elo_slice(room->b, sizeof(room->b));
+    }
+    return text;
+}
+
+
+void
+elo_call_grant(elo_call_t *c)
+{
+    elo_store_t *s = c->api->cfg.store;
+    elo_grant_t g = { 0 };
+    elo_digest_t room;
+    elo_target_t t;
+    elo_buf_t b;
+    elo_err_t rc;
+
+    g.head.slot = elo_gen_slot(key_of(c->route.id, &room));
+    g.head.generation = elo_gen_load(elo_store_gen(s), g.head.slot);
+    rc = elo_target_find(s, c->route.id, &t);
+    if (rc == ELO_OK && !t.is_served) {
+        rc = ELO_ENOTFOUND;
+    }
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+        return;
+    }
+    g.head.reach = t.reach;
+    g.head.flags = t.is_by_hash ? ELO_WIRE_BY_HASH : 0;
+    g.digest = t.stat.digest;
+    g.size = t.stat.size;
+    g.offset = t.stat.offset;
+    g.mtime = t.stat.created_at;
+    g.name = elo_slice_str(t.stat.name);
+    g.content_type = elo_slice_str(t.content_type);
+    elo_buf_init(&b, GRANT_MAX);
+    rc = elo_wire_put_grant(&b, &g);
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+    } else {
+        elo_http_res_header(c->req, "Content-Type", ELO_SLICE(ELO_WIRE_TYPE));
+        elo_http_res_send(c->req, elo_buf_slice(&b));
+    }
+    elo_buf_dispose(&b);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* health_api: how the daemon is, and which one it is. */
+#include "backend/api/api_internal.h"
+
+#include "backend/json/json_write.h"
+
+#define ANSWER_MAX 4096
+
+
+void
+elo_call_health(elo_call_t *c)
+{
+    elo_store_t *s = c->api->cfg.store;
+    bool is_readonly = elo_store_is_readonly(s);
+    uint64_t blobs, bytes;
+    elo_json_writer_t w;
+    elo_buf_t b;
+
+    elo_store_totals(s, &blobs, &bytes);
+    elo_buf_init(&b, ANSWER_MAX);
+    elo_json_writer_init(&w, &b);
+    elo_json_put_object(&w, NULL);
+    elo_json_put_cstr(&w, "status", is_readonly ? "degraded" : "ok");
+    elo_json_put_u64(&w, "blobs", blobs);
+    elo_json_put_u64(&w, "bytes", bytes);
+    /* every blob that is held has its manifest */
+    elo_json_put_u64(&w, "manifests", blobs);
+    elo_json_put_bool(&w, "import_enabled", false);
+    elo_json_put_bool(&w, "readOnly", is_readonly);
+    elo_json_put_u64(&w, "indexing", elo_media_jobs_count(c->api->jobs));
+    elo_json_put_cstr(&w, "version", c->api->cfg.version);
+    elo_json_end_object(&w);
+    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
+    elo_reply_json(c->req, 200, &b);
+    elo_buf_dispose(&b);
+}
+
+
+void
+elo_call_version(elo_call_t *c)
+{
+    elo_json_writer_t w;
+    elo_buf_t b;
+
+    elo_buf_init(&b, ANSWER_MAX);
+    elo_json_writer_init(&w, &b);
+    elo_json_put_object(&w, NULL);
+    elo_json_put_cstr(&w, "version", c->api->cfg.version);
+    elo_json_put_cstr(&w, "service", "elohimd");
+    elo_json_put_cstr(&w, "api", "v1");
+    elo_json_end_object(&w);
+    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
+    elo_reply_json(c->req, 200, &b);
+    elo_buf_dispose(&b);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* target: from what stands in a URL to the blob that is meant. */
+#include "backend/api/api_internal.h"
+
+#include <stdio.h>
+
+
+elo_err_t
+elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
+{
+    elo_buf_t json;
+    elo_err_t rc;
+
+    elo_buf_init(&json, ELO_CONTENT_TEXT_MAX);
+    rc = elo_store_node_get(s, id, 0, &json, NULL, NULL);
+    if (rc == ELO_OK) {
+        rc = elo_content_load(elo_buf_slice(&json), out);
+    }
+    elo_buf_dispose(&json);
+    return rc;
+}
+
+
+static void
+set_type(elo_target_t *t, elo_slice_t stated)
+{
+    if (t->stat.content_type[0] != '\0') {
+        snprintf(t->content_type, sizeof(t->content_type), "%s",
+                 t->stat.content_type);
+    } else if (stated.len != 0 && stated.len <= ELO_MIME_MAX) {
+        memcpy(t->content_type, stated.p, stated.len);
+        t->content_type[stated.len] = '\0';
+    } else {
+        snprintf(t->content_type, sizeof(t->content_type), "%s",
+                 ELO_API_DEFAULT_TYPE);
+    }
+}
+
+
+static elo_err_t
+find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
+{
+    const elo_content_blob_t *blob;
+    elo_content_t node;
+    elo_err_t rc;
+
+    rc = elo_node_load(s, id, &node);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    blob = elo_content_primary(&node);
+    rc = blob == NULL ? ELO_ENOTFOUND
+                      : elo_store_stat(s, &blob->digest, &out->stat);
+    if (rc == ELO_OK) {
+        out->is_by_hash = false;
+        out->is_served = elo_content_is_served(&node);
+        out->reach = elo_content_effective_reach(&node);
+        set_type(out, blob->mime);
+    }
+    elo_content_dispose(&node);
+    return rc;
+}
+
+
+elo_err_t
+elo_target_find(elo_store_t *s, elo_slice_t text, elo_target_t *out)
+{
+    elo_digest_t d;
+    elo_err_t rc;
+
+    rc = elo_addr_parse(text, &d);
+    if (rc == ELO_EINVAL && elo_content_id_ok(text)) {
+        return find_by_id(s, text, out);
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc = elo_store_stat(s, &d, &out->stat);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    out->is_by_hash = true;
+    out->is_served = true;
+    out->reach = elo_store_blob_reach(s, &d);
+    set_type(out, elo_slice(NULL, 0));
+    return ELO_OK;
+}

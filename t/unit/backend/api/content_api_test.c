@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests of backend/api: content nodes, one at a time and in lists. */
+#include "t/unit/backend/api/api_client.h"
+
+#include "common/base/num.h"
+
+#define ANONYMOUS "X-Elohim-Caller: anonymous\r\n"
+#define JSON      "Content-Type: application/json\r\n"
+
+
+static int
+post_status(const api_t *a, const char *method, const char *target,
+            const char *headers, const char *json)
+{
+    answer_t r =
+        api_call(a, method, target, headers, json, (ssize_t) strlen(json));
+    int status = r.status;
+
+    answer_free(&r);
+    return status;
+}
+
+
+static void
+test_create(void **state)
+{
+    const api_t *a = *state;
+    char target[256];
+    answer_t r;
+
+    r = api_post(a, "POST", "/api/content",
+                 "{\"id\":\"one\",\"title\":\"T\",\"reach\":\"commons\","
+                 "\"body\":\"x\"}");
+    assert_int_equal(r.status, 201);
+    assert_string_equal(header_of(&r, "Location"), "/api/content/one");
+    assert_string_equal(header_of(&r, "ETag"), "\"1\"");
+    assert_string_equal(header_of(&r, "Content-Type"), "application/json");
+    assert_true(body_has(&r, "{\"id\":\"one\",\"version\":1,\"title\":\"T\","));
+    answer_free(&r);
+
+    r = api_get(a, "/api/content/one", "");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(header_of(&r, "ETag"), "\"1\"");
+    assert_true(body_has(&r, "\"lifecycle\":\"published\""));
+    answer_free(&r);
+    assert_int_equal(
+        api_status(a, "GET", "/api/content/one", "If-None-Match: \"1\"\r\n"),
+        304);
+
+    /* the id is taken */
+    r = api_post(a, "POST", "/api/content",
+                 "{\"id\":\"one\",\"title\":\"other\"}");
+    assert_int_equal(r.status, 409);
+    assert_true(body_has(&r, "\"field\":\"id\""));
+    answer_free(&r);
+
+    /* one without an id gets one */
+    r = api_post(a, "POST", "/api/content", "{\"title\":\"T\"}");
+    assert_int_equal(r.status, 201);
+    snprintf(target, sizeof(target), "%.200s", header_of(&r, "Location"));
+    answer_free(&r);
+    assert_int_equal(strlen(target), strlen("/api/content/") + 26);
+    assert_int_equal(api_status(a, "GET", target, ""), 200);
+    assert_int_equal(api_status(a, "HEAD", target, ""), 200);
+    assert_int_equal(api_status(a, "GET", "/api/content/none", ""), 404);
+}
+
+
+static void
+test_refused(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *field;
+    } cases[] = {
+        { "{\"title\":\"\"}", "\"field\":\"title\"" },
+        { "{\"title\":\"a\",\"x\":1}", "\"field\":\"x\"" },
+        { "{\"title\":\"a\",\"blobs\":[{\"hash\":\"1\"}]}",
+          "\"field\":\"blobs[0].hash\"" },
+        { "{\"title\":", "not valid JSON" },
+        { "", "not valid JSON" },
+    };
+    const api_t *a = *state;
+    char *big = malloc(ELO_CONTENT_JSON_MAX + 2);
+    answer_t r;
+
+    for (size_t i = 0; i < ELO_COUNT(cases); i++) {
+        r = api_post(a, "POST", "/api/content", cases[i].json);
+        assert_int_equal(r.status, 400);
+        if (!body_has(&r, cases[i].field)) {
+            fail_msg("%s: %s", cases[i].json, (char *) r.body);
+        }
+        answer_free(&r);
+    }
+    memset(big, ' ', ELO_CONTENT_JSON_MAX + 1);
+    big[ELO_CONTENT_JSON_MAX + 1] = '\0';
+    assert_int_equal(post_status(a, "POST", "/api/content", JSON, big), 413);
+    free(big);
+    r = api_get(a, "/api/content", "");
+    assert_string_equal((char *) r.body, "{\"items\":[],\"next\":null}");
+    answer_free(&r);
+}
+
+
+static void
+test_put(void **state)
+{
+    static const char first[] = "{\"title\":\"first\"}";
+    static const char second[] = "{\"title\":\"second\",\"reach\":\"commons\"}";
+    const api_t *a = *state;
+    answer_t r, r2;
+
+    assert_int_equal(
+        post_status(a, "PUT", "/api/content/x", JSON "If-Match: *\r\n", first),
+        412);
+    assert_int_equal(post_status(a, "PUT", "/api/content/x",
+                                 JSON "If-None-Match: *\r\n", first),
+                     201);
+    assert_int_equal(post_status(a, "PUT", "/api/content/x",
+                                 JSON "If-None-Match: *\r\n", first),
+                     412);
+    assert_int_equal(post_status(a, "PUT", "/api/content/x",
+                                 JSON "If-Match: \"2\"\r\n", second),
+                     412);
+    r = api_get(a, "/api/content/x", "");
+    r2 = api_call(a, "PUT", "/api/content/x", JSON "If-Match: \"1\"\r\n",
+                  second, (ssize_t) strlen(second));
+    assert_int_equal(r2.status, 200);
+    assert_string_equal(header_of(&r2, "ETag"), "\"2\"");
+    assert_true(body_has(&r2, "\"title\":\"second\""));
+    /* made once, though changed since */
+    assert_memory_equal(strstr((char *) r.body, "\"createdAt\""),
+                        strstr((char *) r2.body, "\"createdAt\""), 34);
+    answer_free(&r);
+
+    /* what came out may be sent back */
+    assert_int_equal(
+        post_status(a, "PUT", "/api/content/x", JSON, (char *) r2.body), 200);
+    answer_free(&r2);
+    assert_int_equal(post_status(a, "PUT", "/api/content/x", JSON,
+                                 "{\"id\":\"y\",\"title\":\"t\"}"),
+                     400);
+
+    /* every version stays */
+    r = api_get(a, "/api/content/x?version=1", "");
+    assert_int_equal(r.status, 200);
+    assert_true(body_has(&r, "\"title\":\"first\""));
+    assert_string_equal(header_of(&r, "ETag"), "\"1\"");
+    answer_free(&r);
+    assert_int_equal(api_status(a, "GET", "/api/content/x?version=9", ""), 404);
+    assert_int_equal(api_status(a, "GET", "/api/content/x?version=0", ""), 400);
+    assert_int_equal(api_status(a, "GET", "/api/content/x?version=a", ""), 400);
+}
+
+
+static void
+test_delete(void **state)
+{
+    const api_t *a = *state;
+
+    assert_int_equal(api_status(a, "DELETE", "/api/content/x", ""), 404);
+    assert_int_equal(
+        post_status(a, "PUT", "/api/content/x", JSON, "{\"title\":\"t\"}"),
+        201);
+    assert_int_equal(
+        api_status(a, "DELETE", "/api/content/x", "If-Match: \"7\"\r\n"), 412);
+    assert_int_equal(
+        api_status(a, "DELETE", "/api/content/x", "If-Match: \"1\"\r\n"), 204);
+    assert_int_equal(api_status(a, "GET", "/api/content/x", ""), 404);
+    assert_int_equal(
+        post_status(a, "PUT", "/api/content/x", JSON, "{\"title\":\"t\"}"),
+        201);
+}
+
+
+/* Who is anonymous sees commons only, and of that no draft, whatever the
+   version; and changes nothing. */
+static void
+test_anonymous(void **state)
+{
+    static const struct {
+        const char *id;
+        const char *reach;
+        const char *lifecycle;
+        int status;
+        bool listed;
+    } cases[] = {
+        { "a", "commons", "published", 200, true },
+        { "b", "regional", "published", 404, false },
+        { "c", "private", "published", 404, false },
+        { "d", "commons", "draft", 404, false },
+        { "e", "commons", "forgotten", 404, false },
+        { "f", "commons", "stale", 200, true },
+        { "g", "commons", "deprecated", 200, false },
+        { "h", "commons", "archived", 200, false },
+    };
+    const api_t *a = *state;
+    char json[256], target[64], item[32];
+    answer_t all, some;
+
+    for (size_t i = 0; i < ELO_COUNT(cases); i++) {
+        snprintf(json, sizeof(json),
+                 "{\"title\":\"t\",\"reach\":\"%s\",\"lifecycle\":\"%s\"}",
+                 cases[i].reach, cases[i].lifecycle);
+        snprintf(target, sizeof(target), "/api/content/%s", cases[i].id);
+        assert_int_equal(post_status(a, "PUT", target, JSON, json), 201);
+        assert_int_equal(post_status(a, "PUT", target, JSON ANONYMOUS, json),
+                         403);
+        assert_int_equal(api_status(a, "DELETE", target, ANONYMOUS), 403);
+        assert_int_equal(api_status(a, "GET", target, ANONYMOUS),
+                         cases[i].status);
+        assert_int_equal(
+            api_status(a, "GET", target, "X-Elohim-Caller: admin\r\n"),
+            cases[i].status);
+        assert_int_equal(
+            api_status(a, "GET", target, "X-Elohim-Caller: operator\r\n"), 200);
+    }
+    assert_int_equal(
+        post_status(a, "POST", "/api/content", JSON ANONYMOUS, "{}"), 403);
+    all = api_get(a, "/api/content", "");
+    some = api_get(a, "/api/content", ANONYMOUS);
+    for (size_t i = 0; i < ELO_COUNT(cases); i++) {
+        snprintf(item, sizeof(item), "{\"id\":\"%s\",", cases[i].id);
+        assert_true(body_has(&all, item));
+        assert_int_equal(body_has(&some, item), cases[i].listed);
+    }
+    answer_free(&all);
+    answer_free(&some);
+
+    /* a version from before it was made commons */
+    assert_int_equal(
+        post_status(a, "PUT", "/api/content/v", JSON,
+                    "{\"title\":\"secret\",\"reach\":\"private\"}"),
+        201);
+    assert_int_equal(post_status(a, "PUT", "/api/content/v", JSON,
+                                 "{\"title\":\"open\",\"reach\":\"commons\","
+                                 "\"lifecycle\":\"published\"}"),
+                     200);
+    assert_int_equal(api_status(a, "GET", "/api/content/v", ANONYMOUS), 200);
+    assert_int_equal(
+        api_status(a, "GET", "/api/content/v?version=2", ANONYMOUS), 200);
+    assert_int_equal(
+        api_status(a, "GET", "/api/content/v?version=1", ANONYMOUS), 404);
+    assert_int_equal(api_status(a, "GET", "/api/content/v?version=1", ""), 200);
+}
+
+
+static void
+test_list(void **state)
+{
+    const api_t *a = *state;
+    char target[128], after[64];
+    answer_t r;
+
+    for (int i = 0; i < 7; i++) {
+        snprintf(target, sizeof(target), "/api/content/n%d", i);
+        assert_int_equal(
+            post_status(a, "PUT", target, JSON, "{\"title\":\"t\"}"), 201);
+    }
+    for (unsigned limit = 1; limit <= 8; limit++) {
+        size_t n = 0;
+
+        after[0] = '\0';
+        do {
+            const char *next;
+
+            snprintf(target, sizeof(target), "/api/content?limit=%u%s%s", limit,
+                     after[0] == '\0' ? "" : "&after=", after);
+            r = api_get(a, target, "");
+            assert_int_equal(r.status, 200);
+            for (const char *p = (char *) r.body;
+                 (p = strstr(p, "{\"id\":")) != NULL; p++) {
+                n++;
+            }
+            next = strstr((char *) r.body, "\"next\":\"");
+            after[0] = '\0';
+            if (next != NULL) {
+                snprintf(after, sizeof(after), "%.2s", next + 8);
+            }
+            answer_free(&r);
+            assert_true(n <= 7);
+        } while (after[0] != '\0');
+        assert_int_equal(n, 7);
+    }
+    assert_int_equal(api_status(a, "GET", "/api/content?limit=0", ""), 400);
+    assert_int_equal(api_status(a, "GET", "/api/content?after=a%2Fb", ""), 400);
+}
+
+
+typedef struct {
+    const api_t *a;
+    int n_ok;
+} writer_t;
+
+
+static void *
+write_many(void *ctx)
+{
+    writer_t *w = ctx;
+
+    for (int i = 0; i < 10; i++) {
+        int status = post_status(w->a, "PUT", "/api/content/race", JSON,
+                                 "{\"title\":\"t\"}");
+
+        w->n_ok += status == 200 || status == 201;
+    }
+    return NULL;
+}
+
+
+/* Writers without conditions all win, one after the other: no version is lost
+   and none is written twice. */
+static void
+test_concurrent_writers(void **state)
+{
+    writer_t w[3] = { { *state, 0 }, { *state, 0 }, { *state, 0 } };
+    pthread_t t[3];
+    char etag[32];
+    answer_t r;
+
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&t[i], NULL, write_many, &w[i]), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+    }
+    r = api_get(*state, "/api/content/race", "");
+    snprintf(etag, sizeof(etag), "\"%d\"", w[0].n_ok + w[1].n_ok + w[2].n_ok);
+    assert_string_equal(header_of(&r, "ETag"), etag);
+    assert_int_equal(w[0].n_ok + w[1].n_ok + w[2].n_ok, 30);
+    answer_free(&r);
+}
+
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, api_setup, api_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_create),
+        TEST(test_refused),
+        TEST(test_put),
+        TEST(test_delete),
+        TEST(test_anonymous),
+        TEST(test_list),
+        TEST(test_concurrent_writers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
