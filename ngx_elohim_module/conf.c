@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* conf: the module's settings: creation, inheritance, and what is wrong with
+   them. Backends and stores are listed once for all locations that name the
+   same one, so that a worker keeps one connection and one mapping to each. */
+
+#include "ngx_http_elohim_module.h"
+
+
+#define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000  /* ms */
+#define NGX_HTTP_ELOHIM_UPLOAD_TIMEOUT 300000 /* ms: a large blob is synced */
+#define NGX_HTTP_ELOHIM_CONNECT        5000  /* ms; it is a local socket */
+#define NGX_HTTP_ELOHIM_PASS_BUFFER    (32 * 1024)
+
+
+static ngx_int_t ngx_http_elohim_merge_upstream(ngx_conf_t *cf,
+    ngx_http_elohim_loc_conf_t *prev, ngx_http_elohim_loc_conf_t *conf);
+static char *ngx_http_elohim_check(ngx_conf_t *cf,
+    ngx_http_elohim_loc_conf_t *conf);
+static ngx_int_t ngx_http_elohim_add_zone(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf, ngx_str_t *name, size_t size);
+static void ngx_http_elohim_namespace(ngx_http_elohim_loc_conf_t *conf);
+
+
+/* Fields of the daemon's answers that are this side's business. */
+static ngx_str_t  ngx_http_elohim_hide_headers[] = {
+    ngx_string("Access-Control-Allow-Origin"),
+    ngx_string("Access-Control-Expose-Headers"),
+    ngx_string("Cross-Origin-Resource-Policy"),
+    ngx_string("Referrer-Policy"),
+    ngx_string("X-Content-Type-Options"),
+    ngx_string("Date"),
+    ngx_string("Server"),
+    ngx_string("X-Accel-Expires"),
+    ngx_string("X-Accel-Redirect"),
+    ngx_string("X-Accel-Limit-Rate"),
+    ngx_string("X-Accel-Buffering"),
+    ngx_string("X-Accel-Charset"),
+    ngx_null_string
+};
+
+
+void *
+ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    emcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_elohim_main_conf_t));
+    if (emcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&emcf->stores, cf->pool, 1, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&emcf->backends, cf->pool, 1, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return emcf;
+}
+
+
+void *
+ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_elohim_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_elohim_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->enable = NGX_CONF_UNSET;
+    conf->writes = NGX_CONF_UNSET;
+    conf->denied = NGX_CONF_UNSET_UINT;
+    conf->ask_timeout = NGX_CONF_UNSET_MSEC;
+    conf->upload_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_ranges = NGX_CONF_UNSET;
+    conf->cors = NGX_CONF_UNSET;
+
+    conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
+    conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_elohim_loc_conf_t  *prev = parent;
+    ngx_http_elohim_loc_conf_t  *conf = child;
+
+    if (conf->enable == NGX_CONF_UNSET && prev->enable == 1) {
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+
+    if (conf->backend == NULL) {
+        conf->backend = prev->backend;
+    }
+
+    if (conf->store == NULL) {
+        conf->store = prev->store;
+    }
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->writes, prev->writes, 0);
+    ngx_conf_merge_uint_value(conf->denied, prev->denied, NGX_HTTP_NOT_FOUND);
+    ngx_conf_merge_msec_value(conf->ask_timeout, prev->ask_timeout,
+                              NGX_HTTP_ELOHIM_ASK_TIMEOUT);
+    ngx_conf_merge_msec_value(conf->upload_timeout, prev->upload_timeout,
+                              NGX_HTTP_ELOHIM_UPLOAD_TIMEOUT);
+    ngx_conf_merge_value(conf->max_ranges, prev->max_ranges, ELO_RANGE_MAX);
+    ngx_conf_merge_value(conf->cors, prev->cors, 1);
+
+    if (ngx_http_elohim_merge_upstream(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!conf->enable) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_http_elohim_namespace(conf);
+
+    return ngx_http_elohim_check(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_elohim_merge_upstream(ngx_conf_t *cf,
+    ngx_http_elohim_loc_conf_t *prev, ngx_http_elohim_loc_conf_t *conf)
+{
+    ngx_hash_init_t            hash;
+    ngx_http_upstream_conf_t  *u;
+
+    u = &conf->upstream;
+
+    ngx_str_set(&u->module, "elohim");
+
+    u->connect_timeout = NGX_HTTP_ELOHIM_CONNECT;
+    u->send_timeout = conf->upload_timeout;
+    u->read_timeout = conf->upload_timeout;
+    u->buffer_size = NGX_HTTP_ELOHIM_PASS_BUFFER;
+    u->next_upstream = NGX_HTTP_UPSTREAM_FT_OFF;
+    u->next_upstream_tries = 1;
+    u->buffering = 0;
+    u->request_buffering = 0;
+    u->pass_request_headers = 0;
+    u->pass_request_body = 1;
+    u->ignore_headers = NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
+                        |NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES
+                        |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE
+                        |NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING
+                        |NGX_HTTP_UPSTREAM_IGN_XA_CHARSET;
+
+    if (conf->backend) {
+        u->upstream = conf->backend->upstream;
+    }
+
+    hash.max_size = 512;
+    hash.bucket_size = ngx_align(64, ngx_cacheline_size);
+    hash.name = "elohim_headers_hash";
+
+    return ngx_http_upstream_hide_headers_hash(cf, u, &prev->upstream,
+                                          ngx_http_elohim_hide_headers, &hash);
+}
+
+
+/* "elohim on" holds here: the rest must fit, and the handler is installed. */
+
+static char *
+ngx_http_elohim_check(ngx_conf_t *cf, ngx_http_elohim_loc_conf_t *conf)
+{
+    const char                   *missing;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL && clcf->handler != ngx_http_elohim_handler) {
+
+        if (!conf->own) {
+            /* this location says itself where its content comes from */
+            return NGX_CONF_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"elohim on\" in %s:%ui stands in a location that "
+                      "already has a content handler (such as proxy_pass); "
+                      "remove one of the two", conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    missing = conf->backend == NULL ? "elohim_backend unix:/path/of/socket"
+              : conf->store == NULL ? "elohim_store_root /path/of/store"
+                                    : NULL;
+
+    if (missing) {
+
+        /* A server may leave it to each of its locations. */
+
+        if (clcf->name.len == 0 && clcf->locations != NULL) {
+            return NGX_CONF_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"elohim on\" in %s:%ui needs \"%s;\" beside it or "
+                      "above it (location \"%V\")",
+                      conf->file, conf->line, missing, &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = ngx_http_elohim_handler;
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
+    emcf->enabled = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* Keys of one backend and store never meet those of another in the zone. */
+
+static void
+ngx_http_elohim_namespace(ngx_http_elohim_loc_conf_t *conf)
+{
+    ngx_md5_t  md5;
+
+    ngx_md5_init(&md5);
+
+    if (conf->backend && conf->store) {
+        ngx_md5_update(&md5, conf->backend->addr.name.data,
+                       conf->backend->addr.name.len);
+        ngx_md5_update(&md5, "", 1);
+        ngx_md5_update(&md5, conf->store->root.data, conf->store->root.len);
+    }
+
+    ngx_md5_final(conf->ns, &md5);
+}
+
+
+ngx_int_t
+ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_str_t                     name = ngx_string("elohim");
+    ngx_uint_t                    i;
+    ngx_http_handler_pt          *h;
+    ngx_http_core_main_conf_t    *cmcf;
+    ngx_http_elohim_backend_t   **bp;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
+
+    if (emcf->enabled && emcf->zone == NULL
+        && ngx_http_elohim_add_zone(cf, emcf, &name, NGX_HTTP_ELOHIM_ZONE_SIZE)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    bp = emcf->backends.elts;
+
+    for (i = 0; i < emcf->backends.nelts; i++) {
+        bp[i]->zone = emcf->zone;
+    }
+
+    if (emcf->enabled) {
+        cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_elohim_redact_log;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_elohim_set_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_loc_conf_t  *elcf = conf;
+
+    elcf->file = cf->conf_file->file.name.data;
+    elcf->line = cf->conf_file->line;
+    elcf->own = 1;
+
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
+
+char *
+ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_loc_conf_t  *elcf = conf;
+
+    ngx_url_t                     u;
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_http_elohim_backend_t    *b, **bp;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    if (elcf->backend) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len < 6 || ngx_strncmp(value[1].data, "unix:", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is not the daemon's socket: write "
+                           "\"unix:/path/of/socket\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = value[1];
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs != 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in \"%V\"",
+                           u.err ? u.err : "invalid address", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
+    bp = emcf->backends.elts;
+
+    for (i = 0; i < emcf->backends.nelts; i++) {
+        if (ngx_cmp_sockaddr(bp[i]->addr.sockaddr, bp[i]->addr.socklen,
+                             u.addrs[0].sockaddr, u.addrs[0].socklen, 1)
+            == NGX_OK)
+        {
+            elcf->backend = bp[i];
+            return NGX_CONF_OK;
+        }
+    }
+
+    if (emcf->backends.nelts == NGX_HTTP_ELOHIM_BACKENDS) {
+        return "names too many different sockets";
+    }
+
+    b = ngx_pcalloc(cf->pool, sizeof(ngx_http_elohim_backend_t));
+    bp = ngx_array_push(&emcf->backends);
+    if (b == NULL || bp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    b->addr = u.addrs[0];
+    b->index = emcf->backends.nelts - 1;
+
+    b->upstream = ngx_http_upstream_add(cf, &u, 0);
+    if (b->upstream == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *bp = b;
+    elcf->backend = b;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_loc_conf_t  *elcf = conf;
+
+    ngx_str_t                    *value, root;
+    ngx_uint_t                    i;
+    ngx_http_elohim_store_t      *s, **sp;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    if (elcf->store) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    root = value[1];
+
+    if (root.len == 0) {
+        return "is empty: write the directory that elohimd keeps its store in";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &root, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    while (root.len > 1 && root.data[root.len - 1] == '/') {
+        root.data[--root.len] = '\0';
+    }
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
+    sp = emcf->stores.elts;
+
+    for (i = 0; i < emcf->stores.nelts; i++) {
+        if (sp[i]->root.len == root.len
+            && ngx_memcmp(sp[i]->root.data, root.data, root.len) == 0)
+        {
+            elcf->store = sp[i];
+            return NGX_CONF_OK;
+        }
+    }
+
+    s = ngx_pcalloc(cf->pool, sizeof(ngx_http_elohim_store_t));
+    sp = ngx_array_push(&emcf->stores);
+    if (s == NULL || sp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    s->root = root;
+    *sp = s;
+    elcf->store = s;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_main_conf_t  *emcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    if (emcf->zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+    if (p == NULL || p == value[1].data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is no zone: write \"name:size\", such as "
+                           "\"elohim:16m\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value[1].data;
+    name.len = p - value[1].data;
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR || size < (ssize_t) (32 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" needs a size of %uz bytes at least, "
+                           "such as \"16m\"", &name,
+                           (size_t) (32 * ngx_pagesize));
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_elohim_add_zone(cf, emcf, &name, size) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_add_zone(ngx_conf_t *cf, ngx_http_elohim_main_conf_t *emcf,
+    ngx_str_t *name, size_t size)
+{
+    ngx_shm_zone_t  *zone;
+
+    zone = ngx_shared_memory_add(cf, name, size, &ngx_http_elohim_module);
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->init = ngx_http_elohim_shm_init;
+    zone->data = NULL;
+    emcf->zone = zone;
+
+    return NGX_OK;
+}

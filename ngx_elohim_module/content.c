@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* content: the content handler: which kind of request it is, the descriptor
+   that it needs (from the zone, else from the daemon).
+
+   All of it happens in this phase, since subrequests, internal redirects,
+   satisfy and error_page go round the access phase, and nothing goes round
+   this one. */
+
+#include "ngx_http_elohim_module.h"
+
+#include "common/base/err.h"
+#include "common/base/rd.h"
+
+
+#define NGX_HTTP_ELOHIM_HEAD_LEN (8 + 4 + 1 + 1) /* head_t of wire.h */
+#define NGX_HTTP_ELOHIM_ASKS     2 /* a stale answer gives one more */
+
+
+static ngx_int_t ngx_http_elohim_run(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+static ngx_int_t ngx_http_elohim_obtain(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+static ngx_int_t ngx_http_elohim_received(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+static ngx_int_t ngx_http_elohim_use(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+static ngx_int_t ngx_http_elohim_write(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+
+
+/* What a route allows: methods to read and to write. */
+
+typedef struct {
+    ngx_uint_t  read;
+    ngx_uint_t  write;
+    ngx_str_t   allow;
+} ngx_http_elohim_methods_t;
+
+
+static const ngx_http_elohim_methods_t  ngx_http_elohim_read_only = {
+    NGX_HTTP_ELOHIM_READ, 0, ngx_string("GET, HEAD, OPTIONS")
+};
+
+static const ngx_http_elohim_methods_t  ngx_http_elohim_one_object = {
+    NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT|NGX_HTTP_DELETE,
+    ngx_string("GET, HEAD, PUT, DELETE, OPTIONS")
+};
+
+static const ngx_http_elohim_methods_t  ngx_http_elohim_blobs = {
+    NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT|NGX_HTTP_POST,
+    ngx_string("GET, HEAD, PUT, POST, OPTIONS")
+};
+
+static const ngx_http_elohim_methods_t  ngx_http_elohim_nodes = {
+    NGX_HTTP_ELOHIM_READ, NGX_HTTP_POST, ngx_string("GET, HEAD, POST, OPTIONS")
+};
+
+
+static const ngx_http_elohim_methods_t *
+ngx_http_elohim_route_methods(elo_route_kind_t kind)
+{
+    switch (kind) {
+    case ELO_ROUTE_BLOB:
+    case ELO_ROUTE_CONTENT:
+        return &ngx_http_elohim_one_object;
+    case ELO_ROUTE_BLOB_NEW:
+        return &ngx_http_elohim_blobs;
+    case ELO_ROUTE_CONTENT_LIST:
+        return &ngx_http_elohim_nodes;
+    default:
+        return &ngx_http_elohim_read_only;
+    }
+}
+
+
+/* The descriptor that a read of this kind stands on; 0: none, the daemon's API
+   answers. */
+
+static u_char
+ngx_http_elohim_wire_type(elo_route_kind_t kind)
+{
+    switch (kind) {
+    case ELO_ROUTE_BLOB:
+    case ELO_ROUTE_BLOB_STATUS:
+    case ELO_ROUTE_MANIFEST:
+        return ELO_WIRE_GRANT;
+    case ELO_ROUTE_HLS_MASTER:
+    case ELO_ROUTE_HLS_MEDIA:
+    case ELO_ROUTE_DASH:
+        return ELO_WIRE_MEDIA;
+    case ELO_ROUTE_INIT:
+    case ELO_ROUTE_SEGMENT:
+        return ELO_WIRE_RECIPE;
+    default:
+        return 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_elohim_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         key = ngx_string("Allow");
+    ngx_http_elohim_ctx_t            *ctx;
+    const ngx_http_elohim_methods_t  *m;
+
+    ctx = ngx_http_elohim_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->route.kind == ELO_ROUTE_UNKNOWN) {
+        return ngx_http_elohim_not_found(r);
+    }
+
+    m = ngx_http_elohim_route_methods(ctx->route.kind);
+
+    if (r->method & m->write) {
+        return ngx_http_elohim_write(r, ctx);
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_http_elohim_options(r, &m->allow);
+    }
+
+    if (!(r->method & m->read)) {
+        if (ngx_http_elohim_header(r, &key, &m->allow) == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_elohim_problem(r, NGX_HTTP_NOT_ALLOWED,
+                                       elo_err_code(ELO_EMETHOD),
+                                       elo_err_public(ELO_EMETHOD));
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_elohim_run(r, ctx);
+}
+
+
+/* An answer has come for a request that waited. */
+
+void
+ngx_http_elohim_resume(ngx_http_request_t *r)
+{
+    ngx_connection_t       *c;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (!r->discard_body) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_elohim_run(r, ctx));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_int_t                     rc;
+    ngx_http_elohim_loc_conf_t   *elcf;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if (elcf->writes && (ctx->route.kind == ELO_ROUTE_BLOB_NEW
+                         || ctx->route.kind == ELO_ROUTE_BLOB_STATUS
+                         || ctx->route.kind == ELO_ROUTE_MANIFEST))
+    {
+        return ngx_http_elohim_pass(r, ctx, 1);
+    }
+
+    if (ctx->route.kind == ELO_ROUTE_BLOB_NEW) {
+        /* a list of all blobs is not for everyone */
+        return ngx_http_elohim_not_found(r);
+    }
+
+    if (ngx_http_elohim_wire_type(ctx->route.kind) == 0) {
+        return ngx_http_elohim_pass(r, ctx, 0);
+    }
+
+    for ( ;; ) {
+        rc = ngx_http_elohim_obtain(r, ctx);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_DONE;
+        }
+
+        if (rc == NGX_HTTP_ELOHIM_ANSWERED) {
+            return ctx->rc;
+        }
+
+        rc = ngx_http_elohim_use(r, ctx);
+
+        if (rc != NGX_HTTP_ELOHIM_STALE) {
+            return rc;
+        }
+
+        emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+        ngx_http_elohim_shm_drop(emcf->zone, &ctx->key);
+
+        ctx->allowed.len = 0;
+        ctx->status = 0;
+
+        if (ctx->stale) {
+
+            if (!ctx->truncated) {
+                return ngx_http_elohim_not_found(r);
+            }
+
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "elohimd grants more than its file has");
+
+            return ngx_http_elohim_problem(r, NGX_HTTP_BAD_GATEWAY,
+                                           elo_err_code(ELO_ECORRUPT),
+                                           elo_err_public(ELO_ECORRUPT));
+        }
+
+        ctx->stale = 1;
+    }
+}
+
+
+/* NGX_OK with ctx->msg, NGX_AGAIN, or ANSWERED. */
+
+static ngx_int_t
+ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    u_char                        path_buf[NGX_HTTP_ELOHIM_PATH_MAX];
+    ngx_int_t                     rc;
+    ngx_str_t                     path;
+    ngx_http_elohim_stamp_t       stamp;
+    ngx_http_elohim_loc_conf_t   *elcf;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    if (ctx->status) {
+        rc = ngx_http_elohim_received(r, ctx);
+        if (rc != NGX_HTTP_ELOHIM_STALE) {
+            return rc;
+        }
+    }
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+
+    if (ngx_http_elohim_make_key(elcf->ns, ctx,
+                                 ngx_http_elohim_wire_type(ctx->route.kind),
+                                 &ctx->key, &path, path_buf)
+        != NGX_OK)
+    {
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
+    }
+
+    if (ctx->asked == 0 && !ctx->stale
+        && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, r->pool, ctx->buf,
+                                   sizeof(ctx->buf), &ctx->msg, &stamp)
+           == NGX_OK
+        && ngx_http_elohim_gen_valid(elcf->store, &stamp, r->connection->log))
+    {
+        ctx->cache = NGX_HTTP_ELOHIM_HIT;
+        return NGX_OK;
+    }
+
+    ctx->cache = NGX_HTTP_ELOHIM_FORWARD;
+    ctx->mapped = ngx_http_elohim_gen_stamp(elcf->store, &ctx->stamp,
+                                            r->connection->log)
+                  == NGX_OK;
+
+    switch (ngx_http_elohim_ask(r, ctx, &path)) {
+    case NGX_AGAIN:
+        if (!r->discard_body) {
+            /* notice a client that goes away meanwhile */
+            r->read_event_handler = ngx_http_test_reading;
+        }
+
+        r->main->count++;
+        return NGX_AGAIN;
+
+    case NGX_DECLINED:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+
+    default:
+        return ngx_http_elohim_end(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+}
+
+
+/* Media that is not ready may be so at any moment: that is asked each time. */
+
+static ngx_uint_t
+ngx_http_elohim_keeps(ngx_http_elohim_ctx_t *ctx)
+{
+    uint8_t         status;
+    const uint8_t  *p, *end;
+
+    if (ngx_http_elohim_wire_type(ctx->route.kind) != ELO_WIRE_MEDIA) {
+        return 1;
+    }
+
+    end = ctx->msg.data + ctx->msg.len;
+    p = elo_rd_skip(ctx->msg.data, end,
+                    ELO_WIRE_HEADER_LEN + NGX_HTTP_ELOHIM_HEAD_LEN);
+
+    return elo_rd_u8(p, end, &status) != NULL && status == ELO_MEDIA_READY;
+}
+
+
+/* Looks at the answer; STALE: what it says was overtaken while it was on its
+   way, ask once more. */
+
+static ngx_int_t
+ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    const uint8_t                *p, *end;
+    ngx_http_elohim_loc_conf_t   *elcf;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    switch (ctx->status) {
+    case NGX_HTTP_OK:
+        break;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+
+    case NGX_HTTP_BAD_REQUEST:
+    case NGX_HTTP_FORBIDDEN:
+    case NGX_HTTP_NOT_FOUND:
+    case 410:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
+
+    default:
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "elohimd answered with status %ui", ctx->status);
+
+        return ngx_http_elohim_end(
+            ctx, ngx_http_elohim_problem(r, NGX_HTTP_BAD_GATEWAY,
+                                         elo_err_code(ELO_EINTERNAL),
+                                         elo_err_public(ELO_EINTERNAL)));
+    }
+
+    p = ctx->msg.data;
+    end = p + ctx->msg.len;
+    p = elo_rd_skip(p, end, ELO_WIRE_HEADER_LEN);
+    p = elo_rd_be64(p, end, &ctx->stamp.generation);
+    p = elo_rd_be32(p, end, &ctx->stamp.slot);
+
+    if (p == NULL || !ctx->mapped) {
+        /* malformed, which use() will say; or there is nothing to go by */
+        return NGX_OK;
+    }
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if (!ngx_http_elohim_gen_valid(elcf->store, &ctx->stamp,
+                                   r->connection->log))
+    {
+        return ctx->asked < NGX_HTTP_ELOHIM_ASKS ? NGX_HTTP_ELOHIM_STALE
+                                                 : NGX_OK;
+    }
+
+    ctx->cache = NGX_HTTP_ELOHIM_MISS;
+
+    if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
+        emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+        ngx_http_elohim_shm_put(emcf->zone, &ctx->key, &ctx->msg, &ctx->stamp);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_use(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    switch (ngx_http_elohim_wire_type(ctx->route.kind)) {
+    case ELO_WIRE_GRANT:
+        return ngx_http_elohim_blob(r, ctx);
+    case ELO_WIRE_MEDIA:
+        return ngx_http_elohim_manifest(r, ctx);
+    default:
+        return ngx_http_elohim_segment(r, ctx);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_elohim_write(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if (!elcf->writes) {
+        return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
+                                       "WRITES_DISABLED",
+                                       "writes are not enabled here");
+    }
+
+    return ngx_http_elohim_pass(r, ctx, 1);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ngx_http_elohim_module: settings, and entry points of conf.c and vars.c. The
+   life of a request: docs/architecture.md. */
+#ifndef NGX_HTTP_ELOHIM_MODULE_H
+#define NGX_HTTP_ELOHIM_MODULE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_md5.h>
+
+#include "ngx_http_elohim_daemon.h"
+#include "ngx_http_elohim_request.h"
+
+#define NGX_HTTP_ELOHIM_ZONE_SIZE (16 * 1024 * 1024)
+
+typedef struct {
+    ngx_array_t stores;   /* ngx_http_elohim_store_t * */
+    ngx_array_t backends; /* ngx_http_elohim_backend_t * */
+    ngx_shm_zone_t *zone;
+    unsigned enabled:1; /* some location has elohim on */
+} ngx_http_elohim_main_conf_t;
+
+typedef struct {
+    ngx_flag_t enable;
+    ngx_http_elohim_backend_t *backend;
+    ngx_http_elohim_store_t *store;
+    ngx_flag_t writes;
+    ngx_uint_t denied;
+    ngx_msec_t ask_timeout;
+    ngx_msec_t upload_timeout;
+    ngx_int_t max_ranges;
+    ngx_flag_t cors;
+
+    u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
+    ngx_http_upstream_conf_t upstream;
+
+    u_char *file; /* where "elohim on" was written */
+    ngx_uint_t line;
+    unsigned own:1; /* it was written in this very block */
+} ngx_http_elohim_loc_conf_t;
+
+extern ngx_module_t ngx_http_elohim_module;
+
+/* conf */
+void *ngx_http_elohim_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_elohim_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+ngx_int_t ngx_http_elohim_postconfiguration(ngx_conf_t *cf);
+char *ngx_http_elohim_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* vars */
+ngx_int_t ngx_http_elohim_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_elohim_redact_log(ngx_http_request_t *r);
+
+#endif

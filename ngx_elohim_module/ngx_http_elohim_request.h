@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ngx_http_elohim_request: a request's context, what it is about to send, and
+   the steps of answering it. */
+#ifndef NGX_HTTP_ELOHIM_REQUEST_H
+#define NGX_HTTP_ELOHIM_REQUEST_H
+
+#include "ngx_http_elohim_daemon.h"
+
+#include "common/auth/reach.h"
+#include "common/base/limits.h"
+#include "common/http/precond.h"
+#include "common/http/range.h"
+#include "common/http/route.h"
+
+#define NGX_HTTP_ELOHIM_PATH_MAX   256
+#define NGX_HTTP_ELOHIM_INLINE_MSG 320 /* a grant fits, without allocation */
+
+/* Store's file went away or is shorter than granted: ask again. */
+#define NGX_HTTP_ELOHIM_STALE NGX_DECLINED
+/* The answer has been sent, what it returned is in ctx->rc. */
+#define NGX_HTTP_ELOHIM_ANSWERED -100
+
+#define NGX_HTTP_ELOHIM_READ   (NGX_HTTP_GET | NGX_HTTP_HEAD)
+#define NGX_HTTP_ELOHIM_WRITE  (NGX_HTTP_PUT | NGX_HTTP_POST | NGX_HTTP_DELETE)
+
+/* A request that waits for an answer; part of its context. */
+typedef struct {
+    ngx_queue_t queue;
+    ngx_http_elohim_question_t *question; /* NULL: does not wait */
+    ngx_http_request_t *request;
+} ngx_http_elohim_wait_t;
+
+typedef enum {
+    NGX_HTTP_ELOHIM_NO_CACHE = 0,
+    NGX_HTTP_ELOHIM_HIT,
+    NGX_HTTP_ELOHIM_MISS,
+    NGX_HTTP_ELOHIM_FORWARD /* asked, and not to be kept */
+} ngx_http_elohim_cache_e;
+
+typedef enum {
+    NGX_HTTP_ELOHIM_UNDECIDED = 0,
+    NGX_HTTP_ELOHIM_ALLOW,
+    NGX_HTTP_ELOHIM_DENY
+} ngx_http_elohim_decision_e;
+
+struct ngx_http_elohim_ctx_s {
+    ngx_str_t uri; /* what route was parsed from */
+    elo_route_t route;
+    elo_digest_t digest; /* when by_hash */
+    elo_reach_t reach;   /* of the content, when decided */
+    elo_reach_t ceiling;
+
+    ngx_http_elohim_cache_e cache;
+    ngx_http_elohim_decision_e decision;
+    ngx_http_elohim_key_t key;     /* of the descriptor asked for */
+    ngx_http_elohim_key_t allowed; /* the allow holds for this one only */
+
+    ngx_http_elohim_wait_t wait;
+    ngx_http_elohim_stamp_t stamp; /* of the page when the question went out */
+    ngx_uint_t status;             /* of the answer; 0: none yet */
+    ngx_str_t msg;
+    ngx_uint_t asked; /* questions so far */
+    ngx_int_t rc;
+
+    /* pass */
+    ngx_http_status_t line;
+    ngx_chain_t *free; /* buffers of chunk frames */
+    ngx_chain_t *busy;
+
+    unsigned by_hash:1;
+    unsigned mapped:1; /* stamp is one of a mapped page */
+    unsigned keep:1;   /* this one puts the answer into the zone */
+    unsigned stale:1;     /* a file was not there: the zone is not looked at */
+    unsigned truncated:1; /* the file has not the bytes that were granted */
+    unsigned cleanup:1;
+    unsigned operator:1;  /* passed on as from the operator */
+    unsigned chunked:1;   /* so is the body that is passed on */
+    unsigned head_sent:1; /* of the request that is passed on */
+    unsigned deaf:1;      /* the daemon hears no more of the body */
+    u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
+};
+
+/* What is to be sent: prefix, then extents of one file. */
+typedef struct {
+    const ngx_http_elohim_key_t *key; /* must be the allowed one */
+    elo_slice_t prefix;
+    elo_slice_t name; /* empty: there is the prefix only */
+    const elo_recipe_t *recipe; /* NULL: the one extent below */
+    elo_extent_t extent;
+    uint64_t file_size; /* the file must have this many bytes */
+    uint64_t size;      /* of the representation */
+    elo_slice_t content_type;
+    ngx_str_t etag;
+    ngx_str_t cache_control;
+    int64_t mtime;              /* -1: no Last-Modified */
+    const elo_digest_t *digest; /* NULL: no Repr-Digest */
+    unsigned compress:1;        /* gzip may have it */
+} ngx_http_elohim_body_t;
+
+/* route */
+ngx_http_elohim_ctx_t *ngx_http_elohim_get_ctx(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
+    ngx_http_elohim_ctx_t *ctx, u_char type, ngx_http_elohim_key_t *key,
+    ngx_str_t *path, u_char *path_buf);
+
+/* content */
+ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);
+void ngx_http_elohim_resume(ngx_http_request_t *r);
+
+/* gate: NGX_OK or ANSWERED, with the allow in ctx; is it for this key? */
+ngx_int_t ngx_http_elohim_gate(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, elo_reach_t reach);
+ngx_uint_t ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
+    const ngx_http_elohim_key_t *key);
+ngx_int_t ngx_http_elohim_malformed(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, elo_err_t err);
+ngx_int_t ngx_http_elohim_end(ngx_http_elohim_ctx_t *ctx, ngx_int_t rc);
+
+/* serve, chain */
+ngx_int_t ngx_http_elohim_serve(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
+    const ngx_http_elohim_body_t *body, ngx_file_t *file, uint64_t start,
+    uint64_t end, ngx_chain_t ***tail);
+ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
+    const ngx_http_elohim_body_t *body, ngx_file_t *file,
+    const elo_range_set_t *set, ngx_chain_t ***tail);
+ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
+
+/* blob, manifest, segment: each from ctx->msg */
+ngx_int_t ngx_http_elohim_blob(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_manifest(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_segment(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+
+/* pass, pass_request */
+ngx_int_t ngx_http_elohim_pass(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, ngx_uint_t operator);
+elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
+
+/* problem, headers */
+ngx_int_t ngx_http_elohim_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, const char *detail);
+ngx_int_t ngx_http_elohim_problem_str(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, const ngx_str_t *detail);
+ngx_int_t ngx_http_elohim_not_found(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_away(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_options(ngx_http_request_t *r,
+    const ngx_str_t *allow);
+ngx_int_t ngx_http_elohim_common_headers(ngx_http_request_t *r);
+ngx_table_elt_t *ngx_http_elohim_header(ngx_http_request_t *r,
+    const ngx_str_t *key, const ngx_str_t *value);
+
+#endif
