@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* elohim put: files become blobs. The daemon hashes them while they arrive. */
+#include "backend/json/json_write.h"
+#include "cli/call.h"
+#include "cli/mime.h"
+#include "cli/subcommands.h"
+
+
+static elo_exit_t
+put_one(elo_cli_t *cli, const char *path, const elo_digest_t *expect,
+        elo_json_writer_t *w)
+{
+    const char *type = elo_args_get(&cli->args, "type");
+    const char *label = strcmp(path, "-") == 0 ? "standard input" : path;
+    elo_json_t *blob = NULL;
+    elo_source_t source;
+    elo_buf_t answer;
+    elo_err_t rc = elo_source_open(path, &source);
+    elo_exit_t status;
+
+    if (rc != ELO_OK) {
+        return elo_out_failed(cli, label, rc);
+    }
+    elo_buf_init(&answer, ELO_CALL_JSON_MAX);
+    status =
+        elo_upload(cli, &source, label,
+                   type != NULL ? type : elo_mime_guess(path), expect, &answer);
+    elo_source_close(&source);
+    if (status == ELO_EXIT_OK
+        && elo_json_parse(elo_buf_slice(&answer), ELO_CALL_JSON_MAX, &blob,
+                          NULL)
+               != ELO_OK)
+    {
+        status = elo_out_failed(cli, label, ELO_EINTERNAL);
+    }
+    if (status == ELO_EXIT_OK) {
+        elo_slice_t hash = elo_member_str(blob, "hash");
+        bool existed = false;
+
+        elo_ignore(!elo_json_bool(elo_json_get(blob, "existed"), &existed));
+        /* absent: a new one */
+        elo_json_put_value(w, NULL, blob);
+        elo_out_line(cli, "%.*s  %s%s", (int) hash.len, (const char *) hash.p,
+                     path, existed ? "  (was here already)" : "");
+    }
+    elo_json_free(&blob);
+    elo_buf_dispose(&answer);
+    return status;
+}
+
+
+static elo_exit_t
+run(elo_cli_t *cli)
+{
+    const char *expect = elo_args_get(&cli->args, "expect");
+    const char *type = elo_args_get(&cli->args, "type");
+    elo_exit_t status = ELO_EXIT_OK;
+    elo_digest_t digest;
+    elo_json_writer_t w;
+    elo_buf_t doc;
+
+    if (type != NULL && !elo_mime_ok(elo_slice_str(type))) {
+        return elo_out_usage(cli, "--type must be a media type as video/mp4");
+    }
+    if (expect != NULL) {
+        if (cli->args.n_operands != 1) {
+            return elo_out_usage(cli, "--expect goes with one file");
+        }
+        if (elo_addr_parse(elo_slice_str(expect), &digest) != ELO_OK) {
+            return elo_out_usage(cli, "--expect must be a blob's address");
+        }
+    }
+    elo_buf_init(&doc, ELO_CALL_JSON_MAX);
+    elo_json_writer_init(&w, &doc);
+    elo_json_put_object(&w, NULL);
+    elo_json_put_array(&w, "items");
+    for (unsigned i = 0; i < cli->args.n_operands && status == ELO_EXIT_OK; i++)
+    {
+        status = put_one(cli, cli->args.operands[i],
+                         expect != NULL ? &digest : NULL, &w);
+    }
+    elo_json_end_array(&w);
+    elo_json_end_object(&w);
+    elo_out_json(cli, elo_buf_slice(&doc));
+    elo_buf_dispose(&doc);
+    return status;
+}
+
+
+static const elo_opt_t opts[] = {
+    { "type", 't', "MIME", "media type (default: by the file's name)" },
+    { "expect", 0, "ADDR", "refuse bytes that have another hash" },
+    { "progress", 0, NULL, "tell of progress though there is no terminal" },
+    { NULL, 0, NULL, NULL },
+};
+
+const elo_cmd_t elo_cmd_put = {
+    .name = "put",
+    .operands = "FILE…",
+    .summary = "put files in and print their addresses",
+    .details = "FILE - is standard input. A blob is seen by this socket alone "
+               "until content\nrefers to it: see \"elohim publish\". The first "
+               "failure ends it; what was put\nbefore that stays.\n",
+    .opts = opts,
+    .min_operands = 1,
+    .max_operands = ~0u,
+    .run = run,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* names: what operands mean: addresses and content ids, request targets, byte
+   ranges, and sizes for people. Pure. */
+#ifndef ELO_CLI_NAMES_H
+#define ELO_CLI_NAMES_H
+
+#include "common/base/buf.h"
+#include "common/base/cid.h"
+
+typedef enum { ELO_NAME_ADDR, ELO_NAME_ID } elo_name_kind_t;
+
+typedef struct {
+    elo_name_kind_t kind;
+    elo_digest_t digest;               /* of an address */
+    char text[ELO_CONTENT_ID_MAX + 1]; /* canonical address, or the id */
+} elo_name_t;
+
+/* An address in any text form, or a content id. Else ELO_EINVAL. */
+elo_err_t elo_name_parse(const char *s, elo_name_t *out) ELO_MUST_USE;
+
+/* Appends prefix, the name, and suffix. A name needs no escaping. */
+void elo_name_target(elo_buf_t *b, const char *prefix, const elo_name_t *name,
+                     const char *suffix);
+
+/* Appends s percent-encoded for a query value. */
+void elo_query_escape(elo_buf_t *b, elo_slice_t s);
+
+/* "a-b", "a-" or "-n" as --range takes it, inclusive as in HTTP; appends the
+   header line "Range: bytes=…\r\n". */
+elo_err_t elo_range_header(const char *s, elo_buf_t *b) ELO_MUST_USE;
+
+/* Appends "1.4 GiB" and the like; exact below 1 KiB. */
+void elo_size_text(elo_buf_t *b, uint64_t bytes);
+
+/* Appends s for a terminal or a line of a list: control bytes become "?". */
+void elo_plain_text(elo_buf_t *b, elo_slice_t s);
+
+#endif

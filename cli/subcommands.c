@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* subcommands: the table of verbs. */
+#include "cli/subcommands.h"
+
+#include <stddef.h>
+
+const elo_cmd_t *const elo_subcommands[] = {
+    &elo_cmd_put,    &elo_cmd_get,     &elo_cmd_stat,
+    &elo_cmd_ls,     &elo_cmd_publish, &elo_cmd_rm,
+    &elo_cmd_health, &elo_cmd_version, NULL,
+};

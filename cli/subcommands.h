@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* subcommands: every verb of the program, once. */
+#ifndef ELO_CLI_SUBCOMMANDS_H
+#define ELO_CLI_SUBCOMMANDS_H
+
+#include "cli/args.h"
+
+extern const elo_cmd_t elo_cmd_put;
+extern const elo_cmd_t elo_cmd_get;
+extern const elo_cmd_t elo_cmd_stat;
+extern const elo_cmd_t elo_cmd_ls;
+extern const elo_cmd_t elo_cmd_publish;
+extern const elo_cmd_t elo_cmd_rm;
+extern const elo_cmd_t elo_cmd_health;
+extern const elo_cmd_t elo_cmd_version;
+
+/* In the order of --help; ends with NULL. */
+extern const elo_cmd_t *const elo_subcommands[];
+
+#endif
