@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* play.js: the page at /play/{content-id}. Asks for the content node, then plays
+   it: by hls.js where Media Source Extensions are, by the browser's own HLS
+   elsewhere, and as a plain file where it can't be streamed. ?player=file or
+   ?player=hls asks for one way. Everything from the node is shown as text. */
+(function () {
+  'use strict';
+
+  var ID = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
+  var TEXT_MAX = 1024 * 1024; /* longer documents are only linked */
+  var WAIT_S = 2; /* between questions when the server names no time */
+  var WAIT_MAX_S = 30;
+
+  var id = '';
+  var node = null;
+  var media = null; /* the video or audio element */
+  var hls = null;
+  var timer = 0;
+  var away = 0; /* questions in a row without an answer */
+  var recovered = { media: 0, network: 0 };
+
+  function $(name) {
+    return document.getElementById(name);
+  }
+
+  function show(element, on) {
+    element.hidden = !on;
+  }
+
+  function mode(name, text) {
+    document.body.dataset.mode = name;
+    $('mode').textContent = text || '';
+  }
+
+  function status(text) {
+    $('status').textContent = text || '';
+  }
+
+  function fail(text) {
+    mode('error');
+    status('');
+    $('error-text').textContent = text;
+    show($('error'), true);
+    if (node === null) {
+      $('title').textContent = 'Not playable';
+      document.title = 'Not playable';
+    }
+  }
+
+  function calm() {
+    clearTimeout(timer);
+    show($('error'), false);
+    show($('play-file'), false);
+  }
+
+  /* ---- questions to the server ---- */
+
+  function retryAfter(response) {
+    var s = response ? Number(response.headers.get('Retry-After')) : 0;
+
+    if (!(s > 0)) {
+      s = WAIT_S * Math.pow(2, Math.min(away, 4));
+    }
+    return Math.min(Math.max(s, 1), WAIT_MAX_S);
+  }
+
+  function again(seconds, step) {
+    clearTimeout(timer);
+    timer = setTimeout(step, seconds * 1000);
+  }
+
+  /* The problem document of an answer; {} when it carries none. */
+  function problem(response) {
+    var type = response.headers.get('Content-Type') || '';
+
+    if (type.indexOf('json') < 0) {
+      return Promise.resolve({});
+    }
+    return response.json().catch(function () {
+      return {};
+    });
+  }
+
+  function daemonAway(response, step) {
+    var s = retryAfter(response);
+
+    away++;
+    mode('waiting');
+    status('The storage is away at the moment. Trying again in '
+      + Math.round(s) + ' s.');
+    again(s, step);
+  }
+
+  function loadNode() {
+    fetch('/api/content/' + encodeURIComponent(id), {
+      headers: { Accept: 'application/json' }
+    }).then(function (r) {
+      if (r.ok) {
+        away = 0;
+        return r.json().then(begin);
+      }
+      if (r.status === 503 || r.status === 502 || r.status === 504) {
+        return daemonAway(r, loadNode);
+      }
+      if (r.status === 404 || r.status === 410) {
+        return fail('There is no content “' + id
+          + '” here, or it is not open to everyone.');
+      }
+      if (r.status === 403 || r.status === 401) {
+        return fail('This content is not open to everyone.');
+      }
+      return problem(r).then(function (p) {
+        fail('The server answered ' + r.status
+          + (p.detail ? ': ' + p.detail : '.'));
+      });
+    }).catch(function () {
+      daemonAway(null, loadNode);
+    });
+  }
+
+  /* ---- what the node is ---- */
+
+  function blobs() {
+    return Array.isArray(node.blobs) ? node.blobs : [];
+  }
+
+  function mimeOf(blob) {
+    return String((blob && blob.mimeType) || '').toLowerCase().split(';')[0]
+      .trim();
+  }
+
+  function mainBlob() {
+    var list = blobs();
+    var i;
+
+    for (i = 0; i < list.length; i++) {
+      if (list[i].role === 'original') {
+        return list[i];
+      }
+    }
+    return list[0] || null;
+  }
+
+  function isSound() {
+    var mime = mimeOf(mainBlob());
+
+    return mime ? mime.indexOf('audio/') === 0
+      : node.contentFormat === 'audio-file';
+  }
+
+  function isMedia() {
+    var mime = mimeOf(mainBlob());
+
+    return mime.indexOf('video/') === 0 || mime.indexOf('audio/') === 0
+      || (mime === '' && /^(video|audio)-file$/.test(node.contentFormat));
+  }
+
+  function mayStream() {
+    return blobs().some(function (b) {
+      return /^(video|audio)\/(mp4|quicktime|x-m4a|x-m4v)$/.test(mimeOf(b));
+    });
+  }
+
+  function api(kind, tail) {
+    return '/api/' + kind + '/' + encodeURIComponent(id) + (tail || '');
+  }
+
+  function addLink(text, href, outside) {
+    var item = document.createElement('li');
+    var link = document.createElement('a');
+
+    link.textContent = text;
+    link.href = href;
+    if (outside) {
+      link.rel = 'noopener noreferrer nofollow';
+    }
+    item.appendChild(link);
+    $('link-list').appendChild(item);
+  }
+
+  function links(streams) {
+    $('link-list').textContent = '';
+    if (streams) {
+      addLink('HLS', api('manifest', '/hls.m3u8'));
+      addLink('DASH', api('manifest', '/dash.mpd'));
+    }
+    if (blobs().length > 0) {
+      addLink('File (' + (mimeOf(mainBlob()) || 'any type') + ')',
+        api('blob'));
+    }
+    blobs().forEach(function (b) {
+      (Array.isArray(b.fallbackUrls) ? b.fallbackUrls : [])
+        .forEach(function (u) {
+          if (/^https?:\/\//i.test(u)) {
+            addLink('Elsewhere: ' + u, u, true);
+          }
+        });
+    });
+    addLink('Content node (JSON)', api('content'));
+    show($('links'), true);
+  }
+
+  /* ---- the media element and its choices ---- */
+
+  function stage(sound) {
+    var box = $('stage');
+
+    if (media === null) {
+      media = document.createElement(sound ? 'audio' : 'video');
+      media.controls = true;
+      media.preload = 'metadata';
+      media.playsInline = true;
+      media.setAttribute('aria-label', node.title || id);
+      media.addEventListener('playing', function () {
+        status('');
+      });
+      media.addEventListener('waiting', function () {
+        status('Buffering …');
+      });
+      media.addEventListener('canplay', function () {
+        status('');
+      });
+      media.addEventListener('error', mediaError);
+      box.className = sound ? 'sound' : '';
+      box.textContent = '';
+      box.appendChild(media);
+      show(box, true);
+      show($('keys'), true);
+    }
+    return media;
+  }
+
+  function option(select, value, text) {
+    var o = document.createElement('option');
+
+    o.value = String(value);
+    o.textContent = text;
+    select.appendChild(o);
+  }
+
+  function choice(name, entries, current, onChange) {
+    var select = $(name);
+
+    select.textContent = '';
+    entries.forEach(function (e) {
+      option(select, e.value, e.text);
+    });
+    select.value = String(current);
+    select.onchange = function () {
+      onChange(Number(select.value));
+    };
+    show($(name + '-box'), entries.length > 1);
+    show($('choices'), true);
+  }
+
+  function levelText(level) {
+    var text = level.name || (level.height ? level.height + 'p' : 'audio');
+
+    return text + ' · ' + (level.bitrate / 1e6).toFixed(1) + ' Mbit/s';
+  }
+
+  /* ---- hls.js ---- */
+
+  function loadScript(src, done) {
+    var s = document.createElement('script');
+
+    s.src = src;
+    s.onload = function () {
+      done(true);
+    };
+    s.onerror = function () {
+      done(false);
+    };
+    document.head.appendChild(s);
+  }
+
+  function dropHls() {
+    if (hls !== null) {
+      hls.destroy();
+      hls = null;
+    }
+  }
+
+  function onLevels() {
+    var entries = hls.levels.map(function (l, i) {
+      return { value: i, text: levelText(l) };
+    });
+
+    entries.sort(function (a, b) {
+      return hls.levels[b.value].bitrate - hls.levels[a.value].bitrate;
+    });
+    if (entries.length > 1) {
+      entries.unshift({ value: -1, text: 'Auto' });
+    }
+    choice('quality', entries, entries.length > 1 ? -1 : 0, function (i) {
+      hls.nextLevel = i;
+    });
+  }
+
+  function onAudio() {
+    choice('audio', hls.audioTracks.map(function (t, i) {
+      return { value: i, text: t.name || t.lang || 'Track ' + (i + 1) };
+    }), Math.max(0, hls.audioTrack), function (i) {
+      hls.audioTrack = i;
+    });
+  }
+
+  function onAudioSwitched(event, data) {
+    $('audio').value = String(data.id);
+  }
+
+  function onLevel(event, data) {
+    var level = hls.levels[data.level];
+
+    $('mode').textContent = 'HLS' + (level && level.height
+      ? ', playing ' + level.height + 'p' : '');
+  }
+
+  function onHlsError(event, data) {
+    if (!data.fatal) {
+      return;
+    }
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recovered.media < 2) {
+      recovered.media++;
+      hls.recoverMediaError();
+      return;
+    }
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && hls.levels
+        && hls.levels.length > 0 && recovered.network < 3) {
+      recovered.network++;
+      status('The connection broke. Trying again …');
+      again(retryAfter(null), function () {
+        if (hls !== null) {
+          hls.startLoad();
+        }
+      });
+      return;
+    }
+    playFile('Streaming failed (' + data.details
+      + '), so this is the plain file.');
+  }
+
+  function playHlsJs() {
+    var element = stage(isSound());
+
+    hls = new Hls({
+      capLevelToPlayerSize: false,
+      maxBufferLength: 30
+    });
+    hls.on(Hls.Events.MANIFEST_PARSED, onLevels);
+    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, onAudio);
+    hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, onAudioSwitched);
+    hls.on(Hls.Events.LEVEL_SWITCHED, onLevel);
+    hls.on(Hls.Events.ERROR, onHlsError);
+    hls.on(Hls.Events.FRAG_BUFFERED, function () {
+      recovered.network = 0;
+    });
+    hls.loadSource(api('manifest', '/hls.m3u8'));
+    hls.attachMedia(element);
+    mode('hls', 'HLS');
+    links(true);
+  }
+
+  function hasMse() {
+    return Boolean(window.MediaSource || window.ManagedMediaSource);
+  }
+
+  function playStream() {
+    if (hasMse()) {
+      loadScript('/play/hls.min.js', function (ok) {
+        if (ok && window.Hls && Hls.isSupported()) {
+          playHlsJs();
+        } else {
+          playFile('The streaming player could not be loaded, so this is the '
+            + 'plain file.');
+        }
+      });
+      return;
+    }
+    if (stage(isSound()).canPlayType('application/vnd.apple.mpegurl')) {
+      stage(isSound()).src = api('manifest', '/hls.m3u8');
+      mode('native-hls', 'HLS');
+      links(true);
+      return;
+    }
+    playFile('This browser cannot stream, so this is the plain file.');
+  }
+
+  /* ---- plain file ---- */
+
+  function variants() {
+    var sound = isSound();
+
+    return blobs().filter(function (b) {
+      return mimeOf(b).indexOf(sound ? 'audio/' : 'video/') === 0
+        && (b.role === undefined || b.role === null || b.role === 'original'
+          || b.role === 'variant');
+    });
+  }
+
+  function setFile(url) {
+    var at = media.currentTime;
+    var going = !media.paused;
+
+    media.src = url;
+    if (at > 0) {
+      media.addEventListener('loadedmetadata', function () {
+        media.currentTime = at;
+        if (going) {
+          media.play().catch(function () {
+            status('Press play to go on.');
+          });
+        }
+      }, { once: true });
+    }
+  }
+
+  function playFile(why) {
+    var list = variants();
+
+    calm();
+    dropHls();
+    links(false);
+    stage(isSound());
+    setFile(api('blob'));
+    mode('file', 'File');
+    status(why);
+    show($('audio-box'), false);
+    choice('quality', list.map(function (b, i) {
+      return {
+        value: i,
+        text: (b.height ? b.height + 'p' : 'File ' + (i + 1))
+          + (b.bitrateMbps ? ' · ' + b.bitrateMbps + ' Mbit/s' : '')
+      };
+    }), Math.max(0, list.indexOf(mainBlob())), function (i) {
+      setFile('/api/blob/' + encodeURIComponent(list[i].hash));
+    });
+  }
+
+  function mediaError() {
+    var e = media.error;
+
+    if (hls !== null || e === null) {
+      return; /* hls.js tells of its own */
+    }
+    if (document.body.dataset.mode === 'native-hls') {
+      playFile('Streaming failed, so this is the plain file.');
+      return;
+    }
+    fail(e.code === 4 /* MEDIA_ERR_SRC_NOT_SUPPORTED */
+      ? 'This browser cannot play the file, or the file is not held here.'
+      : 'The file stopped: ' + (e.message || 'network or decoding error')
+        + '.');
+  }
+
+  /* ---- is it ready for streaming? ---- */
+
+  function askStream() {
+    fetch(api('manifest', '/hls.m3u8')).then(function (r) {
+      if (r.ok) {
+        calm();
+        status('');
+        playStream();
+        return;
+      }
+      return problem(r).then(function (p) {
+        if (r.status !== 503) {
+          playFile(p.detail ? 'Not streamable: ' + p.detail
+            : 'This cannot be streamed, so it is the plain file.');
+          return;
+        }
+        mode('waiting');
+        status('This is being prepared for streaming, and will start by '
+          + 'itself.');
+        show($('play-file'), true);
+        again(retryAfter(r), askStream);
+      });
+    }).catch(function () {
+      daemonAway(null, askStream);
+    });
+  }
+
+  /* ---- documents and pictures ---- */
+
+  function showText() {
+    fetch(api('blob')).then(function (r) {
+      if (!r.ok) {
+        throw new Error('status ' + r.status);
+      }
+      if (Number(r.headers.get('Content-Length')) > TEXT_MAX) {
+        status('This document is long; take it by its link.');
+        return null;
+      }
+      return r.text();
+    }).then(function (text) {
+      if (text === null) {
+        return;
+      }
+      if (/json$/.test(mimeOf(mainBlob()))) {
+        try {
+          text = JSON.stringify(JSON.parse(text), null, 2);
+        } catch (e) {
+          status('This says that it is JSON, but it is not.');
+        }
+      }
+      $('text').textContent = text;
+      show($('text'), true);
+    }).catch(function (e) {
+      fail('The document could not be read (' + e.message + ').');
+    });
+  }
+
+  function showPicture() {
+    var img = document.createElement('img');
+
+    img.alt = node.title || id;
+    img.src = api('blob');
+    img.onerror = function () {
+      fail('The picture could not be read.');
+    };
+    $('stage').className = 'picture';
+    $('stage').textContent = '';
+    $('stage').appendChild(img);
+    show($('stage'), true);
+  }
+
+  function showDocument() {
+    var mime = mimeOf(mainBlob());
+
+    mode('document');
+    links(false);
+    if (mime.indexOf('text/') === 0 || /[/+]json$/.test(mime)
+        || /[/+]xml$/.test(mime)) {
+      showText();
+    } else if (/^image\/(png|jpeg|gif|webp|avif)$/.test(mime)) {
+      showPicture();
+    } else {
+      status(blobs().length > 0 ? 'Take the file by its link.'
+        : 'This content has no file of its own.');
+    }
+  }
+
+  /* ---- start ---- */
+
+  function begin(answer) {
+    var wish = new URLSearchParams(location.search).get('player');
+
+    node = answer;
+    calm();
+    status('');
+    $('title').textContent = node.title || id;
+    document.title = node.title || id;
+    if (typeof node.description === 'string' && node.description !== '') {
+      $('description').textContent = node.description;
+      show($('description'), true);
+    }
+    if (!isMedia()) {
+      showDocument();
+    } else if (wish !== 'file' && (mayStream() || wish === 'hls')) {
+      askStream();
+    } else {
+      playFile('');
+    }
+  }
+
+  function inControl(target) {
+    return target instanceof Element && target.closest(
+      'a, button, select, input, textarea, summary, video, audio, pre') !== null;
+  }
+
+  function seekBy(seconds) {
+    if (media.readyState > 0) {
+      media.currentTime = Math.max(0, media.currentTime + seconds);
+    }
+  }
+
+  function toggle() {
+    if (media.paused) {
+      media.play().catch(function () {
+        status('The browser did not let it start.');
+      });
+    } else {
+      media.pause();
+    }
+  }
+
+  function fullScreen() {
+    if (document.fullscreenElement) {
+      document.exitFullscreen();
+    } else if (media.requestFullscreen && !isSound()) {
+      media.requestFullscreen().catch(function () {
+        status('The browser did not allow full screen.');
+      });
+    }
+  }
+
+  var KEYS = {
+    ' ': toggle,
+    k: toggle,
+    j: function () {
+      seekBy(-10);
+    },
+    l: function () {
+      seekBy(10);
+    },
+    ArrowLeft: function () {
+      seekBy(-5);
+    },
+    ArrowRight: function () {
+      seekBy(5);
+    },
+    m: function () {
+      media.muted = !media.muted;
+    },
+    f: fullScreen
+  };
+
+  function onKey(e) {
+    var act = KEYS[e.key.length === 1 ? e.key.toLowerCase() : e.key];
+
+    if (media === null || !act || e.ctrlKey || e.altKey || e.metaKey
+        || inControl(e.target)) {
+      return;
+    }
+    e.preventDefault();
+    act();
+  }
+
+  function start() {
+    calm();
+    try {
+      id = decodeURIComponent(location.pathname.replace(/^\/play\//, '')
+        .replace(/\/$/, ''));
+    } catch (e) {
+      id = '';
+    }
+    if (!ID.test(id)) {
+      fail('This address names no content. It should be /play/ and the '
+        + 'content’s id.');
+      return;
+    }
+    mode('loading');
+    loadNode();
+  }
+
+  $('retry').addEventListener('click', start);
+  $('play-file').addEventListener('click', function () {
+    playFile('');
+  });
+  document.addEventListener('keydown', onKey);
+  start();
+}());
