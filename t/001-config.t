@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Directives: what is refused at start, and how settings are inherited.
+
+use lib 't/lib';
+use Doorway;
+use Test::Nginx::Socket;
+
+our $blob = $Doorway::stand->put( "hello, commons\n", 'text/plain' )->{hash};
+our $node = $Doorway::stand->publish( id => 'hello', blobs => [$blob] );
+
+# must_die: 2 tests; a request: status, one check, error log.
+plan tests => 13 * 2 + 12 * 3;
+run_tests();
+
+__DATA__
+
+=== TEST 1: elohim takes on or off
+--- config
+location / { elohim maybe; }
+--- must_die
+--- error_log
+invalid value "maybe"
+
+
+=== TEST 2: on needs a backend
+--- bare
+--- config
+location / { elohim on; elohim_store_root $TEST_NGINX_STORE; }
+--- must_die
+--- error_log
+elohim_backend
+
+
+=== TEST 3: on needs a store root
+--- bare
+--- config
+location / { elohim on; elohim_backend unix:$TEST_NGINX_SOCKET; }
+--- must_die
+--- error_log
+elohim_store_root
+
+
+=== TEST 4: the backend is a unix socket
+--- bare
+--- config
+location / {
+    elohim on;
+    elohim_backend 127.0.0.1:8080;
+    elohim_store_root $TEST_NGINX_STORE;
+}
+--- must_die
+--- error_log
+"127.0.0.1:8080" is not the daemon's socket
+
+
+=== TEST 5: a backend without a path
+--- bare
+--- config
+elohim_backend unix:;
+--- must_die
+--- error_log
+unix:
+
+
+=== TEST 6: a directive twice
+--- bare
+--- http_config
+elohim_backend unix:$TEST_NGINX_SOCKET;
+elohim_backend unix:$TEST_NGINX_SOCKET;
+--- config
+--- must_die
+--- error_log
+"elohim_backend" directive is duplicate
+
+
+=== TEST 7: a store root twice
+--- http_config
+elohim_store_root /var/empty;
+--- config
+--- must_die
+--- error_log
+"elohim_store_root" directive is duplicate
+
+
+=== TEST 8: a cache zone without a size
+--- http_config
+elohim_cache_zone elohim;
+--- config
+--- must_die
+--- error_log
+write "name:size"
+
+
+=== TEST 9: a cache zone that is too small
+--- http_config
+elohim_cache_zone elohim:1k;
+--- config
+--- must_die
+--- error_log
+needs a size of
+
+
+=== TEST 10: denied is 404 or 403
+--- config
+elohim_denied 401;
+--- must_die
+--- error_log
+invalid value "401"
+
+
+=== TEST 11: more ranges than one answer may have
+--- config
+elohim_max_ranges 17;
+--- must_die
+--- error_log
+must be
+
+
+=== TEST 12: no ranges at all
+--- config
+elohim_max_ranges 0;
+--- must_die
+--- error_log
+must be
+
+
+=== TEST 13: two content handlers in one location
+--- config
+location / { elohim on; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log
+already has a content handler
+
+
+=== TEST 14: on in a location
+--- config
+location / { elohim on; }
+--- request eval
+"GET /api/blob/$::blob"
+--- response_body
+hello, commons
+
+
+=== TEST 15: on in the server, inherited by a location
+--- config
+elohim on;
+location / { }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 16: on in http, inherited by a location
+--- http_config
+elohim on;
+--- config
+location /api/ { }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 17: off in an inner location
+--- config
+elohim on;
+location / { }
+location /api/blob/ { elohim off; return 204; }
+--- request
+GET /api/blob/hello
+--- error_code: 204
+--- response_headers
+! ETag
+
+
+=== TEST 18: an inherited on leaves another handler alone
+--- config
+elohim on;
+location /other { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/here; }
+location /here { return 200 "there\n"; }
+--- request
+GET /other
+--- response_body
+there
+
+
+=== TEST 19: backend and store root in the location
+--- bare
+--- config
+location / {
+    elohim on;
+    elohim_backend unix:$TEST_NGINX_SOCKET;
+    elohim_store_root $TEST_NGINX_STORE;
+}
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 20: a store root with slashes at its end
+--- bare
+--- config
+elohim_backend unix:$TEST_NGINX_SOCKET;
+elohim_store_root $TEST_NGINX_STORE//;
+location / { elohim on; }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 21: a cache zone of one's own
+--- http_config
+elohim_cache_zone edge:1m;
+--- config
+location / { elohim on; }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 22: a nested location inherits
+--- config
+location /api/ {
+    elohim on;
+    location /api/blob/ { add_header X-Inner yes; }
+}
+--- request
+GET /api/blob/hello
+--- response_headers
+X-Inner: yes
+
+
+=== TEST 23: CORS off
+--- config
+location / { elohim on; elohim_cors off; }
+--- request
+GET /api/blob/hello
+--- more_headers
+Origin: https://example.org
+--- response_headers
+! Access-Control-Allow-Origin
+
+
+=== TEST 24: denied 403, inherited from the server
+--- config
+elohim_denied 403;
+location / { elohim on; }
+--- request
+GET /api/blob/no-such-thing
+--- error_code: 404
+--- response_body_like: "code":"NOT_FOUND"
+
+
+=== TEST 25: a lower cap on ranges turns more into 200
+--- config
+location / { elohim on; elohim_max_ranges 2; }
+--- request
+GET /api/blob/hello
+--- more_headers
+Range: bytes=0-0,2-2,4-4
+--- response_body
+hello, commons
