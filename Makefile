@@ -163,7 +163,9 @@ $(MODULE): $(BUILD)/nginx.stamp $(MODULE_SRC)
 	  $(if $(SAN)$(COV),,modules) >$(BUILD)/nginx-make.log 2>&1 \
 	  || { cat $(BUILD)/nginx-make.log; exit 1; }
 	$(Q)$(if $(V),cat $(BUILD)/nginx-make.log,:)
-	$(Q)cp $(BUILD)/nginx-tree/objs/ngx_http_elohim_module.so $@
+	@# a new inode: the old one may be mapped by a running nginx
+	$(Q)cp $(BUILD)/nginx-tree/objs/ngx_http_elohim_module.so $@.new
+	$(Q)mv $@.new $@
 
 # ---- page ----
 

@@ -81,3 +81,52 @@ ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
            && ctx->allowed.len == key->len
            && ngx_memcmp(ctx->allowed.data, key->data, key->len) == 0;
 }
+
+
+/* Does a browser send this for a page of another site? Before there are tokens
+   nothing else tells the operator's own requests from those that any page can
+   make his browser send. Programs that are not browsers send no Origin.
+   Spec: Fetch standard, 3.2 ("Origin" header). */
+
+ngx_uint_t
+ngx_http_elohim_is_foreign(ngx_http_request_t *r)
+{
+    u_char           *p;
+    ngx_str_t        *host;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len != sizeof("Origin") - 1
+                || ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
+                                   sizeof("Origin") - 1)
+                   != 0)
+            {
+                continue;
+            }
+
+            if (r->headers_in.host == NULL) {
+                return 1;
+            }
+
+            host = &r->headers_in.host->value;
+            p = ngx_strlchr(h[i].value.data,
+                            h[i].value.data + h[i].value.len, '/');
+
+            /* scheme "://" host, and port where it isn't the scheme's own */
+            if (p == NULL
+                || h[i].value.len != (size_t) (p + 2 - h[i].value.data)
+                                     + host->len
+                || ngx_strncasecmp(p + 2, host->data, host->len) != 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}

@@ -110,6 +110,7 @@ void ngx_http_elohim_resume(ngx_http_request_t *r);
 /* gate: NGX_OK or ANSWERED, with the allow in ctx; is it for this key? */
 ngx_int_t ngx_http_elohim_gate(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, elo_reach_t reach);
+ngx_uint_t ngx_http_elohim_is_foreign(ngx_http_request_t *r);
 ngx_uint_t ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
     const ngx_http_elohim_key_t *key);
 ngx_int_t ngx_http_elohim_malformed(ngx_http_request_t *r,

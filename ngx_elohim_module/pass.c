@@ -28,6 +28,13 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     ctx->operator = operator;
 
+    if (operator && ngx_http_elohim_is_foreign(r)) {
+        return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
+                                       "FOREIGN_ORIGIN",
+                                       "pages of other sites may not write "
+                                       "or list here");
+    }
+
     err = ngx_http_elohim_pass_check(r, ctx);
     if (err != ELO_OK) {
         return ngx_http_elohim_problem(

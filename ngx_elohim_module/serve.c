@@ -380,6 +380,39 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 }
 
 
+/* Would a browser run this as a page? What people upload shares the origin of
+   whatever else the server has: it is shown, and its scripts don't run. */
+
+static ngx_uint_t
+ngx_http_elohim_is_active(elo_slice_t type)
+{
+    ngx_uint_t  i;
+
+    static const elo_slice_t  active[] = {
+        { (const uint8_t *) "text/html", sizeof("text/html") - 1 },
+        { (const uint8_t *) "text/xml", sizeof("text/xml") - 1 },
+        { (const uint8_t *) "image/svg", sizeof("image/svg") - 1 },
+        { (const uint8_t *) "application/xml",
+          sizeof("application/xml") - 1 },
+        { (const uint8_t *) "application/xhtml",
+          sizeof("application/xhtml") - 1 }
+    };
+
+    for (i = 0; i < sizeof(active) / sizeof(active[0]); i++) {
+        if (type.len >= active[i].len
+            && ngx_strncasecmp((u_char *) type.p, (u_char *) active[i].p,
+                               active[i].len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+
 /* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
    filters for ranges, conditions and compression are told to stay away: they
    would not know about this entity tag's strength. */
@@ -398,6 +431,8 @@ ngx_http_elohim_body_headers(ngx_http_request_t *r,
     static const ngx_str_t  bytes = ngx_string("bytes");
     static const ngx_str_t  cache_control = ngx_string("Cache-Control");
     static const ngx_str_t  digest = ngx_string("Repr-Digest");
+    static const ngx_str_t  policy = ngx_string("Content-Security-Policy");
+    static const ngx_str_t  sandbox = ngx_string("sandbox");
     static const ngx_str_t  x_reach = ngx_string("X-Reach");
     static const ngx_str_t  x_cache = ngx_string("X-Cache");
     static const ngx_str_t  cache_status = ngx_string("Cache-Status");
@@ -445,6 +480,12 @@ ngx_http_elohim_body_headers(ngx_http_request_t *r,
         || ngx_http_elohim_header(r, &cache_status,
                                   &ngx_http_elohim_cache_status[ctx->cache])
            == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_elohim_is_active(body->content_type)
+        && ngx_http_elohim_header(r, &policy, &sandbox) == NULL)
     {
         return NGX_ERROR;
     }

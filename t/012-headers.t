@@ -25,7 +25,7 @@ $stand->publish( id => 'evil', blobs => [$evil_hash] )
 
 our $immutable = 'public, max-age=31536000, immutable';
 
-plan tests => 75;
+plan tests => 81;
 run_tests();
 
 __DATA__
@@ -212,3 +212,10 @@ location / { elohim on; add_header X-Mine yes; }
 "GET $::url"
 --- response_headers
 X-Mine: yes
+
+
+=== TEST 22: an uploaded page is shown in a sandbox, and nothing else is
+--- request eval
+["GET /api/blob/page", "GET /api/blob/none"]
+--- response_headers eval
+["Content-Security-Policy: sandbox", "!Content-Security-Policy"]

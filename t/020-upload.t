@@ -42,7 +42,7 @@ sub raw {
       . $body;
 }
 
-plan tests => 75;
+plan tests => 87;
 run_tests();
 
 is( count_blobs(), 5, 'only what was acknowledged is there' );
@@ -287,3 +287,42 @@ main::raw("PUT /api/blob/$::zero", 'short', 'Content-Length: 100')
 --- timeout: 0.3
 --- abort
 --- ignore_response
+
+
+=== TEST 29: a page of another site may not write
+--- config eval: $::writes
+--- raw_request eval
+main::raw("PUT /api/blob/$::h1", $::one, 'Origin: http://evil.example',
+    'Content-Length: ' . length $::one)
+--- error_code: 403
+--- response_body_like: "code":"FOREIGN_ORIGIN"
+
+
+=== TEST 30: nor one whose origin is hidden
+--- config eval: $::writes
+--- raw_request eval
+main::raw("PUT /api/blob/$::h1", $::one, 'Origin: null',
+    'Content-Length: ' . length $::one)
+--- error_code: 403
+--- response_body_like: "code":"FOREIGN_ORIGIN"
+
+
+=== TEST 31: nor one whose name begins or ends like ours
+--- config eval: $::writes
+--- request eval
+["GET /api/blob", "GET /api/blob"]
+--- more_headers eval
+["Host: media.example\nOrigin: http://media.example.evil.example",
+ "Host: media.example\nOrigin: http://evil-media.example"]
+--- error_code eval
+[403, 403]
+
+
+=== TEST 32: a page of this site may
+--- config eval: $::writes
+--- request
+GET /api/blob
+--- more_headers
+Host: media.example
+Origin: https://Media.example
+--- error_code: 200

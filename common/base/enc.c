@@ -6,20 +6,13 @@
 #define BASE58_MAX_TEXT 128 /* conversion is quadratic in the length */
 
 
-static int
-hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
+/* Value of a hexadecimal digit plus one; 0 for any other byte. */
+static const uint8_t hex_value[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16
+};
 
 
 void
@@ -38,20 +31,17 @@ elo_hex_encode(const uint8_t *p, size_t n, char *out)
 elo_err_t
 elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n)
 {
-    unsigned hi, lo;
-
     if (s.len / 2 != n || s.len % 2 != 0) {
         return ELO_EINVAL;
     }
     for (size_t i = 0; i < s.len; i++) {
-        if (hex_value(s.p[i]) < 0) {
+        if (hex_value[s.p[i]] == 0) {
             return ELO_EINVAL;
         }
     }
     for (size_t i = 0; i < n; i++) {
-        hi = (unsigned) hex_value(s.p[2 * i]);
-        lo = (unsigned) hex_value(s.p[2 * i + 1]);
-        out[i] = (uint8_t) (hi << 4 | lo);
+        out[i] = (uint8_t) ((hex_value[s.p[2 * i]] - 1) << 4
+                            | (hex_value[s.p[2 * i + 1]] - 1));
     }
     return ELO_OK;
 }
@@ -197,22 +187,20 @@ elo_err_t
 elo_percent_decode(elo_slice_t s, uint8_t *out, size_t *len)
 {
     size_t n = 0;
-    int hi, lo;
+    uint8_t c;
 
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] != '%') {
             out[n++] = s.p[i];
             continue;
         }
-        if (s.len - i < 3) {
+        if (s.len - i < 3
+            || elo_hex_decode(elo_slice(s.p + i + 1, 2), &c, 1) != ELO_OK
+            || c == 0)
+        {
             return ELO_EINVAL;
         }
-        hi = hex_value(s.p[i + 1]);
-        lo = hex_value(s.p[i + 2]);
-        if (hi < 0 || lo < 0 || (hi | lo) == 0) {
-            return ELO_EINVAL;
-        }
-        out[n++] = (uint8_t) (hi << 4 | lo);
+        out[n++] = c;
         i += 2;
     }
     *len = n;
