@@ -85,8 +85,7 @@ elo_err_t elo_store_open_blob(elo_store_t *s, const elo_digest_t *d, int *fd,
                               elo_blob_stat_t *out) ELO_MUST_USE;
 
 /* [work] Removes a blob. ELO_EBUSY while a content node refers to it. */
-elo_err_t elo_store_remove(elo_store_t *s,
-                           const elo_digest_t *d) ELO_MUST_USE;
+elo_err_t elo_store_remove(elo_store_t *s, const elo_digest_t *d) ELO_MUST_USE;
 
 /* [any] Blobs in order of digest, after *after (NULL: from the start); stops
    when fn returns false. */
