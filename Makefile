@@ -272,6 +272,8 @@ install: all ## into $(DESTDIR)$(PREFIX)
 	  $(DESTDIR)$(PREFIX)/lib/nginx/modules/ngx_http_elohim_module.so
 	install -D -m 644 conf/elohim.conf \
 	  $(DESTDIR)$(PREFIX)/share/elohim/elohim.conf
+	install -D -m 644 conf/elohimd.service \
+	  $(DESTDIR)$(PREFIX)/share/elohim/elohimd.service
 	install -D -m 644 conf/elohimd.conf \
 	  $(DESTDIR)$(PREFIX)/share/elohim/elohimd.conf
 	install -d $(DESTDIR)$(PREFIX)/share/elohim/web
