@@ -12,7 +12,7 @@
 #include "common/http/precond.h"
 
 #define ETAG_ROOM    24
-#define RETRIES      8
+#define RETRIES      128 /* losses in a row; at each another write was made */
 #define VERSION_ROOM 20
 
 typedef struct {

@@ -2,7 +2,7 @@
 /* Tests of backend/store/fault, and of every path that leads there: each file
    operation of a write fails once. Afterwards the write has failed and left
    nothing, or it has succeeded and reads back; what was there before stays. */
-#include "t/unit/backend/store/store_dir.h"
+#include "t/unit/backend/store/store_dir.c"
 #include "t/unit/backend/store/fault_vfs.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of backend/store/put: uploads, one and many at a time. */
-#include "t/unit/backend/store/store_dir.h"
+#include "t/unit/backend/store/store_dir.c"
 
 #include <pthread.h>
 
