@@ -254,9 +254,10 @@ bench: all ## bench/*, one JSON line a case
 soak: all ## what is long: a 10 GB blob, many kills
 	@tools/soak
 
-coverage:
+coverage: ## build with COV=1, run the tests, print what they reach
 	@$(MAKE) --no-print-directory COV=1 all unit-build
 	@COV=1 BUILD=build-cov tools/run-tests check
+	@command -v gcovr >/dev/null || { echo "coverage: install gcovr" >&2; exit 1; }
 	@gcovr -r . build-cov --print-summary
 
 docs: $(BUILD)/elohimd ## regenerate what comes from tables
