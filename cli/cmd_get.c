@@ -107,8 +107,10 @@ report(const elo_cli_t *cli, const get_t *g, const elo_name_t *name,
     elo_buf_dispose(&doc);
     if (strcmp(path, "-") != 0) {
         elo_buf_init(&doc, DOC_MAX);
+        elo_plain_text(&doc, elo_slice_str(path));
+        elo_buf_put_str(&doc, "  ");
         elo_size_text(&doc, g->done);
-        elo_out_line(cli, "%s  %s%s", path, elo_buf_cstr(&doc),
+        elo_out_line(cli, "%s%s", elo_buf_cstr(&doc),
                      g->sha != NULL ? "  verified" : "");
         elo_buf_dispose(&doc);
     }

@@ -114,7 +114,8 @@ list(list_t *l)
         }
         elo_json_free(&page);
         elo_buf_dispose(&answer);
-    } while (status == ELO_EXIT_OK && l->left > 0 && l->cursor.len > 0);
+    } while (status == ELO_EXIT_OK && l->left > 0 && l->cursor.len > 0
+             && ferror(stdout) == 0);
     return status;
 }
 

@@ -5,6 +5,9 @@
 #include "cli/mime.h"
 #include "cli/subcommands.h"
 
+#define NAME_MAX_LEN (64u << 10)        /* longer than any path that opens */
+#define DOC_MAX      ((size_t) 1 << 30) /* as many files as a command line takes */
+
 
 static elo_exit_t
 put_one(elo_cli_t *cli, const char *path, const elo_digest_t *expect,
@@ -36,12 +39,17 @@ put_one(elo_cli_t *cli, const char *path, const elo_digest_t *expect,
     if (status == ELO_EXIT_OK) {
         elo_slice_t hash = elo_member_str(blob, "hash");
         bool existed = false;
+        elo_buf_t name;
 
         elo_ignore(!elo_json_bool(elo_json_get(blob, "existed"), &existed));
         /* absent: a new one */
         elo_json_put_value(w, NULL, blob);
+        elo_buf_init(&name, NAME_MAX_LEN);
+        elo_plain_text(&name, elo_slice_str(path));
         elo_out_line(cli, "%.*s  %s%s", (int) hash.len, (const char *) hash.p,
-                     path, existed ? "  (was here already)" : "");
+                     elo_buf_cstr(&name),
+                     existed ? "  (was here already)" : "");
+        elo_buf_dispose(&name);
     }
     elo_json_free(&blob);
     elo_buf_dispose(&answer);
@@ -70,7 +78,7 @@ run(elo_cli_t *cli)
             return elo_out_usage(cli, "--expect must be a blob's address");
         }
     }
-    elo_buf_init(&doc, ELO_CALL_JSON_MAX);
+    elo_buf_init(&doc, DOC_MAX);
     elo_json_writer_init(&w, &doc);
     elo_json_put_object(&w, NULL);
     elo_json_put_array(&w, "items");

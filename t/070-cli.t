@@ -98,6 +98,15 @@ ok( $doc->{items}[0]{existed}, 'put --json: existed' );
 is( $doc->{items}[1]{contentType}, 'application/json', 'type by extension' );
 is( $doc->{items}[1]{size},        2,                  'size' );
 
+# a name can't forge a line of the list, nor write to the terminal
+( $out, $err ) = exits( 0, 'put of a strange name', 'put',
+    file( "two\nlines \e[31m", 'strange' ) );
+is(
+    $out,
+    Doorway::Stand::hash_of('strange') . "  $dir/two?lines ?[31m\n",
+    'a strange name is printed in one plain line'
+);
+
 ( $out, $err ) = exits( 0, 'put --type --quiet',
     'put', '-q', '--type', 'text/x-mine', file( 'mine', 'mine' ) );
 is( "$out$err", '', 'quiet' );

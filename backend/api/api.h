@@ -25,6 +25,8 @@ typedef struct {
     uint32_t index_timeout_ms;  /* for indexing one blob */
     uint64_t index_memory;      /* bytes that one indexer may use */
     uint32_t indexer_jobs;      /* indexers at a time, at least 1 */
+    uint32_t index_retry_ms;    /* least time before a blob is tried again whose
+                                   indexing failed here; 0: ten seconds */
 } elo_api_cfg_t;
 
 /* cfg is copied. */

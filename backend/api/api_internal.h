@@ -77,6 +77,10 @@ typedef struct {
 elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
                           elo_target_t *out) ELO_MUST_USE;
 
+/* The same for what the request names, behind the gate. False when that was
+   answered already: unknown, or not for this caller, which looks the same. */
+bool elo_call_find_target(elo_call_t *c, elo_target_t *out) ELO_MUST_USE;
+
 /* Current version of a node, loaded. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
@@ -89,9 +93,10 @@ void elo_media_jobs_stop(elo_media_jobs_t *j, void (*done)(void *ctx),
                          void *ctx);
 void elo_media_jobs_free(elo_media_jobs_t **j);
 
-/* Has the blob indexed, unless it is in the queue already. A full queue drops
+/* Has the blob indexed, unless elo_media_jobs_has it already. A full queue drops
    it: the next question for it asks again. */
 void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
+/* In the queue, running, or tried in vain so lately that it has to wait. */
 bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
 /* Waiting and running. */
 uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);

@@ -178,14 +178,8 @@ elo_call_blob_get(elo_call_t *c)
 {
     elo_target_t t;
     view_t v;
-    elo_err_t rc;
 
-    rc = elo_target_find(c->api->cfg.store, c->route.id, &t);
-    if (rc == ELO_OK && !elo_call_may_read(c, t.reach)) {
-        rc = ELO_ENOTFOUND;
-    }
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);
+    if (!elo_call_find_target(c, &t)) {
         return;
     }
     view_init(&v, &t);
@@ -476,14 +470,8 @@ elo_call_blob_status(elo_call_t *c)
     elo_json_writer_t w;
     elo_target_t t;
     elo_buf_t b;
-    elo_err_t rc;
 
-    rc = elo_target_find(c->api->cfg.store, c->route.id, &t);
-    if (rc == ELO_OK && !elo_call_may_read(c, t.reach)) {
-        rc = ELO_ENOTFOUND;
-    }
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);
+    if (!elo_call_find_target(c, &t)) {
         return;
     }
     elo_addr_canon(&t.stat.digest, canon);

@@ -47,15 +47,9 @@ void
 elo_call_manifest(elo_call_t *c)
 {
     elo_target_t t;
-    elo_err_t rc;
     elo_buf_t b;
 
-    rc = elo_target_find(c->api->cfg.store, c->route.id, &t);
-    if (rc == ELO_OK && !elo_call_may_read(c, t.reach)) {
-        rc = ELO_ENOTFOUND;
-    }
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);
+    if (!elo_call_find_target(c, &t)) {
         return;
     }
     elo_buf_init(&b, MANIFEST_MAX);

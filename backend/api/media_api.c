@@ -159,7 +159,8 @@ gather_blob(ask_t *k, const elo_content_t *n, uint32_t i)
         elo_media_set_add(&k->set, &st, size, b->language);
     } else if (elo_media_jobs_has(k->api->jobs, &b->digest)) {
         is_pending = true;
-    } else if (rc == ELO_ENOTFOUND) {
+    } else if (rc != ELO_OK) {
+        /* never indexed, or its record is damaged: it is derived */
         elo_media_jobs_add(k->api->jobs, &b->digest);
         is_pending = true;
     } else {

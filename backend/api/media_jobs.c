@@ -3,9 +3,10 @@
    A job opens the blob (pool), runs the child, checks what it wrote and keeps it
    (pool). What is the blob's fault (no MP4, malformed, too large, the child
    crashed on it) is kept as the reason and not tried again until the content is
-   published again; what is ours (no process to be had, shutdown, a store that is
-   read-only) leaves the blob as it was, for the next question. The queue is only
-   in memory: a blob without an index is found by the first question for it. */
+   published again; what is ours (no process to be had, shutdown, a disk that is
+   full) leaves the blob as it was, for the next question, but not sooner than
+   index_retry_ms: questions may come by the thousand. The queue is only in
+   memory: a blob without an index is found by the first question for it. */
 #include "backend/api/api_internal.h"
 
 #include <assert.h>
@@ -22,6 +23,8 @@
 #include "common/http/wire.h"
 
 #define QUEUE_MAX   1024
+#define HELD_MAX    64 /* blobs that wait for another try; then the oldest goes */
+#define RETRY_MS    10000 /* the default: one read of a large file, now and then */
 #define REASON_MAX  512
 #define NUMBER_ROOM 24
 #define INDEX_START 16 /* what elo_media_index_head_len reads */
@@ -35,6 +38,11 @@ struct elo_media_jobs_s {
     uint32_t n_queued;
     index_t *running;
     uint32_t n_running;
+    struct {
+        elo_digest_t digest;
+        uint64_t until_ms; /* of the loop's clock */
+    } held[HELD_MAX];      /* a ring, tried in vain just now */
+    uint32_t next_held;
     bool is_stopping;
     void (*done)(void *ctx);
     void *done_ctx;
@@ -70,6 +78,8 @@ elo_media_jobs_create(const elo_api_cfg_t *cfg, elo_media_jobs_t **out)
     }
     j->cfg = *cfg;
     j->cfg.indexer_jobs = ELO_MAX(cfg->indexer_jobs, 1u);
+    j->cfg.index_retry_ms =
+        cfg->index_retry_ms != 0 ? cfg->index_retry_ms : RETRY_MS;
     j->cfg.index_memory =
         ELO_MAX(cfg->index_memory, (uint64_t) ELO_INDEX_CHILD_MEMORY_MIN);
     *out = j;
@@ -143,6 +153,31 @@ elo_media_jobs_stop(elo_media_jobs_t *j, void (*done)(void *ctx), void *ctx)
 
 /* ---- the queue ---- */
 
+static bool
+is_held_back(const elo_media_jobs_t *j, const elo_digest_t *d)
+{
+    uint64_t now = elo_loop_now_ms(j->cfg.loop);
+
+    for (uint32_t i = 0; i < HELD_MAX; i++) {
+        if (now < j->held[i].until_ms
+            && memcmp(&j->held[i].digest, d, sizeof(*d)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+static void
+hold_back(elo_media_jobs_t *j, const elo_digest_t *d)
+{
+    j->held[j->next_held].digest = *d;
+    j->held[j->next_held].until_ms =
+        elo_loop_now_ms(j->cfg.loop) + j->cfg.index_retry_ms;
+    j->next_held = (j->next_held + 1) % HELD_MAX;
+}
+
+
 bool
 elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d)
 {
@@ -156,7 +191,7 @@ elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d)
             return true;
         }
     }
-    return false;
+    return is_held_back(j, d);
 }
 
 
@@ -229,6 +264,8 @@ end_job(index_t *x)
            revokes a "pending" that was said since. */
         elo_ignore(elo_store_referrers(j->cfg.store, &x->digest, bump_referrer,
                                        elo_store_gen(j->cfg.store)));
+    } else if (x->err != ELO_ENOTFOUND) {
+        hold_back(j, &x->digest); /* one that was removed needs no patience */
     }
     elo_fd_close(&x->fd);
     elo_buf_dispose(&x->output);
@@ -377,6 +414,9 @@ blame(index_t *x, const elo_child_result_t *res)
         set_reason(x, "indexing it takes too much memory");
         break;
     case ELO_EINTERNAL:
+        if (elo_child_was_ended(res)) {
+            return false;
+        }
         if (res->signal != 0) {
             snprintf(x->reason, sizeof(x->reason),
                      "the indexer died (signal %d)", res->signal);

@@ -85,3 +85,18 @@ elo_target_find(elo_store_t *s, elo_slice_t text, elo_target_t *out)
     set_type(out, elo_slice(NULL, 0));
     return ELO_OK;
 }
+
+
+bool
+elo_call_find_target(elo_call_t *c, elo_target_t *out)
+{
+    elo_err_t rc = elo_target_find(c->api->cfg.store, c->route.id, out);
+
+    if (rc == ELO_OK && !elo_call_may_read(c, out->reach)) {
+        rc = ELO_ENOTFOUND;
+    }
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);
+    }
+    return rc == ELO_OK;
+}

@@ -200,7 +200,7 @@ open_segment(cutter_t *c, uint64_t dts, int64_t pts, const char **reason)
     if (plan->n_segments == ELO_MEDIA_MAX_SEGMENTS) {
         return elo_media_fail(reason, ELO_ETOOBIG, "too many segments");
     }
-    if (plan->n_segments == c->room) {
+    if (plan->segments == NULL || plan->n_segments == c->room) {
         return elo_media_fail(reason, ELO_ENOMEM, "out of memory");
     }
     plan->segments[plan->n_segments++] =

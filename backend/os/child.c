@@ -4,7 +4,6 @@
 #include "backend/os/child.h"
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -217,4 +216,12 @@ void
 elo_child_kill(elo_child_t *c)
 {
     kill_for(c, ELO_ECLOSED);
+}
+
+
+bool
+elo_child_was_ended(const elo_child_result_t *res)
+{
+    return res->signal == SIGTERM || res->signal == SIGINT
+           || res->signal == SIGHUP || res->signal == SIGQUIT;
 }

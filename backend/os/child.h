@@ -10,6 +10,7 @@
 #ifndef ELO_OS_CHILD_H
 #define ELO_OS_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backend/os/loop.h"
@@ -44,6 +45,10 @@ typedef struct {
        (res->output = (elo_buf_t) { 0 }), then dispose of the copy later. */
     elo_buf_t output;
 } elo_child_result_t;
+
+/* True when a signal ended it that is sent by people and service managers, to a
+   process and its children alike, and comes from no fault. */
+bool elo_child_was_ended(const elo_child_result_t *res);
 
 typedef void (*elo_child_done_cb)(void *ctx, elo_child_result_t *res);
 

@@ -29,12 +29,27 @@
 #define GROUP_BUF_LEN 65536 /* entries list every member */
 
 
+/* The soft limit is for programs that use select(2). What can't be raised is
+   met as EMFILE, which fails one request. */
+static void
+raise_open_files(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+
 elo_err_t
 elo_process_setup(bool may_dump)
 {
     struct rlimit none = { 0, 0 };
 
     (void) umask(027);
+    raise_open_files();
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         return errno;
     }

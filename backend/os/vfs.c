@@ -261,7 +261,7 @@ posix_list(const elo_vfs_t *v, int dir, const char *path, elo_vfs_list_fn fn,
     DIR *d;
     struct dirent *e;
     elo_err_t rc;
-    int fd;
+    int fd = -1;
 
     if ((rc = posix_open(v, dir, path, ELO_VFS_DIR, 0, &fd)) != ELO_OK) {
         return rc;

@@ -24,6 +24,7 @@
 #include "backend/os/log.h"
 
 #define API_MAX_BLOB (8u << 20)
+#define API_RETRY_MS 300
 
 typedef struct {
     char root[96];
@@ -95,7 +96,8 @@ api_start(api_t *a)
                           .segment_target_ms = 1000,
                           .index_timeout_ms = 1500,
                           .index_memory = 64u << 20,
-                          .indexer_jobs = 2 };
+                          .indexer_jobs = 2,
+                          .index_retry_ms = API_RETRY_MS };
 
     atomic_init(&a->must_stop, false);
     assert_int_equal(elo_log_open("/dev/null", ELO_LOG_ALERT), ELO_OK);

@@ -5,6 +5,9 @@
    starts with tells it how to end. Media are made by ffmpeg. */
 #include "t/unit/backend/api/api_client.h"
 
+#include <fcntl.h>
+#include <time.h>
+
 #include "backend/api/media_set.h"
 #include "backend/media/index_child.h"
 #include "backend/media/indexer.h"
@@ -77,6 +80,29 @@ starts(elo_slice_t s, const char *word)
 }
 
 
+/* Leaves a byte for each try in a file of the store's root, which the name of
+   the input tells. */
+static void
+count_try(void)
+{
+    char path[256] = "";
+    char *cut;
+    int fd;
+
+    if (readlink("/proc/self/fd/3", path, sizeof(path) - 16) < 0
+        || (cut = strstr(path, "/blobs/")) == NULL)
+    {
+        _exit(9);
+    }
+    strcpy(cut, "/tries");
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (write(fd, "x", 1) != 1) {
+        _exit(9);
+    }
+    close(fd);
+}
+
+
 static int
 child_main(char **argv)
 {
@@ -87,6 +113,9 @@ child_main(char **argv)
     file.len = len;
     if (starts(file, "DIE")) {
         raise(SIGKILL);
+    } else if (starts(file, "TERM")) {
+        count_try();
+        raise(SIGTERM);
     } else if (starts(file, "HANG")) {
         for (;;) {
             pause();
@@ -261,6 +290,57 @@ test_no_retry(void **state)
     wait_media(a, "film", &m);
     assert_int_equal(m.d.status, ELO_MEDIA_NONE);
     answer_free(&m.r);
+}
+
+
+static uint64_t
+tries_of(const api_t *a)
+{
+    char path[160];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/tries", a->root);
+    return stat(path, &st) == 0 ? (uint64_t) st.st_size : 0;
+}
+
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+
+/* An indexer that was ended from outside, as with its daemon by a terminal or a
+   service manager, says nothing of the blob: that is tried again, but not for
+   every question at once. */
+static void
+test_tried_again(void **state)
+{
+    const api_t *a = *state;
+    uint64_t began = now_ms();
+    uint64_t tries, size;
+    elo_digest_t d;
+    uint8_t status;
+    media_t m;
+
+    put_film(a, "film", "TERM", 4);
+    assert_int_equal(elo_addr_parse(elo_slice_str(canon_of("TERM", 4)), &d),
+                     ELO_OK);
+    for (int i = 0; i < TRIES && tries_of(a) < 3; i++) {
+        assert_int_equal(ask_media(a, "film", &m), 200);
+        assert_int_equal(m.d.status, ELO_MEDIA_PENDING);
+        answer_free(&m.r);
+        tries = tries_of(a);
+        assert_true(tries <= 1 + (now_ms() - began) / API_RETRY_MS);
+        api_sleep_ms(5);
+    }
+    assert_true(tries_of(a) >= 3);
+    assert_int_equal(elo_store_media_stat(a->store, &d, &status, &size, NULL),
+                     ELO_ENOTFOUND);
 }
 
 
@@ -512,9 +592,13 @@ main(int argc, char **argv)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, api_setup, api_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_failures),       TEST(test_no_retry),
-        TEST(test_not_streamable), TEST(test_nothing_is_lost),
-        TEST(test_ready),          cmocka_unit_test(test_language_names),
+        TEST(test_failures),
+        TEST(test_no_retry),
+        TEST(test_tried_again),
+        TEST(test_not_streamable),
+        TEST(test_nothing_is_lost),
+        TEST(test_ready),
+        cmocka_unit_test(test_language_names),
     };
 
     if (argc == 4 && strcmp(argv[1], ELO_INDEX_CHILD_ARG) == 0) {

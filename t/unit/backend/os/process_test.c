@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -72,9 +73,15 @@ static void
 test_setup(void **state)
 {
     mode_t old = umask(0);
+    struct rlimit files;
 
     (void) state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
     assert_int_equal(elo_process_setup(true), ELO_OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_int_equal(files.rlim_cur, files.rlim_max);
     assert_int_equal(umask(old), 027);
     assert_int_equal(raise(SIGPIPE), 0); /* ignored, or we'd be gone */
 }
