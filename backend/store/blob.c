@@ -148,10 +148,14 @@ remove_records(elo_wtxn_t *w, const elo_digest_t *d, uint64_t *blob_seq,
     if (rc == ELO_ENOTFOUND) {
         return elo_wtxn_bump_blob(w, d);
     }
-    if (rc != ELO_OK || (rc = elo_rec_media_parse(key, v, &media)) != ELO_OK) {
+    if (rc != ELO_OK) {
         return rc;
     }
-    *media_seq = media.seq;
+    if ((rc = elo_rec_media_parse(key, v, &media)) == ELO_OK) {
+        *media_seq = media.seq;
+    } else if (rc != ELO_ECORRUPT) {
+        return rc; /* what is damaged goes too: it is derived */
+    }
     if ((rc = elo_db_del(w, ELO_DB_MEDIA, key, NULL)) != ELO_OK
         || (*media_seq != 0
             && (rc = elo_wtxn_kill(w, ELO_FILE_MEDIA, *media_seq)) != ELO_OK))

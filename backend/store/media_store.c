@@ -15,8 +15,7 @@
 static elo_err_t
 write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_media_t *rec)
 {
-    elo_rec_file_t file = { .kind = ELO_FILE_MEDIA, .digest = *d };
-    uint8_t mem[ELO_MEDIA_REC_MAX], key[8];
+    uint8_t mem[ELO_MEDIA_REC_MAX];
     elo_buf_t buf;
     elo_err_t rc;
 
@@ -30,13 +29,7 @@ write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_media_t *rec)
     {
         return rc;
     }
-    elo_buf_clear(&buf);
-    elo_seq_encode(rec->seq, key);
-    elo_rec_file_encode(&file, elo_slice(key, 8), &buf);
-    if ((rc = elo_buf_err(&buf)) != ELO_OK) {
-        return rc;
-    }
-    return elo_db_put(w, ELO_DB_FILE, elo_slice(key, 8), elo_buf_slice(&buf));
+    return elo_wtxn_name(w, ELO_FILE_MEDIA, rec->seq, d);
 }
 
 

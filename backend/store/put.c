@@ -149,8 +149,7 @@ look_up(elo_store_t *s, const elo_digest_t *d, elo_blob_stat_t *st,
 static elo_err_t
 write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec)
 {
-    elo_rec_file_t file = { .kind = ELO_FILE_BLOB, .digest = *d };
-    uint8_t mem[ELO_BLOB_REC_MAX], key[8];
+    uint8_t mem[ELO_BLOB_REC_MAX];
     elo_buf_t buf;
     elo_err_t rc;
 
@@ -163,13 +162,7 @@ write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec)
     {
         return rc;
     }
-    elo_buf_clear(&buf);
-    elo_seq_encode(rec->seq, key);
-    elo_rec_file_encode(&file, elo_slice(key, 8), &buf);
-    if ((rc = elo_buf_err(&buf)) != ELO_OK) {
-        return rc;
-    }
-    return elo_db_put(w, ELO_DB_FILE, elo_slice(key, 8), elo_buf_slice(&buf));
+    return elo_wtxn_name(w, ELO_FILE_BLOB, rec->seq, d);
 }
 
 

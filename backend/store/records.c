@@ -179,10 +179,10 @@ elo_rec_blob_encode(const elo_rec_blob_t *r, elo_slice_t key, elo_buf_t *out)
 elo_err_t
 elo_rec_blob_parse(elo_slice_t key, elo_slice_t s, elo_rec_blob_t *out)
 {
-    elo_rec_blob_t r;
+    elo_rec_blob_t r = { 0 };
     const uint8_t *p, *end;
-    uint64_t created;
-    uint8_t storage;
+    uint64_t created = 0;
+    uint8_t storage = 0;
     elo_err_t rc;
 
     if ((rc = unseal(key, s, &s)) != ELO_OK) {
@@ -265,9 +265,9 @@ elo_rec_node_parse(elo_slice_t key, elo_slice_t s, elo_rec_node_t *out)
 {
     const uint8_t *p, *end;
     elo_slice_t refs = { 0 };
-    uint64_t current;
-    uint16_t n;
-    uint8_t reach;
+    uint64_t current = 0;
+    uint16_t n = 0;
+    uint8_t reach = 0;
     elo_err_t rc;
 
     if ((rc = unseal(key, s, &s)) != ELO_OK) {

@@ -272,6 +272,25 @@ elo_wtxn_commit(elo_wtxn_t *w, elo_newfile_t *nf)
 
 
 elo_err_t
+elo_wtxn_name(elo_wtxn_t *w, elo_file_kind_t kind, uint64_t seq,
+              const elo_digest_t *d)
+{
+    elo_rec_file_t rec = { .kind = kind, .digest = *d };
+    uint8_t key[8], mem[ELO_FILE_REC_MAX];
+    elo_buf_t buf;
+    elo_err_t rc;
+
+    elo_seq_encode(seq, key);
+    elo_buf_init_fixed(&buf, mem, sizeof(mem));
+    elo_rec_file_encode(&rec, elo_slice(key, 8), &buf);
+    if ((rc = elo_buf_err(&buf)) != ELO_OK) {
+        return rc;
+    }
+    return elo_db_put(w, ELO_DB_FILE, elo_slice(key, 8), elo_buf_slice(&buf));
+}
+
+
+elo_err_t
 elo_wtxn_kill(elo_wtxn_t *w, elo_file_kind_t kind, uint64_t seq)
 {
     elo_rec_file_t rec = { .kind = kind };

@@ -34,6 +34,10 @@ void elo_wtxn_bump(elo_wtxn_t *w, elo_slice_t key);
 /* Bumps the slots of all nodes that refer to d, and d's own. */
 elo_err_t elo_wtxn_bump_blob(elo_wtxn_t *w, const elo_digest_t *d) ELO_MUST_USE;
 
+/* Says whose file seq is: of blob d, or of its media index. */
+elo_err_t elo_wtxn_name(elo_wtxn_t *w, elo_file_kind_t kind, uint64_t seq,
+                        const elo_digest_t *d) ELO_MUST_USE;
+
 /* Marks file seq as removed: its record goes, a mark to unlink it stays (I6). */
 elo_err_t elo_wtxn_kill(elo_wtxn_t *w, elo_file_kind_t kind,
                         uint64_t seq) ELO_MUST_USE;
