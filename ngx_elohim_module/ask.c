@@ -251,7 +251,7 @@ ngx_http_elohim_ask_deliver(ngx_http_elohim_question_t *q, ngx_uint_t status,
             }
         }
 
-        ngx_http_elohim_resume(r);
+        ngx_http_elohim_resume(r, ctx);
     }
 
     if (q->body) {

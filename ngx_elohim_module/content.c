@@ -146,13 +146,16 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
 /* An answer has come for a request that waited. */
 
 void
-ngx_http_elohim_resume(ngx_http_request_t *r)
+ngx_http_elohim_resume(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    ngx_connection_t       *c;
-    ngx_http_elohim_ctx_t  *ctx;
+    ngx_connection_t  *c;
 
     c = r->connection;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    if (ctx != ngx_http_get_module_ctx(r, ngx_http_elohim_module)) {
+        /* the client went away, and post_action has the request now */
+        return;
+    }
 
     ngx_http_set_log_request(c->log, r);
 
@@ -366,8 +369,22 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (!ngx_http_elohim_gen_valid(elcf->store, &ctx->stamp,
                                    r->connection->log))
     {
-        return ctx->asked < NGX_HTTP_ELOHIM_ASKS ? NGX_HTTP_ELOHIM_STALE
-                                                 : NGX_OK;
+        if (ctx->asked < NGX_HTTP_ELOHIM_ASKS) {
+            return NGX_HTTP_ELOHIM_STALE;
+        }
+
+        if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp)) {
+
+            /* The files below our root are not those that it names. */
+
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "elohimd at \"%V\" does not serve the store \"%V\"",
+                          &elcf->backend->addr.name, &elcf->store->root);
+
+            return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+        }
+
+        return NGX_OK;
     }
 
     ctx->cache = NGX_HTTP_ELOHIM_MISS;

@@ -14,6 +14,7 @@
 #define NGX_HTTP_ELOHIM_STALE_BEAT  250 /* ms */
 #define NGX_HTTP_ELOHIM_STAT_PAUSE  500 /* ms; with the beat below a second */
 #define NGX_HTTP_ELOHIM_NS_MS       1000000
+#define NGX_HTTP_ELOHIM_GEN_LATE    UINT32_MAX
 
 
 static void ngx_http_elohim_gen_refresh(ngx_http_elohim_store_t *store,
@@ -30,9 +31,11 @@ ngx_http_elohim_gen_beats(ngx_http_elohim_store_t *store)
            / NGX_HTTP_ELOHIM_NS_MS;
     now = ngx_current_msec; /* CLOCK_MONOTONIC as well */
 
-    /* nginx's clock stands still within one round of its loop */
+    /* nginx's clock stands still within one round of its loop; a beat far
+       ahead of it is from before the machine started */
     return beat != 0
-           && (now <= beat || now - beat < NGX_HTTP_ELOHIM_STALE_BEAT);
+           && (now <= beat ? beat - now : now - beat)
+              < NGX_HTTP_ELOHIM_STALE_BEAT;
 }
 
 
@@ -85,6 +88,21 @@ ngx_http_elohim_gen_valid(ngx_http_elohim_store_t *store,
            && stamp->epoch
               == __atomic_load_n(&store->page->epoch, __ATOMIC_ACQUIRE)
            && stamp->generation == elo_gen_load(store->page, stamp->slot);
+}
+
+
+/* Is the page another store's than the one that the answer is from? A slot only
+   ever counts up, from a random value in each store: an answer that is merely
+   late is a few counts behind. */
+
+ngx_uint_t
+ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
+    const ngx_http_elohim_stamp_t *stamp)
+{
+    return store->page != NULL
+           && stamp->slot < ELO_GEN_SLOTS
+           && elo_gen_load(store->page, stamp->slot) - stamp->generation
+              > NGX_HTTP_ELOHIM_GEN_LATE;
 }
 
 

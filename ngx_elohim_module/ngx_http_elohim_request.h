@@ -105,7 +105,8 @@ ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
 
 /* content */
 ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);
-void ngx_http_elohim_resume(ngx_http_request_t *r);
+void ngx_http_elohim_resume(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 
 /* gate: NGX_OK or ANSWERED, with the allow in ctx; is it for this key? */
 ngx_int_t ngx_http_elohim_gate(ngx_http_request_t *r,

@@ -315,9 +315,33 @@ ngx_http_elohim_pass_abort(ngx_http_request_t *r)
 }
 
 
+/* Nothing has come from the daemon, or nothing that makes sense: the client gets
+   a problem document, as from everywhere else. To ngx_http_upstream the header
+   is sent then, and the rest is to flush it. */
+
 static void
 ngx_http_elohim_pass_finalize(ngx_http_request_t *r, ngx_int_t rc)
 {
+    ngx_http_upstream_t  *u;
+
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "finalize elohim pass: %i", rc);
+
+    u = r->upstream;
+
+    if ((rc != NGX_HTTP_BAD_GATEWAY && rc != NGX_HTTP_GATEWAY_TIME_OUT)
+        || u->header_sent || r != r->main || r->header_only
+        || r->method == NGX_HTTP_HEAD)
+    {
+        return;
+    }
+
+    r->keepalive = 0;
+
+    (void) ngx_http_elohim_problem(r, rc, elo_err_code(ELO_EUNAVAIL),
+                                   rc == NGX_HTTP_BAD_GATEWAY
+                                   ? "the storage broke off without an answer"
+                                   : "the storage did not answer in time");
+
+    u->header_sent = r->header_sent;
 }

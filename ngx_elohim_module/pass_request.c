@@ -161,14 +161,44 @@ ngx_http_elohim_pass_method(ngx_uint_t method)
 }
 
 
+/* Bytes of the body that will follow, when they are not sent in chunks. What
+   the client announced counts only as long as it is being read: a body may have
+   been dropped on the way here (error_page, mirror_request_body off). */
+
+static off_t
+ngx_http_elohim_pass_length(ngx_http_request_t *r)
+{
+    off_t         len;
+    ngx_chain_t  *cl;
+
+    if (!(r->method & NGX_HTTP_ELOHIM_WRITE)) {
+        return 0;
+    }
+
+    if (r->request_body_no_buffering) {
+        return ngx_max(r->headers_in.content_length_n, 0);
+    }
+
+    len = 0;
+
+    for (cl = r->upstream->request_bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    return len;
+}
+
+
 ngx_buf_t *
 ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
+    off_t       body;
     size_t      len;
     u_char      target[NGX_HTTP_ELOHIM_TARGET_MAX], *end;
     ngx_buf_t  *b;
 
     end = ngx_http_elohim_pass_target(ctx, target);
+    body = ngx_http_elohim_pass_length(r);
 
     len = sizeof("DELETE ? HTTP/1.1\r\nHost: elohimd\r\nConnection: close\r\n"
                  "X-Elohim-Caller: anonymous\r\n"
@@ -199,9 +229,10 @@ ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ctx->chunked) {
         b->last = ngx_sprintf(b->last, "Transfer-Encoding: chunked\r\n");
 
-    } else if (r->method == NGX_HTTP_PUT || r->method == NGX_HTTP_POST) {
-        b->last = ngx_sprintf(b->last, "Content-Length: %O\r\n",
-                              ngx_max(r->headers_in.content_length_n, 0));
+    } else if (body || r->method == NGX_HTTP_PUT
+               || r->method == NGX_HTTP_POST)
+    {
+        b->last = ngx_sprintf(b->last, "Content-Length: %O\r\n", body);
     }
 
     b->last = ngx_sprintf(b->last, "\r\n");

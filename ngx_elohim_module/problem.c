@@ -41,6 +41,8 @@ ngx_http_elohim_title(ngx_uint_t status)
         return "Bad Gateway";
     case NGX_HTTP_SERVICE_UNAVAILABLE:
         return "Service Unavailable";
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return "Gateway Timeout";
     default:
         return "Error";
     }

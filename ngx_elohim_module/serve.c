@@ -380,37 +380,54 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 }
 
 
-/* Would a browser run this as a page? What people upload shares the origin of
-   whatever else the server has: it is shown, and its scripts don't run. */
+/* Can a browser run this as a page? What people upload shares the origin of
+   whatever else the server has: it is shown, and its scripts don't run. Only
+   what is known to be no page goes without: many types end up as XML, and a
+   multipart of pages is a page. */
 
 static ngx_uint_t
 ngx_http_elohim_is_active(elo_slice_t type)
 {
     ngx_uint_t  i;
 
-    static const elo_slice_t  active[] = {
-        { (const uint8_t *) "text/html", sizeof("text/html") - 1 },
-        { (const uint8_t *) "text/xml", sizeof("text/xml") - 1 },
-        { (const uint8_t *) "image/svg", sizeof("image/svg") - 1 },
-        { (const uint8_t *) "application/xml",
-          sizeof("application/xml") - 1 },
-        { (const uint8_t *) "application/xhtml",
-          sizeof("application/xhtml") - 1 }
+    static const ngx_str_t  page = ngx_string("image/svg");
+
+    static const ngx_str_t  inert[] = {
+        ngx_string("application/json"),
+        ngx_string("application/octet-stream"),
+        ngx_string("application/pdf"),
+        ngx_string("application/vnd.apple.mpegurl"),
+        ngx_string("audio/"),
+        ngx_string("font/"),
+        ngx_string("image/"),
+        ngx_string("text/css"),
+        ngx_string("text/javascript"),
+        ngx_string("text/plain"),
+        ngx_string("text/vtt"),
+        ngx_string("video/"),
+        ngx_null_string
     };
 
-    for (i = 0; i < sizeof(active) / sizeof(active[0]); i++) {
-        if (type.len >= active[i].len
-            && ngx_strncasecmp((u_char *) type.p, (u_char *) active[i].p,
-                               active[i].len)
-               == 0)
+    if (type.len >= page.len
+        && ngx_strncasecmp((u_char *) type.p, page.data, page.len) == 0)
+    {
+        return 1;
+    }
+
+    for (i = 0; inert[i].len; i++) {
+        if (type.len >= inert[i].len
+            && ngx_strncasecmp((u_char *) type.p, inert[i].data, inert[i].len)
+               == 0
+            && (inert[i].data[inert[i].len - 1] == '/'
+                || type.len == inert[i].len || type.p[inert[i].len] == ';'
+                || type.p[inert[i].len] == ' '))
         {
-            return 1;
+            return 0;
         }
     }
 
-    return 0;
+    return type.len != 0;
 }
-
 
 
 /* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
@@ -430,6 +447,7 @@ ngx_http_elohim_body_headers(ngx_http_request_t *r,
     static const ngx_str_t  ranges = ngx_string("Accept-Ranges");
     static const ngx_str_t  bytes = ngx_string("bytes");
     static const ngx_str_t  cache_control = ngx_string("Cache-Control");
+    static const ngx_str_t  no_store = ngx_string("no-store");
     static const ngx_str_t  digest = ngx_string("Repr-Digest");
     static const ngx_str_t  policy = ngx_string("Content-Security-Policy");
     static const ngx_str_t  sandbox = ngx_string("sandbox");
@@ -472,7 +490,12 @@ ngx_http_elohim_body_headers(ngx_http_request_t *r,
     value.data = (u_char *) reach;
     value.len = ngx_strlen(reach);
 
-    if (ngx_http_elohim_header(r, &cache_control, &body->cache_control) == NULL
+    /* the page of an error is not to outlive the error */
+
+    if (ngx_http_elohim_header(r, &cache_control,
+                               r->err_status ? &no_store
+                                             : &body->cache_control)
+        == NULL
         || ngx_http_elohim_header(r, &x_reach, &value) == NULL
         || ngx_http_elohim_header(r, &x_cache,
                                   &ngx_http_elohim_cache_words[ctx->cache])

@@ -23,9 +23,24 @@ our $evil_hash = Doorway::Stand::hash_of("evil\n");
 $stand->publish( id => 'evil', blobs => [$evil_hash] )
   if $evil->{status} == 201;
 
+# What a browser can run as a page, and what it can't.
+our %page = (
+    'application/atom+xml'                  => 1,
+    'multipart/x-mixed-replace; boundary=a' => 1,
+    'text/xsl'                              => 1,
+    'Image/SVG+xml'                         => 1,
+    'text/plainer'                          => 1,
+    'text/plain; charset=utf-8'             => 0,
+    'IMAGE/png'                             => 0,
+    'video/mp4'                             => 0,
+);
+our @types = sort keys %page;
+our %typed = map { $_ => $stand->put( "a $_\n", $_ )->{hash} } @types;
+$stand->publish( id => 'types', blobs => [ map { $typed{$_} } @types ] );
+
 our $immutable = 'public, max-age=31536000, immutable';
 
-plan tests => 81;
+plan tests => 108;
 run_tests();
 
 __DATA__
@@ -219,3 +234,22 @@ X-Mine: yes
 ["GET /api/blob/page", "GET /api/blob/none"]
 --- response_headers eval
 ["Content-Security-Policy: sandbox", "!Content-Security-Policy"]
+
+
+=== TEST 23: whatever may be a page, by any type
+--- request eval
+[ map { "GET /api/blob/$::typed{$_}" } @::types ]
+--- response_headers eval
+[ map { $::page{$_} ? 'Content-Security-Policy: sandbox'
+                    : '!Content-Security-Policy' } @::types ]
+
+
+=== TEST 24: the page of an error does not outlive it
+--- config
+location / { elohim on; }
+location /old/ { error_page 404 /api/blob/$arg_page; return 404; }
+--- request eval
+"GET /old/x?page=$::html"
+--- error_code: 404
+--- response_headers
+Cache-Control: no-store

@@ -78,7 +78,8 @@ subtest 'not running when nginx starts' => sub {
 subtest 'killed and started again' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
-    my $hash = $stand->put( $large, 'video/mp4' )->{hash};
+    # Of a type that nothing is indexed of: what is granted stays so.
+    my $hash = $stand->put( $large, 'application/x-noise' )->{hash};
     $stand->publish( id => 'large', blobs => [$hash] );
     my $port = $stand->start_nginx( config => config() );
 
@@ -141,6 +142,79 @@ subtest 'stopped: it accepts, and says nothing' => sub {
     ok( becomes( 200, sub { $stand->get('/api/blob/slow') } ), 'it recovers' );
     is( $stand->get("/api/blob/left-$_")->{status}, 404, "left $_" ) for 1 .. 3;
     $stand->end;
+};
+
+subtest 'killed before it answers a write' => sub {
+    my $stand = Doorway::Stand->new;
+    $stand->start_daemon;
+    my $port = $stand->start_nginx( config => config() );
+    my $sock = Doorway::Http::connect_to($port);
+    write_all( $sock,
+            "POST /api/blob HTTP/1.1\r\nHost: x\r\n"
+          . "Content-Length: 3000000\r\n\r\n"
+          . 'x' x 2_000_000 );
+    my $begun = sub {
+        grep { ( readlink($_) // '' ) =~ /\Q$stand->{store}\E.*(?:tmp|#\d)/ }
+          glob '/proc/' . $stand->daemon_pid . '/fd/*';
+    };
+    ok( Doorway::Stand::wait_for( $RECOVER_S, $begun ), 'it is being written' );
+    $stand->kill_daemon;
+    my $answer = '';
+    while ( sysread $sock, my $more, 65536 ) {
+        $answer .= $more;
+    }
+    like( $answer, qr{\AHTTP/1\.1 502},      'the client hears of it' );
+    like( $answer, qr/"code":"UNAVAILABLE"/, 'by a problem document' );
+    like( $answer, qr/^Connection: close/m,  'and on its last response' );
+    $stand->end;
+};
+
+subtest 'a client that leaves while it waits, and post_action' => sub {
+    my $stand = Doorway::Stand->new;
+    $stand->start_daemon;
+    my $port = $stand->start_nginx( config => config()
+          . ' location /left/ { rewrite ^/left(.*) $1 break; elohim on;'
+          . ' elohim_ask_timeout 30s; post_action @after; }'
+          . ' location @after { elohim on; }' );
+    my $pid = $stand->daemon_pid;
+    kill 'STOP', $pid;
+    for ( 1 .. 3 ) {
+        my $sock = Doorway::Http::connect_to($port);
+        syswrite $sock,
+          "GET /left/api/blob/gone-$_ HTTP/1.1\r\nHost: x\r\n\r\n";
+
+        # The one worker takes what came before this first.
+        $stand->get('/nowhere');
+        close $sock;
+        is( $stand->get('/nowhere')->{status}, 404, "client $_ is gone" );
+    }
+    kill 'CONT', $pid;
+    ok( becomes( 404, sub { $stand->get('/api/blob/none') } ),
+        'the worker goes on' );
+    is( lines_like( $stand, qr/exited on signal/ ), 0, 'the same one' );
+    $stand->end;
+};
+
+subtest 'the root of another store' => sub {
+    my $stand = Doorway::Stand->new;
+    my $other = Doorway::Stand->new;
+    $_->start_daemon for $stand, $other;
+
+    # The first file of each store has the same name.
+    my $hash = $stand->put( "open bytes\n", 'text/plain' )->{hash};
+    $stand->publish( id => 'open', blobs => [$hash] );
+    $other->put( "THE SECRET\n", 'text/plain' );
+    $stand->start_nginx( config => 'location / { elohim on; elohim_store_root "'
+          . $other->store
+          . '"; }' );
+    for my $path ( '/api/blob/open', "/api/blob/$hash" ) {
+        my $res = $stand->get($path);
+        is( $res->{status}, 503, "$path: not served" );
+        unlike( $res->{body}, qr/SECRET/, 'nor its neighbour' );
+    }
+    is( lines_like( $stand, qr/does not serve the store/ ),
+        2, 'the error log says why' );
+    $_->end for $stand, $other;
 };
 
 subtest 'a grant whose file is gone' => sub {
