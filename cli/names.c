@@ -28,14 +28,6 @@ elo_name_parse(const char *s, elo_name_t *out)
 
 
 void
-elo_name_target(elo_buf_t *b, const char *prefix, const elo_name_t *name,
-                const char *suffix)
-{
-    elo_buf_printf(b, "%s%s%s", prefix, name->text, suffix);
-}
-
-
-void
 elo_query_escape(elo_buf_t *b, elo_slice_t s)
 {
     for (size_t i = 0; i < s.len; i++) {

@@ -18,10 +18,6 @@ typedef struct {
 /* An address in any text form, or a content id. Else ELO_EINVAL. */
 elo_err_t elo_name_parse(const char *s, elo_name_t *out) ELO_MUST_USE;
 
-/* Appends prefix, the name, and suffix. A name needs no escaping. */
-void elo_name_target(elo_buf_t *b, const char *prefix, const elo_name_t *name,
-                     const char *suffix);
-
 /* Appends s percent-encoded for a query value. */
 void elo_query_escape(elo_buf_t *b, elo_slice_t s);
 

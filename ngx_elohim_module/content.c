@@ -384,6 +384,10 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
             return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
         }
 
+        /* It changes faster than it can be asked about. This answer is younger
+           than the request, and so is as good as one that came in time; it is
+           not kept. */
+
         return NGX_OK;
     }
 
@@ -421,8 +425,8 @@ ngx_http_elohim_write(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     if (!elcf->writes) {
         return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
-                                       "WRITES_DISABLED",
-                                       "writes are not enabled here");
+                                       elo_err_code(ELO_EWRITES),
+                                       elo_err_public(ELO_EWRITES));
     }
 
     return ngx_http_elohim_pass(r, ctx, 1);

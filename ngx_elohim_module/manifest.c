@@ -102,18 +102,20 @@ ngx_http_elohim_not_ready(ngx_http_request_t *r, const elo_media_desc_t *desc)
         }
 
         return ngx_http_elohim_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "INDEXING",
-                                       "the media is being indexed");
+                                       elo_err_code(ELO_EINDEXING),
+                                       elo_err_public(ELO_EINDEXING));
     }
 
-    ngx_str_set(&reason, "the content has no media that can be streamed");
+    reason.data = (u_char *) elo_err_public(ELO_ENOTSTREAM);
+    reason.len = ngx_strlen(reason.data);
 
     if (desc->reason.len) {
         reason.data = (u_char *) desc->reason.p;
         reason.len = desc->reason.len;
     }
 
-    return ngx_http_elohim_problem_str(r, 422, "NOT_STREAMABLE", &reason);
+    return ngx_http_elohim_problem_str(r, elo_err_status(ELO_ENOTSTREAM),
+                                       elo_err_code(ELO_ENOTSTREAM), &reason);
 }
 
 

@@ -30,9 +30,8 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     if (operator && ngx_http_elohim_is_foreign(r)) {
         return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
-                                       "FOREIGN_ORIGIN",
-                                       "pages of other sites may not write "
-                                       "or list here");
+                                       elo_err_code(ELO_EFOREIGN),
+                                       elo_err_public(ELO_EFOREIGN));
     }
 
     err = ngx_http_elohim_pass_check(r, ctx);

@@ -181,8 +181,7 @@ dispatch(elo_call_t *c, int kind, elo_slice_t method)
             continue;
         }
         if (c->is_anonymous && strcmp(table[i].method, "GET") != 0) {
-            elo_reply_problem(c->req, 403, "WRITES_DISABLED",
-                              "this caller may not write", NULL);
+            elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
             return;
         }
         table[i].fn(c);

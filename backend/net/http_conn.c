@@ -99,7 +99,6 @@ begin_exchange(elo_http_req_t *c, size_t head_len)
     c->owes_continue = c->head.expects_continue && c->hpos == c->hlen;
     c->status = 200;
     c->is_streaming = false;
-    c->ctx = NULL;
     c->begin_ms = uv_now(c->uv.loop);
     c->must_close = false;
     elo_buf_clear(&c->fields);
@@ -417,25 +416,4 @@ int64_t
 elo_http_req_body_len(const elo_http_req_t *c)
 {
     return c->head.body_len;
-}
-
-
-bool
-elo_http_req_is_open(const elo_http_req_t *c)
-{
-    return !c->is_closed;
-}
-
-
-void
-elo_http_req_set_ctx(elo_http_req_t *c, void *ctx)
-{
-    c->ctx = ctx;
-}
-
-
-void *
-elo_http_req_ctx(const elo_http_req_t *c)
-{
-    return c->ctx;
 }

@@ -108,7 +108,6 @@ struct elo_http_req_s {
     uint8_t *bbuf;
     elo_http_body_cb read_cb;
     void *read_ctx;
-    void *ctx;
 
     /* response */
     int status;

@@ -68,13 +68,6 @@ int64_t elo_http_req_body_len(const elo_http_req_t *req);
 typedef void (*elo_http_body_cb)(void *ctx, elo_slice_t bytes, elo_err_t err);
 void elo_http_req_read(elo_http_req_t *req, elo_http_body_cb cb, void *ctx);
 
-/* False once the client has gone. */
-bool elo_http_req_is_open(const elo_http_req_t *req);
-
-/* For the handler's own use. */
-void elo_http_req_set_ctx(elo_http_req_t *req, void *ctx);
-void *elo_http_req_ctx(const elo_http_req_t *req);
-
 /* ---- response: status, headers, then exactly one of send or stream ---- */
 
 void elo_http_res_status(elo_http_req_t *req, int status);

@@ -108,18 +108,25 @@ text_ok(maker_t *m, const char *name, const field_t *f, const elo_json_t *v,
 
 
 static bool
-put_text(maker_t *m, const field_t *f, const elo_json_t *v)
+put_string(maker_t *m, const field_t *f, const elo_json_t *v, bool lines)
 {
     elo_slice_t s;
 
     if (v == NULL) {
         return true;
     }
-    if (!text_ok(m, f->name, f, v, false, &s)) {
+    if (!text_ok(m, f->name, f, v, lines, &s)) {
         return false;
     }
     elo_json_put_string(&m->w, f->name, s);
     return true;
+}
+
+
+static bool
+put_text(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return put_string(m, f, v, false);
 }
 
 
@@ -133,16 +140,7 @@ put_title(maker_t *m, const field_t *f, const elo_json_t *v)
 static bool
 put_lines(maker_t *m, const field_t *f, const elo_json_t *v)
 {
-    elo_slice_t s;
-
-    if (v == NULL) {
-        return true;
-    }
-    if (!text_ok(m, f->name, f, v, true, &s)) {
-        return false;
-    }
-    elo_json_put_string(&m->w, f->name, s);
-    return true;
+    return put_string(m, f, v, true);
 }
 
 

@@ -16,7 +16,6 @@
 #define ELO_FILE_REC_MAX  64
 #define ELO_BLOB_REC_MAX  (64 + ELO_MIME_MAX)
 #define ELO_MEDIA_REC_MAX (64 + ELO_REASON_MAX)
-#define ELO_NODE_REC_MAX  (64 + ELO_CONTENT_BLOBS_MAX * ELO_SHA256_LEN)
 #define ELO_NODEV_REC_MAX (64 + ELO_CONTENT_JSON_MAX)
 
 /* The directory that a file lies in; the numbers are format. */

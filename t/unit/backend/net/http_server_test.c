@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* http_server over a real unix socket: one server process, and everything that
    can be done to it from outside: hostile requests, framing, timeouts,
-   back-pressure, the socket's name, draining. */
+   back-pressure, the socket's name, draining. One file, though long: all of it
+   shares the server that the first lines start. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
