@@ -28,6 +28,16 @@ elo_clock_unix_s(void)
 }
 
 
+uint64_t
+elo_clock_unix_us(void)
+{
+    struct timespec ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t) ts.tv_sec * 1000000u + (uint64_t) ts.tv_nsec / 1000u;
+}
+
+
 void
 elo_random(void *p, size_t len)
 {

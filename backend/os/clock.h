@@ -12,6 +12,9 @@ uint64_t elo_clock_mono_ns(void);
 /* Seconds since 1970; off by a few milliseconds at most, and cheap. */
 int64_t elo_clock_unix_s(void);
 
+/* Microseconds since 1970. */
+uint64_t elo_clock_unix_us(void);
+
 /* Unpredictable bytes from the kernel. Never fails: without them it aborts. */
 void elo_random(void *p, size_t len);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STEP 4096
@@ -38,5 +39,6 @@ elo_file_read(const char *path, size_t max, elo_buf_t *out)
         elo_buf_put(out, piece, (size_t) n);
     }
     (void) close(fd);
+    explicit_bzero(piece, sizeof(piece)); /* it may have been a secret */
     return rc != ELO_OK ? rc : elo_buf_err(out);
 }

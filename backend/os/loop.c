@@ -3,6 +3,7 @@
 #include "backend/os/loop.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -18,6 +19,14 @@ struct elo_loop_s {
     uv_loop_t uv;
     signal_slot_t signals[MAX_SIGNALS];
     unsigned n_signals;
+    unsigned n_holds;
+    uv_async_t wake;
+    uv_check_t check; /* behind the poll; and with it: */
+    uv_idle_t idle;   /* while it is active, the poll doesn't wait */
+    elo_post_t *later_first;
+    elo_post_t **later_last;
+    /* shared: messages on their way, the latest first */
+    _Atomic(elo_post_t *) posted;
 };
 
 struct elo_timer_s {
@@ -41,6 +50,122 @@ from_uv(int rc)
 }
 
 
+/* ---- messages ---- */
+
+/* Runs all that have come. Taking the whole list at once needs no protection
+   against a message that goes and comes back meanwhile. */
+static void
+run_posted(elo_loop_t *loop)
+{
+    elo_post_t *latest = atomic_exchange(&loop->posted, NULL);
+    elo_post_t *first = NULL;
+
+    while (latest != NULL) {
+        elo_post_t *earlier = latest->_next;
+
+        latest->_next = first;
+        first = latest;
+        latest = earlier;
+    }
+    while (first != NULL) {
+        elo_post_t *next = first->_next;
+
+        first->fn(first);
+        first = next;
+    }
+}
+
+
+static void
+on_wake(uv_async_t *wake)
+{
+    run_posted(wake->data);
+}
+
+
+void
+elo_loop_post(elo_loop_t *loop, elo_post_t *post)
+{
+    elo_post_t *head =
+        atomic_load_explicit(&loop->posted, memory_order_relaxed);
+
+    do {
+        post->_next = head;
+    } while (!atomic_compare_exchange_weak(&loop->posted, &head, post));
+    /* Whoever found the list empty wakes; the loop takes all of it. */
+    if (head == NULL) {
+        (void) uv_async_send(&loop->wake);
+    }
+}
+
+
+void
+elo_loop_flush(elo_loop_t *loop)
+{
+    run_posted(loop);
+}
+
+
+static void
+on_idle(uv_idle_t *idle)
+{
+    (void) idle;
+}
+
+
+static void
+on_check(uv_check_t *check)
+{
+    elo_loop_t *loop = check->data;
+    elo_post_t *first = loop->later_first;
+
+    loop->later_first = NULL;
+    loop->later_last = &loop->later_first;
+    (void) uv_check_stop(&loop->check);
+    (void) uv_idle_stop(&loop->idle);
+    while (first != NULL) {
+        elo_post_t *next = first->_next;
+
+        first->fn(first);
+        first = next;
+    }
+}
+
+
+void
+elo_loop_later(elo_loop_t *loop, elo_post_t *post)
+{
+    if (loop->later_first == NULL) {
+        (void) uv_check_start(&loop->check, on_check);
+        (void) uv_idle_start(&loop->idle, on_idle);
+    }
+    post->_next = NULL;
+    *loop->later_last = post;
+    loop->later_last = &post->_next;
+}
+
+
+void
+elo_loop_hold(elo_loop_t *loop)
+{
+    if (loop->n_holds++ == 0) {
+        uv_ref((uv_handle_t *) &loop->wake);
+    }
+}
+
+
+void
+elo_loop_unhold(elo_loop_t *loop)
+{
+    assert(loop->n_holds != 0);
+    if (--loop->n_holds == 0) {
+        uv_unref((uv_handle_t *) &loop->wake);
+    }
+}
+
+
+/* ---- lifetime ---- */
+
 elo_err_t
 elo_loop_create(elo_loop_t **out)
 {
@@ -55,6 +180,18 @@ elo_loop_create(elo_loop_t **out)
         free(loop);
         return rc;
     }
+    rc = from_uv(uv_async_init(&loop->uv, &loop->wake, on_wake));
+    if (rc != ELO_OK) {
+        (void) uv_loop_close(&loop->uv);
+        free(loop);
+        return rc;
+    }
+    loop->wake.data = loop;
+    uv_unref((uv_handle_t *) &loop->wake);
+    (void) uv_check_init(&loop->uv, &loop->check);
+    (void) uv_idle_init(&loop->uv, &loop->idle);
+    loop->check.data = loop;
+    loop->later_last = &loop->later_first;
     *out = loop;
     return ELO_OK;
 }
@@ -69,6 +206,10 @@ elo_loop_free(elo_loop_t **loop)
         return;
     }
     elo_loop_drop_signals(*loop);
+    run_posted(*loop);
+    uv_close((uv_handle_t *) &(*loop)->wake, NULL);
+    uv_close((uv_handle_t *) &(*loop)->check, NULL);
+    uv_close((uv_handle_t *) &(*loop)->idle, NULL);
     /* Lets the close callbacks of handles that were closed last run. */
     (void) uv_run(&(*loop)->uv, UV_RUN_DEFAULT);
     rc = uv_loop_close(&(*loop)->uv);

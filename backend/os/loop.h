@@ -11,6 +11,7 @@
 typedef struct elo_loop_s elo_loop_t;
 typedef struct elo_timer_s elo_timer_t;
 typedef struct elo_job_s elo_job_t;
+typedef struct elo_post_s elo_post_t;
 
 elo_err_t elo_loop_create(elo_loop_t **out) ELO_MUST_USE;
 
@@ -54,5 +55,32 @@ struct elo_job_s {
 
 /* Never fails: a queue without memory of its own. */
 void elo_loop_work(elo_loop_t *loop, elo_job_t *job);
+
+/* A message, embedded in the sender's struct. fn runs on the loop, once, and may
+   free the struct or post it again. */
+struct elo_post_s {
+    void (*fn)(elo_post_t *post);
+    elo_post_t *_next;
+};
+
+/* [any thread] Never fails and never waits. Messages run in the order in which
+   they were posted; a burst of them wakes the loop once. post must not be on its
+   way already. A message keeps no loop alive: see elo_loop_hold. What is still on
+   its way at elo_loop_free runs there. */
+void elo_loop_post(elo_loop_t *loop, elo_post_t *post);
+
+/* Runs, on the calling loop thread, what has been posted so far: before something
+   is freed that a message may be on its way to. */
+void elo_loop_flush(elo_loop_t *loop);
+
+/* Runs fn once the sockets that are ready now have been served, in this turn of the
+   loop and in the order of these calls: so that what came on many of them is done
+   together. fn may free the struct or ask again, for the next turn. */
+void elo_loop_later(elo_loop_t *loop, elo_post_t *post);
+
+/* Keeps elo_loop_run from returning, for as long as a message is waited for that
+   must not be missed. Counted. */
+void elo_loop_hold(elo_loop_t *loop);
+void elo_loop_unhold(elo_loop_t *loop);
 
 #endif

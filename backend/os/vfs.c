@@ -5,13 +5,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+/* NOLINTNEXTLINE(misc-redundant-expression): the header may not include it */
+_Static_assert(ELO_VFS_CWD == AT_FDCWD, "of Linux");
+_Static_assert(ELO_VFS_PARTS_MAX == IOV_MAX, "of Linux");
 
 #define RETRY(call)                                                            \
     ({                                                                         \
@@ -142,6 +148,44 @@ posix_pwrite(const elo_vfs_t *v, int fd, const void *p, size_t len,
 
 
 static elo_err_t
+posix_pread_now(const elo_vfs_t *v, int fd, void *p, size_t len, uint64_t off,
+                size_t *n)
+{
+    struct iovec part = { p, len };
+    ssize_t rc = RETRY(preadv2(fd, &part, 1, (off_t) off, RWF_NOWAIT));
+
+    (void) v;
+    if (rc == -1) {
+        return errno == EOPNOTSUPP || errno == ENOSYS ? EAGAIN : errno;
+    }
+    *n = (size_t) rc;
+    return ELO_OK;
+}
+
+
+static elo_err_t
+posix_pwritev(const elo_vfs_t *v, int fd, const elo_slice_t *parts,
+              unsigned n_parts, uint64_t off, size_t *n)
+{
+    /* A slice is laid out as the kernel's iovec. */
+    _Static_assert(
+        sizeof(elo_slice_t) == sizeof(struct iovec)
+            && offsetof(elo_slice_t, p) == offsetof(struct iovec, iov_base)
+            && offsetof(elo_slice_t, len) == offsetof(struct iovec, iov_len),
+        "elo_slice_t is no iovec");
+    ssize_t rc = RETRY(pwritev(fd, (const struct iovec *) (const void *) parts,
+                               (int) n_parts, (off_t) off));
+
+    (void) v;
+    if (rc == -1) {
+        return errno;
+    }
+    *n = (size_t) rc;
+    return ELO_OK;
+}
+
+
+static elo_err_t
 posix_size(const elo_vfs_t *v, int fd, uint64_t *size)
 {
     struct stat st;
@@ -255,6 +299,22 @@ posix_chgrp(const elo_vfs_t *v, int fd, int gid)
 
 
 static elo_err_t
+posix_own_like(const elo_vfs_t *v, int fd, int like)
+{
+    struct stat is, want;
+
+    (void) v;
+    if (fstat(fd, &is) != 0 || fstat(like, &want) != 0) {
+        return errno;
+    }
+    if (is.st_uid == want.st_uid && is.st_gid == want.st_gid) {
+        return ELO_OK;
+    }
+    return result(fchown(fd, want.st_uid, want.st_gid));
+}
+
+
+static elo_err_t
 posix_list(const elo_vfs_t *v, int dir, const char *path, elo_vfs_list_fn fn,
            void *ctx)
 {
@@ -351,7 +411,9 @@ elo_vfs_posix(void)
         .open_tmp = posix_open_tmp,
         .close = posix_close,
         .pread = posix_pread,
+        .pread_now = posix_pread_now,
         .pwrite = posix_pwrite,
+        .pwritev = posix_pwritev,
         .size = posix_size,
         .truncate = posix_truncate,
         .fdatasync = posix_fdatasync,
@@ -364,6 +426,7 @@ elo_vfs_posix(void)
         .mkdir = posix_mkdir,
         .chmod = posix_chmod,
         .chgrp = posix_chgrp,
+        .own_like = posix_own_like,
         .list = posix_list,
         .free_space = posix_free_space,
         .lock = posix_lock,

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
+#include "common/base/slice.h"
 
 typedef struct elo_vfs_s elo_vfs_t;
 
@@ -25,6 +26,11 @@ typedef enum {
     ELO_VFS_CREATE, /* read and write; EEXIST when it is there */
     ELO_VFS_DIR     /* a directory, for fsync_dir and as `dir` */
 } elo_vfs_open_t;
+
+/* As `dir` of open: relative to the working directory. */
+#define ELO_VFS_CWD (-100)
+
+#define ELO_VFS_PARTS_MAX 1024u /* IOV_MAX of Linux */
 
 /* Called for each entry but "." and ".."; returns false to stop. */
 typedef bool (*elo_vfs_list_fn)(void *ctx, const char *name);
@@ -48,6 +54,14 @@ struct elo_vfs_s {
                        uint64_t off, size_t *n);
     elo_err_t (*pwrite)(const elo_vfs_t *v, int fd, const void *p, size_t len,
                         uint64_t off, size_t *n);
+    /* Only what is in memory already: EAGAIN when nothing of it is, and always
+       where the file system can't tell. */
+    elo_err_t (*pread_now)(const elo_vfs_t *v, int fd, void *p, size_t len,
+                           uint64_t off, size_t *n);
+    /* The bytes of n_parts (at most ELO_VFS_PARTS_MAX) slices after each
+       other. */
+    elo_err_t (*pwritev)(const elo_vfs_t *v, int fd, const elo_slice_t *parts,
+                         unsigned n_parts, uint64_t off, size_t *n);
     elo_err_t (*size)(const elo_vfs_t *v, int fd, uint64_t *size);
     elo_err_t (*truncate)(const elo_vfs_t *v, int fd, uint64_t size);
 
@@ -72,6 +86,8 @@ struct elo_vfs_s {
                        unsigned mode);
     elo_err_t (*chmod)(const elo_vfs_t *v, int fd, unsigned mode);
     elo_err_t (*chgrp)(const elo_vfs_t *v, int fd, int gid);
+    /* Gives fd the owner and group of `like`; nothing to do when it has them. */
+    elo_err_t (*own_like)(const elo_vfs_t *v, int fd, int like);
     elo_err_t (*list)(const elo_vfs_t *v, int dir, const char *path,
                       elo_vfs_list_fn fn, void *ctx);
     /* Bytes that an unprivileged writer may still use. */

@@ -54,6 +54,20 @@ elo_reach_name(elo_reach_t reach)
 }
 
 
+uint32_t
+elo_reach_wanted(elo_reach_t reach)
+{
+    static const uint32_t wanted[ELO_REACH_COUNT] = {
+        [ELO_REACH_PRIVATE] = 1,    [ELO_REACH_INVITED] = 2,
+        [ELO_REACH_LOCAL] = 3,      [ELO_REACH_NEIGHBORHOOD] = 5,
+        [ELO_REACH_MUNICIPAL] = 10, [ELO_REACH_BIOREGIONAL] = 10,
+        [ELO_REACH_REGIONAL] = 10,  [ELO_REACH_COMMONS] = 10,
+    };
+
+    return (unsigned) reach < ELO_REACH_COUNT ? wanted[reach] : 1;
+}
+
+
 bool
 elo_reach_may_read(elo_reach_t reach, elo_caller_t caller, elo_reach_t ceiling)
 {

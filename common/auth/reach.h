@@ -4,6 +4,8 @@
 #ifndef ELO_AUTH_REACH_H
 #define ELO_AUTH_REACH_H
 
+#include <stdint.h>
+
 #include "common/base/slice.h"
 
 /* Ordered: a wider reach is a larger number. The numbers are wire format. */
@@ -34,6 +36,9 @@ elo_reach_t elo_reach_or_private(elo_slice_t name);
 
 /* Static lower-case name; "private" for a number that is none. */
 const char *elo_reach_name(elo_reach_t reach);
+
+/* Nodes that are to hold content of this reach. */
+uint32_t elo_reach_wanted(elo_reach_t reach);
 
 /* The gate: may a caller read content of this reach? ceiling narrows (a
    ?reach= on the request): content wider than its ceiling is not hidden, but

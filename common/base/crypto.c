@@ -119,3 +119,62 @@ elo_sha256(elo_slice_t s, elo_digest_t *out)
     }
     return ELO_OK;
 }
+
+
+/* ---- SHA-1 ---- */
+
+struct elo_sha1_s {
+    EVP_MD_CTX *ctx;
+};
+
+
+elo_err_t
+elo_sha1_create(elo_sha1_t **out)
+{
+    elo_sha1_t *h = calloc(1, sizeof(*h));
+
+    if (h == NULL) {
+        return ELO_ENOMEM;
+    }
+    h->ctx = EVP_MD_CTX_new();
+    if (h->ctx == NULL || EVP_DigestInit_ex2(h->ctx, EVP_sha1(), NULL) != 1) {
+        elo_sha1_free(&h);
+        return ELO_ENOMEM;
+    }
+    *out = h;
+    return ELO_OK;
+}
+
+
+void
+elo_sha1_free(elo_sha1_t **h)
+{
+    if (*h == NULL) {
+        return;
+    }
+    EVP_MD_CTX_free((*h)->ctx);
+    free(*h);
+    *h = NULL;
+}
+
+
+elo_err_t
+elo_sha1_update(elo_sha1_t *h, elo_slice_t s)
+{
+    if (s.len == 0) {
+        return ELO_OK;
+    }
+    return EVP_DigestUpdate(h->ctx, s.p, s.len) == 1 ? ELO_OK : ELO_EINTERNAL;
+}
+
+
+elo_err_t
+elo_sha1_final(elo_sha1_t *h, uint8_t out[ELO_SHA1_LEN])
+{
+    unsigned len = 0;
+
+    if (EVP_DigestFinal_ex(h->ctx, out, &len) != 1 || len != ELO_SHA1_LEN) {
+        return ELO_EINTERNAL;
+    }
+    return ELO_OK;
+}

@@ -22,4 +22,13 @@ elo_err_t elo_sha256_final(elo_sha256_t *h, elo_digest_t *out) ELO_MUST_USE;
 /* One message at once. */
 elo_err_t elo_sha256(elo_slice_t s, elo_digest_t *out) ELO_MUST_USE;
 
+/* SHA-1, for protocols that check transfers with it; it names and protects
+   nothing. As above. */
+#define ELO_SHA1_LEN 20
+typedef struct elo_sha1_s elo_sha1_t;
+elo_err_t elo_sha1_create(elo_sha1_t **out) ELO_MUST_USE;
+void elo_sha1_free(elo_sha1_t **h);
+elo_err_t elo_sha1_update(elo_sha1_t *h, elo_slice_t s) ELO_MUST_USE;
+elo_err_t elo_sha1_final(elo_sha1_t *h, uint8_t out[ELO_SHA1_LEN]) ELO_MUST_USE;
+
 #endif

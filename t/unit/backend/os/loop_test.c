@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* loop: timers, signals and work on the pool. */
+/* loop: timers, signals, work on the pool and messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,9 @@
 
 #include "backend/os/loop.h"
 
-#define JOBS 200
+#define JOBS     200
+#define SENDERS  4
+#define MESSAGES 20000
 
 typedef struct {
     elo_job_t job;
@@ -144,13 +146,225 @@ test_work(void **state)
 }
 
 
+/* ---- messages ---- */
+
+typedef struct {
+    elo_post_t post; /* first */
+    unsigned sender;
+    unsigned number;
+} message_t;
+
+typedef struct {
+    pthread_t thread;
+    unsigned id;
+    message_t *messages;
+} sender_t;
+
+static unsigned n_seen[SENDERS];
+static unsigned n_held;
+
+
+static void
+on_message(elo_post_t *post)
+{
+    message_t *m = (message_t *) post;
+
+    assert_int_equal(m->number, n_seen[m->sender]);
+    if (++n_seen[m->sender] == MESSAGES) {
+        n_held--;
+        elo_loop_unhold(loop);
+    }
+}
+
+
+static void *
+send_all(void *ctx)
+{
+    sender_t *s = ctx;
+
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        s->messages[i] =
+            (message_t){ .post.fn = on_message, .sender = s->id, .number = i };
+        elo_loop_post(loop, &s->messages[i].post);
+    }
+    return NULL;
+}
+
+
+/* Each sender's arrive in its order, all of them, and the loop ends then. */
+static void
+test_post_threads(void **state)
+{
+    sender_t senders[SENDERS];
+
+    (void) state;
+    assert_int_equal(elo_loop_create(&loop), ELO_OK);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        senders[i].id = i;
+        senders[i].messages = calloc(MESSAGES, sizeof(message_t));
+        n_held++;
+        elo_loop_hold(loop);
+        assert_int_equal(
+            pthread_create(&senders[i].thread, NULL, send_all, &senders[i]), 0);
+    }
+    elo_loop_run(loop);
+    assert_int_equal(n_held, 0);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        assert_int_equal(n_seen[i], MESSAGES);
+        assert_int_equal(pthread_join(senders[i].thread, NULL), 0);
+        free(senders[i].messages);
+    }
+    elo_loop_free(&loop);
+}
+
+
+static char order[16];
+static unsigned n_order;
+static elo_post_t again;
+
+
+static void
+on_again(elo_post_t *post)
+{
+    order[n_order++] = 'a';
+    if (n_order < 6) {
+        elo_loop_post(loop, post);
+    } else {
+        elo_loop_unhold(loop);
+    }
+}
+
+
+static void
+on_other(elo_post_t *post)
+{
+    order[n_order++] = 'o';
+    free(post);
+}
+
+
+/* In order; a message may go again, and another's struct may be freed. */
+static void
+test_post_again(void **state)
+{
+    (void) state;
+    assert_int_equal(elo_loop_create(&loop), ELO_OK);
+    again.fn = on_again;
+    n_order = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        elo_post_t *post = malloc(sizeof(*post));
+
+        post->fn = on_other;
+        elo_loop_post(loop, post);
+        if (i == 0) {
+            elo_loop_post(loop, &again);
+        }
+    }
+    elo_loop_hold(loop);
+    elo_loop_run(loop);
+    assert_string_equal(order, "oaooaa");
+    elo_loop_free(&loop);
+}
+
+
+static void
+on_release(void *ctx)
+{
+    (void) ctx;
+    elo_timer_free(&timer);
+    elo_loop_unhold(loop);
+}
+
+
+/* ---- later in the same turn ---- */
+
+static elo_post_t laters[3];
+static elo_post_t posts[3];
+static unsigned n_turns;
+
+
+static void
+on_later(elo_post_t *post)
+{
+    order[n_order++] = (char) ('a' + (post - laters));
+    if (post == &laters[0] && ++n_turns < 3) {
+        elo_loop_later(loop, post); /* for the next turn, without a wait */
+    }
+}
+
+
+static void
+on_sooner(elo_post_t *post)
+{
+    unsigned i = (unsigned) (post - posts);
+
+    order[n_order++] = (char) ('0' + i);
+    laters[i].fn = on_later;
+    elo_loop_later(loop, &laters[i]);
+}
+
+
+/* Asked for while messages are served: behind all of them. From the start: it
+   keeps the loop alive and isn't waited for. */
+static void
+test_later(void **state)
+{
+    (void) state;
+    assert_int_equal(elo_loop_create(&loop), ELO_OK);
+    n_order = n_turns = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        posts[i].fn = on_sooner;
+        elo_loop_post(loop, &posts[i]);
+    }
+    elo_loop_hold(loop);
+    elo_loop_hold(loop);
+    elo_loop_unhold(loop);
+    laters[1].fn = on_later;
+    assert_int_equal(elo_timer_create(loop, 50, 0, on_release, NULL, &timer),
+                     ELO_OK);
+    elo_loop_run(loop);
+    order[n_order] = '\0';
+    assert_string_equal(order, "012abcaa");
+    n_order = 0;
+    n_turns = 3;
+    elo_loop_later(loop, &laters[1]);
+    elo_loop_run(loop);
+    assert_int_equal(n_order, 1);
+    elo_loop_free(&loop);
+}
+
+
+/* A message alone keeps no loop alive, and isn't lost. */
+static void
+test_post_late(void **state)
+{
+    elo_post_t *post = malloc(sizeof(*post));
+
+    (void) state;
+    n_order = 0;
+    post->fn = on_other;
+    assert_int_equal(elo_loop_create(&loop), ELO_OK);
+    elo_loop_run(loop);
+    elo_loop_post(loop, post);
+    assert_int_equal(n_order, 0);
+    elo_loop_flush(loop);
+    assert_int_equal(n_order, 1);
+    post = malloc(sizeof(*post));
+    post->fn = on_other;
+    elo_loop_post(loop, post);
+    elo_loop_free(&loop);
+    assert_int_equal(n_order, 2);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timer),
-        cmocka_unit_test(test_signal),
-        cmocka_unit_test(test_work),
+        cmocka_unit_test(test_timer),      cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_work),       cmocka_unit_test(test_post_threads),
+        cmocka_unit_test(test_post_again), cmocka_unit_test(test_later),
+        cmocka_unit_test(test_post_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

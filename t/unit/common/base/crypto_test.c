@@ -98,11 +98,44 @@ test_a_million(void **state)
 }
 
 
+/* FIPS 180-4's examples. */
+static void
+test_sha1(void **state)
+{
+    static const row_t sha1[] = {
+        { "", "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
+        { "abc", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+          "84983e441c3bd26ebaae4aa1f95129e5e54670f1" },
+    };
+    uint8_t sum[ELO_SHA1_LEN];
+    char text[2 * ELO_SHA1_LEN + 1];
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(sha1); i++) {
+        elo_slice_t s = elo_slice_str(sha1[i].text);
+        size_t half = s.len / 2;
+        elo_sha1_t *h = NULL;
+
+        assert_int_equal(elo_sha1_create(&h), ELO_OK);
+        assert_int_equal(elo_sha1_update(h, elo_slice(s.p, half)), ELO_OK);
+        assert_int_equal(
+            elo_sha1_update(h, elo_slice(s.p + half, s.len - half)), ELO_OK);
+        assert_int_equal(elo_sha1_final(h, sum), ELO_OK);
+        elo_hex_encode(sum, sizeof(sum), text);
+        assert_string_equal(text, sha1[i].hex);
+        elo_sha1_free(&h);
+        elo_sha1_free(&h);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_once),
+        cmocka_unit_test(test_sha1),
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_a_million),
     };

@@ -15,6 +15,7 @@
 #define V0  "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG"
 #define VER "00112233aabbccdd"
 #define M   "/api/manifest/"
+#define UP  "00112233445566778899aabbccddeeff"
 
 typedef struct {
     const char *path;
@@ -38,6 +39,16 @@ static const row_t good[] = {
     { "/blob", ELO_ROUTE_BLOB_NEW, "", "", "", 0 },
     { "/blob/", ELO_ROUTE_BLOB_NEW, "", "", "", 0 },
     { "/api/blob/" HEX "/status", ELO_ROUTE_BLOB_STATUS, HEX, "", "", 0 },
+    { "/api/blob/sha256-" HEX "/tree", ELO_ROUTE_BLOB_TREE, "sha256-" HEX, "",
+      "", 0 },
+    { "/api/blob/" HEX "/0", ELO_ROUTE_CHUNK, HEX, "", "", 0 },
+    { "/api/blob/" CID "/17", ELO_ROUTE_CHUNK, CID, "", "", 17 },
+    { "/api/blob/intro/4294967295", ELO_ROUTE_CHUNK, "intro", "", "",
+      4294967295 },
+    { "/api/stream/chunk/" HEX "/3", ELO_ROUTE_CHUNK, HEX, "", "", 3 },
+    { "/api/upload", ELO_ROUTE_UPLOAD_NEW, "", "", "", 0 },
+    { "/api/upload/", ELO_ROUTE_UPLOAD_NEW, "", "", "", 0 },
+    { "/api/upload/" UP, ELO_ROUTE_UPLOAD, UP, "", "", 0 },
     { "/manifest/sha256-" HEX, ELO_ROUTE_MANIFEST, "sha256-" HEX, "", "", 0 },
     { "/api/content", ELO_ROUTE_CONTENT_LIST, "", "", "", 0 },
     { "/api/content/intro", ELO_ROUTE_CONTENT, "intro", "", "", 0 },
@@ -71,6 +82,30 @@ static const char *const unknown[] = {
     "/api/blob/../blob/intro",
     "/api/blob/intro/",
     "/api/blob/intro/status",
+    "/api/blob/intro/tree",
+    "/api/blob/" HEX "/tree/",
+    "/api/blob/" HEX "/00",
+    "/api/blob/" HEX "/01",
+    "/api/blob/" HEX "/-1",
+    "/api/blob/" HEX "/+1",
+    "/api/blob/" HEX "/1/",
+    "/api/blob/" HEX "/1.0",
+    "/api/blob/" HEX "/4294967296",
+    "/api/blob/" HEX "/99999999999999999999",
+    "/api/blob/" HEX "/",
+    "/api/blob/" HEX "/pin", /* the daemon's own */
+    "/api/blob//1",
+    "/api/stream/chunk/intro/1",
+    "/api/stream/chunk/" HEX,
+    "/api/stream/chunk/" HEX "/",
+    "/api/upload/" UP "/",
+    "/api/upload/" UP "0",
+    "/api/upload/0011",
+    "/api/upload/00112233445566778899AABBCCDDEEFF",
+    "/api/upload/../" UP,
+    "/api/queue",
+    "/api/agents",
+    "/api/care",
     "/api/blob/a b",
     "/api/blob/a%2fb",
     "/api/blob/a\x01",

@@ -143,7 +143,7 @@ test_grant(void **state)
     (void) state;
     assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
     /* the byte table of the header, literally */
-    assert_memory_equal(buf.p, "EL\x01\x01\0\0\0\x7c", 8);
+    assert_memory_equal(buf.p, "EL\x02\x01\0\0\0\x7c", 8);
     assert_memory_equal(buf.p + 8, "\1\2\3\4\5\6\7\x8\0\0\x12\x67\7\1", 14);
     assert_int_equal(buf.len, 8 + 14 + 32 + 8 + 8 + 8 + 2 + 25 + 2 + 25);
     msg = guard_put(&guard, elo_buf_slice(&buf));
@@ -327,7 +327,10 @@ test_header(void **state)
 
     (void) state;
     assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
-    buf.p[2] = 2;
+    buf.p[2] = 1;
+    assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got),
+                     ELO_EUNSUPPORTED);
+    buf.p[2] = 3;
     assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got),
                      ELO_EUNSUPPORTED);
     buf.p[2] = ELO_WIRE_VERSION;
@@ -383,6 +386,62 @@ test_hostile_grant(void **state)
     }
     g.content_type = elo_slice(NULL, 0);
     assert_int_equal(grant_again(&g), ELO_OK);
+}
+
+
+static void
+test_log_grant(void **state)
+{
+    elo_grant_t g = a_grant(), got;
+
+    (void) state;
+    g.name = ELO_SLICE("log/00000000000000ff");
+    g.offset = 0x7654321;
+    assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
+    assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got), ELO_OK);
+    assert_true(elo_slice_eq(got.name, g.name));
+    assert_int_equal(got.offset, 0x7654321);
+    check_cuts();
+    check_flips();
+}
+
+
+static void
+test_sealed_grant(void **state)
+{
+    elo_grant_t g = a_grant(), got;
+
+    (void) state;
+    g.head.flags = ELO_WIRE_SEALED;
+    g.name = elo_slice(NULL, 0);
+    g.offset = 0;
+    assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
+    assert_int_equal(buf.p[8 + 13], 2);
+    assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got), ELO_OK);
+    assert_int_equal(got.head.flags, ELO_WIRE_SEALED);
+    assert_int_equal(got.name.len, 0);
+    assert_int_equal(got.size, g.size);
+    assert_memory_equal(got.digest.b, g.digest.b, 32);
+    check_cuts();
+    check_flips();
+
+    /* a place where plaintext would have to lie */
+    g.name = ELO_SLICE(NAME);
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.name = ELO_SLICE("log/0123456789abcdef");
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.name = elo_slice(NULL, 0);
+    g.offset = 1;
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.offset = 0;
+    g.size = UINT64_MAX;
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+
+    /* no name, and not sealed */
+    g = a_grant();
+    g.name = elo_slice(NULL, 0);
+    g.offset = 0;
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
 }
 
 
@@ -470,6 +529,12 @@ test_hostile_recipe(void **state)
     r = a_recipe();
     r.name = ELO_SLICE("media/ef/0123456789abcdef");
     assert_int_equal(recipe_again(&r), ELO_EINVAL);
+    r.name = elo_slice(NULL, 0);
+    r.head.flags = ELO_WIRE_SEALED; /* only a grant can be */
+    assert_int_equal(recipe_again(&r), ELO_EINVAL);
+    r = a_recipe();
+    r.name = ELO_SLICE("log/0123456789abcdef");
+    assert_int_equal(recipe_again(&r), ELO_OK);
 }
 
 
@@ -538,6 +603,19 @@ test_store_name(void **state)
     } rows[] = {
         { "blobs/ef/0123456789abcdef", true },
         { "blobs/00/0000000000000000", true },
+        { "log/0123456789abcdef", true },
+        { "log/0000000000000000", true },
+        { "log/", false },
+        { "log/0123456789abcde", false },
+        { "log/0123456789abcdef0", false },
+        { "log/0123456789abcdeF", false },
+        { "log/0123456789abcde/", false },
+        { "log/0123456789abc/..", false },
+        { "log/../../etc/passwd", false },
+        { "Log/0123456789abcdef", false },
+        { "log_0123456789abcdef", false },
+        { "log/ef/0123456789abcdef", false },
+        { "blobs/ef/log/0123456789ab", false },
         { "", false },
         { "blobs/", false },
         { "blobs/ee/0123456789abcdef", false },
@@ -583,6 +661,7 @@ main(void)
         TEST(test_hostile_grant),  TEST(test_hostile_media),
         TEST(test_hostile_recipe), TEST(test_put_limits),
         TEST(test_append),         TEST(test_store_name),
+        TEST(test_log_grant),      TEST(test_sealed_grant),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
