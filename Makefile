@@ -42,12 +42,14 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 
 LIBS_common := -lcrypto -lsodium
 LIBS_backend := -luv -lhttp_parser -llmdb -ljansson
-LIBS := $(LIBS_backend) $(LIBS_common) -lpthread
+LIBS_cli := -larchive
+LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
 # ---- sources ----
 
-LAYERS := common backend/os backend/net backend/store backend/json \
-  backend/node backend/media backend/api backend/daemon cli
+LAYERS := common backend/os backend/net backend/keys backend/kv \
+  backend/store backend/care backend/repl backend/json backend/node \
+  backend/media backend/api backend/daemon cli
 PROGRAMS := backend/daemon/main.c cli/main.c
 src_of = $(filter-out $(PROGRAMS),$(wildcard $(1)/*.c $(1)/*/*.c))
 obj_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -58,14 +60,20 @@ libs := $(foreach l,$(LAYERS),$(call lib_of,$(l)))
 reach_common := common
 reach_backend/os := backend/os common
 reach_backend/net := backend/net backend/os common
-reach_backend/store := backend/store backend/os common
+reach_backend/keys := backend/keys backend/os common
+reach_backend/kv := backend/kv backend/os common
+reach_backend/store := backend/store backend/kv backend/keys backend/os common
+reach_backend/care := backend/care $(reach_backend/store)
+reach_backend/repl := backend/repl $(reach_backend/store)
 reach_backend/json := backend/json common
 reach_backend/node := backend/node backend/json common
 reach_backend/media := backend/media common
 reach_backend/api := backend/api backend/node backend/json backend/media \
-  backend/store backend/net backend/os common
+  backend/care backend/repl backend/store backend/kv backend/keys \
+  backend/net backend/os common
 reach_backend/daemon := backend/daemon $(reach_backend/api)
-reach_cli := cli backend/json backend/net backend/os common
+reach_cli := cli backend/json backend/net backend/care backend/store \
+  backend/kv backend/keys backend/os common
 
 UNIT := $(shell find t/unit -name '*_test.c' 2>/dev/null)
 FUZZ := $(wildcard fuzz/*_fuzz.c)
@@ -128,7 +136,9 @@ endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
 fuzz_libs := $(call lib_of,backend/media) $(call lib_of,backend/node) \
-  $(call lib_of,backend/json) $(call lib_of,common)
+  $(call lib_of,backend/json) $(call lib_of,backend/kv) \
+  $(call lib_of,backend/keys) $(call lib_of,backend/api) \
+  $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
     $(fuzz_libs)
 	@mkdir -p $(@D)
@@ -142,7 +152,32 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 	$(Q)clang $(CPPFLAGS) -std=gnu11 -g -O1 \
 	  -fsanitize=fuzzer,address,undefined -o $@ $< \
 	  $(call src_of,common) $(call src_of,backend/media) \
-	  $(call src_of,backend/json) $(call src_of,backend/node) $(LIBS)
+	  $(call src_of,backend/json) $(call src_of,backend/node) \
+	  $(call src_of,backend/kv) $(call src_of,backend/keys) \
+	  $(call src_of,backend/os) $(LIBS)
+
+# ---- what the benchmarks run beside the programs ----
+
+BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
+  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/slowsync.so
+PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
+
+$(BUILD)/obj/bench/lib/load.o: CPPFLAGS += $(PG_CFLAGS)
+$(BUILD)/bench/load: LIBS_bench := -lpq
+$(BUILD)/bench/%: $(BUILD)/obj/bench/lib/%.o \
+    $(foreach l,backend/net backend/os common,$(call lib_of,$(l)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(LIBS_bench) $(LIBS))
+
+$(BUILD)/bench/slowsync.so: bench/lib/slowsync.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
+
+# ---- what t/crash is built of ----
+
+include t/crash/crash.mk
 
 # ---- module: built in a copy of nginx's own tree ----
 
@@ -184,7 +219,7 @@ $(BUILD)/web/%: web/%
 
 # ---- commands ----
 
-.PHONY: deps demo demo-stop smoke test check unit sim e2e browser lint format \
+.PHONY: deps demo demo-stop smoke test check unit crash e2e browser lint format \
   fuzz bench soak coverage docs check-docs install uninstall clean layers sizes
 
 deps: ## install what building and testing need (Debian, as root)
@@ -205,10 +240,10 @@ smoke: ## the same on free ports, checked by itself, then ended
 
 test: ## every test, from a fresh clone
 	@tools/deps --if-missing
-	@$(MAKE) --no-print-directory -s -j2 all unit-build
+	@$(MAKE) --no-print-directory -s -j2 all unit-build crash-build
 	@tools/run-tests all
 
-check: all unit-build ## format, layers, unit, replay, t/*.t: the fast part
+check: all unit-build crash-build ## format, layers, unit, crash, t/*.t
 	@tools/run-tests check
 
 .PHONY: unit-build
@@ -247,11 +282,19 @@ fuzz: $(FUZZ:fuzz/%.c=$(BUILD)/fuzz/%) ## libFuzzer, FUZZ_SECONDS each
 	    -print_final_stats=1 $(BUILD)/fuzz/corpus/$$f fuzz/corpus/$$f \
 	    || exit 1; done
 
-bench: all ## bench/*, one JSON line a case
+bench: ## bench/*, one JSON line a case
+	@tools/deps --if-missing --bench
+	@$(MAKE) --no-print-directory -s all bench-build
 	@for b in bench/*; do [ -x "$$b" ] && [ -f "$$b" ] || continue; \
 	  "$$b" || exit 1; done
 
-soak: all ## what is long: a 10 GB blob, many kills
+.PHONY: bench-build
+bench-build: $(BENCH_BIN)
+
+crash: all crash-build ## t/crash only
+	@tools/run-tests crash
+
+soak: all crash-build ## what is long: a 10 GB blob, kills, power cuts
 	@tools/soak
 
 coverage: ## build with COV=1, run the tests, print what they reach

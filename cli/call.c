@@ -17,6 +17,9 @@ static const struct {
     { "HASH_MISMATCH", "the bytes are not those of that address" },
     { "IN_USE", "remove the content that refers to it first" },
     { "STORAGE_FULL", "free space on the store's disk, or raise its limit" },
+    { "QUOTA_EXCEEDED", "remove something of that agent, or raise its quota" },
+    { "QUEUE_FULL", "see \"elohim queue ls\", and try again later" },
+    { "KEY_MISSING", "import the key (elohim key import) and send SIGHUP" },
     { "STORE_READ_ONLY", "look into the daemon's log, then restart it" },
     { "PRECONDITION_FAILED", "it was changed meanwhile; try again" },
 };
@@ -272,11 +275,11 @@ take_from_file(void *ctx, uint8_t *p, size_t max, size_t *n)
 
 
 elo_exit_t
-elo_upload(elo_cli_t *cli, elo_source_t *s, const char *label, const char *type,
-           const elo_digest_t *expect, elo_buf_t *answer)
+elo_upload(elo_cli_t *cli, elo_source_t *s, const elo_upload_ask_t *ask,
+           elo_buf_t *answer)
 {
     char target[64 + ELO_ADDR_CANON_LEN] = "/api/blob";
-    char headers[32 + ELO_MIME_MAX];
+    char headers[128 + ELO_MIME_MAX];
     upload_t u = { .source = s };
     elo_client_req_t req = { .method = "POST",
                              .target = target,
@@ -290,21 +293,25 @@ elo_upload(elo_cli_t *cli, elo_source_t *s, const char *label, const char *type,
     elo_exit_t status = ELO_EXIT_OK;
     elo_err_t rc;
 
-    if (expect != NULL) {
+    if (ask->expect != NULL) {
         char addr[ELO_ADDR_CANON_LEN + 1];
 
-        elo_addr_canon(expect, addr);
+        elo_addr_canon(ask->expect, addr);
         snprintf(target, sizeof(target), "/api/blob/%s", addr);
         req.method = "PUT";
     }
-    snprintf(headers, sizeof(headers), "Content-Type: %s\r\n", type);
-    elo_progress_begin(&u.progress, cli, label, s->size);
+    snprintf(headers, sizeof(headers), "Content-Type: %s\r\n%s%s%s%s",
+             ask->type, ask->reach != NULL ? "X-Elohim-Reach: " : "",
+             ask->reach != NULL ? ask->reach : "",
+             ask->reach != NULL ? "\r\n" : "",
+             ask->is_durable ? "Prefer: wait=durable\r\n" : "");
+    elo_progress_begin(&u.progress, cli, ask->label, s->size);
     rc = elo_call(cli, &req, &res);
     elo_progress_end(&u.progress);
     if (u.err != ELO_OK) {
-        status = elo_out_failed(cli, label, u.err);
+        status = elo_out_failed(cli, ask->label, u.err);
     } else if (rc != ELO_OK || res.status / 100 != 2) {
-        status = elo_call_complain(cli, label, rc, &res);
+        status = elo_call_complain(cli, ask->label, rc, &res);
     }
     elo_client_res_dispose(&res);
     return status;

@@ -40,11 +40,17 @@ elo_exit_t elo_ask_json(elo_cli_t *cli, const elo_ask_t *ask, elo_buf_t *answer,
 /* Parses an operand that names a blob or a content; complains if it can't. */
 elo_exit_t elo_call_name(const elo_cli_t *cli, const char *s, elo_name_t *out);
 
-/* Puts a file in: PUT under *expect, or POST when that is NULL; appends the
+/* Puts a file in: PUT under expect, or POST when that is NULL; appends the
    daemon's answer. s is at its start. */
-elo_exit_t elo_upload(elo_cli_t *cli, elo_source_t *s, const char *label,
-                      const char *type, const elo_digest_t *expect,
-                      elo_buf_t *answer);
+typedef struct {
+    const char *label; /* for progress and complaints */
+    const char *type;
+    const char *reach; /* NULL: private */
+    bool is_durable;   /* answered when it is, or after a while */
+    const elo_digest_t *expect;
+} elo_upload_ask_t;
+elo_exit_t elo_upload(elo_cli_t *cli, elo_source_t *s,
+                      const elo_upload_ask_t *ask, elo_buf_t *answer);
 
 /* Member of an object as text: "" when absent or of another kind. Borrowed. */
 elo_slice_t elo_member_str(const elo_json_t *j, const char *name);

@@ -14,6 +14,7 @@
 #include "common/auth/reach.h"
 
 #define TARGET_MAX  256
+#define REACH_ROOM  16
 #define WHY_MAX     4096
 #define WAIT_S      600 /* default of --timeout: indexing reads the file once */
 #define POLL_MIN_MS 50
@@ -110,7 +111,7 @@ take_answer(const elo_cli_t *cli, const char *path, elo_slice_t answer,
 
 static elo_exit_t
 take_source(elo_cli_t *cli, elo_source_t *s, const char *path,
-            elo_publish_blob_t *b)
+            const char *reach, elo_publish_blob_t *b)
 {
     elo_exit_t status = ELO_EXIT_OK;
     elo_digest_t digest;
@@ -129,8 +130,13 @@ take_source(elo_cli_t *cli, elo_source_t *s, const char *path,
         return ELO_EXIT_OK;
     }
     elo_buf_init(&answer, ELO_CALL_JSON_MAX);
-    status = elo_upload(cli, s, path, b->type, s->size >= 0 ? &digest : NULL,
-                        &answer);
+    status = elo_upload(
+        cli, s,
+        &(elo_upload_ask_t){ .label = path,
+                             .type = b->type,
+                             .reach = reach,
+                             .expect = s->size >= 0 ? &digest : NULL },
+        &answer);
     if (status == ELO_EXIT_OK) {
         status = take_answer(cli, path, elo_buf_slice(&answer), b);
     }
@@ -140,7 +146,8 @@ take_source(elo_cli_t *cli, elo_source_t *s, const char *path,
 
 
 static elo_exit_t
-take_file(elo_cli_t *cli, const char *path, bool is_variant, elo_publish_t *p)
+take_file(elo_cli_t *cli, const char *path, bool is_variant, const char *reach,
+          elo_publish_t *p)
 {
     elo_publish_blob_t *b = &p->blobs[p->n_blobs];
     elo_digest_t digest;
@@ -161,7 +168,7 @@ take_file(elo_cli_t *cli, const char *path, bool is_variant, elo_publish_t *p)
         return elo_out_failed(cli, path, rc);
     } else {
         snprintf(b->type, sizeof(b->type), "%s", elo_mime_guess(path));
-        status = take_source(cli, &source, path, b);
+        status = take_source(cli, &source, path, reach, b);
         elo_source_close(&source);
     }
     if (status == ELO_EXIT_OK) {
@@ -171,22 +178,55 @@ take_file(elo_cli_t *cli, const char *path, bool is_variant, elo_publish_t *p)
 }
 
 
+/* The reach that the content will have: as asked for, or as it stands. Files are
+   sent with it, so that what is for everyone isn't encrypted first. */
+static elo_exit_t
+find_reach(elo_cli_t *cli, const elo_publish_t *p, char room[REACH_ROOM])
+{
+    char target[TARGET_MAX];
+    elo_ask_t ask = {
+        .method = "GET", .target = target, .what = p->id, .may_miss = true
+    };
+    elo_json_t *current = NULL;
+    elo_slice_t reach;
+    elo_reach_t parsed;
+    elo_exit_t status = ELO_EXIT_OK;
+    elo_buf_t answer;
+
+    snprintf(room, REACH_ROOM, "%s", p->reach != NULL ? p->reach : "private");
+    if (p->reach != NULL) {
+        return ELO_EXIT_OK;
+    }
+    snprintf(target, sizeof(target), "/api/content/%s", p->id);
+    elo_buf_init(&answer, ELO_CALL_JSON_MAX);
+    status = elo_ask_json(cli, &ask, &answer, &current);
+    reach = elo_member_str(current, "reach");
+    if (elo_reach_parse(reach, &parsed)) {
+        snprintf(room, REACH_ROOM, "%s", elo_reach_name(parsed));
+    }
+    elo_json_free(&current);
+    elo_buf_dispose(&answer);
+    return status == ELO_EXIT_NOTFOUND ? ELO_EXIT_OK : status;
+}
+
+
 static elo_exit_t
 take_files(elo_cli_t *cli, elo_publish_t *p)
 {
-    elo_exit_t status = ELO_EXIT_OK;
+    char reach[REACH_ROOM];
+    elo_exit_t status = find_reach(cli, p, reach);
     const char *variant;
 
     for (unsigned i = 0; i < cli->args.n_operands && status == ELO_EXIT_OK; i++)
     {
-        status = take_file(cli, cli->args.operands[i], false, p);
+        status = take_file(cli, cli->args.operands[i], false, reach, p);
     }
     for (unsigned i = 0;
          status == ELO_EXIT_OK
          && (variant = elo_args_nth(&cli->args, "variant", i)) != NULL;
          i++)
     {
-        status = take_file(cli, variant, true, p);
+        status = take_file(cli, variant, true, reach, p);
     }
     return status;
 }

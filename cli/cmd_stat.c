@@ -64,6 +64,36 @@ media_line(const elo_cli_t *cli, const elo_json_t *status)
 }
 
 
+static bool
+is_true(const elo_json_t *j, const char *name)
+{
+    bool v = false;
+
+    elo_ignore(!elo_json_bool(elo_json_get(j, name), &v)); /* absent: no */
+    return v;
+}
+
+
+/* "durable (reduced: 1 of 10 holders)" */
+static void
+ack_line(const elo_cli_t *cli, const elo_json_t *status)
+{
+    elo_slice_t ack = elo_member_str(status, "ack");
+    elo_slice_t why = elo_member_str(elo_json_get(status, "task"), "why");
+    elo_buf_t b;
+
+    elo_buf_init(&b, TEXT_MAX);
+    elo_buf_put_slice(&b, ack);
+    elo_buf_printf(&b, " (%s%llu of %llu holders)",
+                   is_true(status, "reduced") ? "reduced: " : "",
+                   (unsigned long long) elo_member_u64(status, "holders"),
+                   (unsigned long long) elo_member_u64(status, "wanted"));
+    line(cli, "ack", elo_buf_slice(&b));
+    line(cli, "", why);
+    elo_buf_dispose(&b);
+}
+
+
 static elo_exit_t
 ask(stat_t *s, const char *prefix, elo_slice_t name, const char *suffix,
     bool may_miss, elo_json_t **out)
@@ -103,7 +133,16 @@ stat_blob(stat_t *s, elo_slice_t addr)
         line(s->cli, "type", elo_member_str(manifest, "mime_type"));
         line(s->cli, "reach", elo_member_str(manifest, "reach"));
         line(s->cli, "created", elo_member_str(manifest, "created_at"));
-        line(s->cli, "ack", elo_member_str(st, "ack"));
+        ack_line(s->cli, st);
+        line(s->cli, "at rest",
+             is_true(st, "sealed") ? ELO_SLICE("encrypted")
+                                   : ELO_SLICE("clear"));
+        if (is_true(st, "pinned")) {
+            line(s->cli, "pinned", ELO_SLICE("yes"));
+        }
+        if (is_true(st, "bad")) {
+            line(s->cli, "damaged", ELO_SLICE("yes, waiting for repair"));
+        }
         media_line(s->cli, st);
     }
     elo_json_free(&manifest);

@@ -11,6 +11,14 @@ extern const elo_cmd_t elo_cmd_stat;
 extern const elo_cmd_t elo_cmd_ls;
 extern const elo_cmd_t elo_cmd_publish;
 extern const elo_cmd_t elo_cmd_rm;
+extern const elo_cmd_t elo_cmd_key;
+extern const elo_cmd_t elo_cmd_pin;
+extern const elo_cmd_t elo_cmd_unpin;
+extern const elo_cmd_t elo_cmd_queue;
+extern const elo_cmd_t elo_cmd_fsck;
+extern const elo_cmd_t elo_cmd_backup;
+extern const elo_cmd_t elo_cmd_export;
+extern const elo_cmd_t elo_cmd_import;
 extern const elo_cmd_t elo_cmd_health;
 extern const elo_cmd_t elo_cmd_version;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* blob: bytes of a blob, by its address or by the content id that it is known
-   under, from the extent that the daemon granted. */
+   under, from the extent that the daemon granted. What is encrypted at rest has
+   none: the daemon decrypts it and does what is asked of ranges. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -33,7 +34,17 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (ctx->route.kind != ELO_ROUTE_BLOB) {
-        return ngx_http_elohim_pass(r, ctx, 0);
+        return ngx_http_elohim_pass(r, ctx, ctx->own);
+    }
+
+    if (g.head.flags & ELO_WIRE_SEALED) {
+
+        /* an id may mean another blob by now: what is meant is this one */
+
+        ctx->sealed = 1;
+        ctx->digest = g.digest;
+        ctx->type = g.content_type;
+        return ngx_http_elohim_pass(r, ctx, ctx->own);
     }
 
     elo_addr_canon(&g.digest, canon);

@@ -26,106 +26,39 @@ static ngx_int_t ngx_http_elohim_use(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_write(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
-
-
-/* What a route allows: methods to read and to write. */
-
-typedef struct {
-    ngx_uint_t  read;
-    ngx_uint_t  write;
-    ngx_str_t   allow;
-} ngx_http_elohim_methods_t;
-
-
-static const ngx_http_elohim_methods_t  ngx_http_elohim_read_only = {
-    NGX_HTTP_ELOHIM_READ, 0, ngx_string("GET, HEAD, OPTIONS")
-};
-
-static const ngx_http_elohim_methods_t  ngx_http_elohim_one_object = {
-    NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT|NGX_HTTP_DELETE,
-    ngx_string("GET, HEAD, PUT, DELETE, OPTIONS")
-};
-
-static const ngx_http_elohim_methods_t  ngx_http_elohim_blobs = {
-    NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT|NGX_HTTP_POST,
-    ngx_string("GET, HEAD, PUT, POST, OPTIONS")
-};
-
-static const ngx_http_elohim_methods_t  ngx_http_elohim_nodes = {
-    NGX_HTTP_ELOHIM_READ, NGX_HTTP_POST, ngx_string("GET, HEAD, POST, OPTIONS")
-};
-
-
-static const ngx_http_elohim_methods_t *
-ngx_http_elohim_route_methods(elo_route_kind_t kind)
-{
-    switch (kind) {
-    case ELO_ROUTE_BLOB:
-    case ELO_ROUTE_CONTENT:
-        return &ngx_http_elohim_one_object;
-    case ELO_ROUTE_BLOB_NEW:
-        return &ngx_http_elohim_blobs;
-    case ELO_ROUTE_CONTENT_LIST:
-        return &ngx_http_elohim_nodes;
-    default:
-        return &ngx_http_elohim_read_only;
-    }
-}
-
-
-/* The descriptor that a read of this kind stands on; 0: none, the daemon's API
-   answers. */
-
-static u_char
-ngx_http_elohim_wire_type(elo_route_kind_t kind)
-{
-    switch (kind) {
-    case ELO_ROUTE_BLOB:
-    case ELO_ROUTE_BLOB_STATUS:
-    case ELO_ROUTE_MANIFEST:
-        return ELO_WIRE_GRANT;
-    case ELO_ROUTE_HLS_MASTER:
-    case ELO_ROUTE_HLS_MEDIA:
-    case ELO_ROUTE_DASH:
-        return ELO_WIRE_MEDIA;
-    case ELO_ROUTE_INIT:
-    case ELO_ROUTE_SEGMENT:
-        return ELO_WIRE_RECIPE;
-    default:
-        return 0;
-    }
-}
+static ngx_int_t ngx_http_elohim_ask_options(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_str_t *allow);
 
 
 ngx_int_t
 ngx_http_elohim_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                         rc;
-    ngx_str_t                         key = ngx_string("Allow");
-    ngx_http_elohim_ctx_t            *ctx;
-    const ngx_http_elohim_methods_t  *m;
+    ngx_int_t                          rc;
+    ngx_str_t                          key = ngx_string("Allow");
+    ngx_http_elohim_ctx_t             *ctx;
+    const ngx_http_elohim_resource_t  *res;
 
     ctx = ngx_http_elohim_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->route.kind == ELO_ROUTE_UNKNOWN) {
+    res = ngx_http_elohim_resource(ctx->route.kind);
+
+    if (res == NULL) {
         return ngx_http_elohim_not_found(r);
     }
 
-    m = ngx_http_elohim_route_methods(ctx->route.kind);
-
-    if (r->method & m->write) {
+    if (r->method & res->write) {
         return ngx_http_elohim_write(r, ctx);
     }
 
     if (r->method == NGX_HTTP_OPTIONS) {
-        return ngx_http_elohim_options(r, &m->allow);
+        return ngx_http_elohim_ask_options(r, ctx, &res->allow);
     }
 
-    if (!(r->method & m->read)) {
-        if (ngx_http_elohim_header(r, &key, &m->allow) == NULL) {
+    if (!(r->method & res->read)) {
+        if (ngx_http_elohim_header(r, &key, &res->allow) == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -172,26 +105,23 @@ ngx_http_elohim_resume(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 static ngx_int_t
 ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    ngx_int_t                     rc;
-    ngx_http_elohim_loc_conf_t   *elcf;
-    ngx_http_elohim_main_conf_t  *emcf;
+    ngx_int_t                          rc;
+    ngx_http_elohim_loc_conf_t        *elcf;
+    ngx_http_elohim_main_conf_t       *emcf;
+    const ngx_http_elohim_resource_t  *res;
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+    res = ngx_http_elohim_resource(ctx->route.kind);
 
-    if (elcf->writes && (ctx->route.kind == ELO_ROUTE_BLOB_NEW
-                         || ctx->route.kind == ELO_ROUTE_BLOB_STATUS
-                         || ctx->route.kind == ELO_ROUTE_MANIFEST))
-    {
+    if (res->operator && elcf->writes) {
+        ctx->own = !ngx_http_elohim_is_foreign(r);
         return ngx_http_elohim_pass(r, ctx, 1);
     }
 
-    if (ctx->route.kind == ELO_ROUTE_BLOB_NEW) {
+    if (res->wire == 0) {
         /* a list of all blobs is not for everyone */
-        return ngx_http_elohim_not_found(r);
-    }
-
-    if (ngx_http_elohim_wire_type(ctx->route.kind) == 0) {
-        return ngx_http_elohim_pass(r, ctx, 0);
+        return res->operator ? ngx_http_elohim_not_found(r)
+                             : ngx_http_elohim_pass(r, ctx, 0);
     }
 
     for ( ;; ) {
@@ -320,6 +250,19 @@ ngx_http_elohim_keeps(ngx_http_elohim_ctx_t *ctx)
 }
 
 
+static ngx_int_t
+ngx_http_elohim_failed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "elohimd answered with status %ui", ctx->status);
+
+    return ngx_http_elohim_end(
+        ctx, ngx_http_elohim_problem(r, NGX_HTTP_BAD_GATEWAY,
+                                     elo_err_code(ELO_EINTERNAL),
+                                     elo_err_public(ELO_EINTERNAL)));
+}
+
+
 /* Looks at the answer; STALE: what it says was overtaken while it was on its
    way, ask once more. */
 
@@ -334,7 +277,25 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     case NGX_HTTP_OK:
         break;
 
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
     case NGX_HTTP_SERVICE_UNAVAILABLE:
+
+        if (ctx->route.kind == ELO_ROUTE_BLOB
+            && ngx_http_elohim_is_operator(r))
+        {
+            /* a key is missing, or it is damaged: in the daemon's own words */
+
+            ctx->own = 1;
+            return ngx_http_elohim_end(ctx, ngx_http_elohim_pass(r, ctx, 1));
+        }
+
+        if (ctx->status == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+            return ngx_http_elohim_failed(r, ctx);
+        }
+
+        /* fall through */
+
+    case NGX_HTTP_GATEWAY_TIME_OUT: /* no answer at all */
         return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
 
     case NGX_HTTP_BAD_REQUEST:
@@ -344,13 +305,7 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
 
     default:
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "elohimd answered with status %ui", ctx->status);
-
-        return ngx_http_elohim_end(
-            ctx, ngx_http_elohim_problem(r, NGX_HTTP_BAD_GATEWAY,
-                                         elo_err_code(ELO_EINTERNAL),
-                                         elo_err_public(ELO_EINTERNAL)));
+        return ngx_http_elohim_failed(r, ctx);
     }
 
     p = ctx->msg.data;
@@ -427,6 +382,33 @@ ngx_http_elohim_write(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
                                        elo_err_code(ELO_EWRITES),
                                        elo_err_public(ELO_EWRITES));
+    }
+
+    return ngx_http_elohim_pass(r, ctx, 1);
+}
+
+
+/* What uploads can do here is the daemon's to say, to him who may upload. */
+
+static ngx_int_t
+ngx_http_elohim_ask_options(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const ngx_str_t *allow)
+{
+    ngx_int_t                    rc;
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if ((ctx->route.kind != ELO_ROUTE_UPLOAD_NEW
+         && ctx->route.kind != ELO_ROUTE_UPLOAD)
+        || !elcf->writes || ngx_http_elohim_is_foreign(r))
+    {
+        return ngx_http_elohim_options(r, allow);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     return ngx_http_elohim_pass(r, ctx, 1);

@@ -41,8 +41,23 @@ ngx_http_elohim_malformed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 }
 
 
+/* May he read what not everyone may? Who gets through to a location with writes
+   is its operator, unless a page of another site makes his browser ask. A
+   subrequest went round what keeps others out of the location. */
+
+ngx_uint_t
+ngx_http_elohim_is_operator(ngx_http_request_t *r)
+{
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    return elcf->writes && r == r->main && !ngx_http_elohim_is_foreign(r);
+}
+
+
 /* NGX_OK and an allow for the present key, or ANSWERED and hidden. Nobody
-   has proved who he is yet, so every caller is anonymous. */
+   has proved who he is yet: every caller is anonymous, or the operator. */
 
 ngx_int_t
 ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
@@ -51,8 +66,16 @@ ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     ngx_http_elohim_loc_conf_t  *elcf;
 
     ctx->reach = reach;
+    ctx->own = 0;
 
-    if (elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS, ctx->ceiling)) {
+    if (!elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS, ctx->ceiling)) {
+        ctx->own = elo_reach_may_read(reach, ELO_CALLER_OWNER, ctx->ceiling)
+                   && ngx_http_elohim_is_operator(r);
+    }
+
+    if (ctx->own
+        || elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS, ctx->ceiling))
+    {
         ctx->decision = NGX_HTTP_ELOHIM_ALLOW;
         ctx->allowed.len = ctx->key.len;
         ngx_memcpy(ctx->allowed.data, ctx->key.data, ctx->key.len);
@@ -83,45 +106,72 @@ ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
 }
 
 
+static ngx_uint_t
+ngx_http_elohim_is_field(const ngx_table_elt_t *h, const char *name,
+    size_t len)
+{
+    return h->key.len == len
+           && ngx_strncasecmp(h->key.data, (u_char *) name, len) == 0;
+}
+
+
+/* scheme "://" host, and port where it isn't the scheme's own */
+
+static ngx_uint_t
+ngx_http_elohim_is_here(ngx_http_request_t *r, const ngx_str_t *origin)
+{
+    u_char     *p;
+    ngx_str_t  *host;
+
+    if (r->headers_in.host == NULL) {
+        return 0;
+    }
+
+    host = &r->headers_in.host->value;
+    p = ngx_strlchr(origin->data, origin->data + origin->len, '/');
+
+    return p != NULL
+           && origin->len == (size_t) (p + 2 - origin->data) + host->len
+           && ngx_strncasecmp(p + 2, host->data, host->len) == 0;
+}
+
+
 /* Does a browser send this for a page of another site? Before there are tokens
    nothing else tells the operator's own requests from those that any page can
-   make his browser send. Programs that are not browsers send no Origin.
-   Spec: Fetch standard, 3.2 ("Origin" header). */
+   make his browser send. Programs that are not browsers send neither field; of
+   images and scripts in pages, and of links, there is no Origin.
+   Spec: Fetch standard, 3.2 ("Origin" header); Fetch Metadata, 2.4. */
 
 ngx_uint_t
 ngx_http_elohim_is_foreign(ngx_http_request_t *r)
 {
-    u_char           *p;
-    ngx_str_t        *host;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    static const char  origin[] = "Origin";
+    static const char  site[] = "Sec-Fetch-Site";
+    static const char  same[] = "same-origin";
+    static const char  none[] = "none"; /* typed by hand, a bookmark */
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len != sizeof("Origin") - 1
-                || ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
-                                   sizeof("Origin") - 1)
-                   != 0)
-            {
-                continue;
-            }
 
-            if (r->headers_in.host == NULL) {
+            if (ngx_http_elohim_is_field(&h[i], origin, sizeof(origin) - 1)
+                && !ngx_http_elohim_is_here(r, &h[i].value))
+            {
                 return 1;
             }
 
-            host = &r->headers_in.host->value;
-            p = ngx_strlchr(h[i].value.data,
-                            h[i].value.data + h[i].value.len, '/');
-
-            /* scheme "://" host, and port where it isn't the scheme's own */
-            if (p == NULL
-                || h[i].value.len != (size_t) (p + 2 - h[i].value.data)
-                                     + host->len
-                || ngx_strncasecmp(p + 2, host->data, host->len) != 0)
+            if (ngx_http_elohim_is_field(&h[i], site, sizeof(site) - 1)
+                && !(h[i].value.len == sizeof(same) - 1
+                     && ngx_memcmp(h[i].value.data, same, sizeof(same) - 1)
+                        == 0)
+                && !(h[i].value.len == sizeof(none) - 1
+                     && ngx_memcmp(h[i].value.data, none, sizeof(none) - 1)
+                        == 0))
             {
                 return 1;
             }

@@ -7,13 +7,19 @@
 
 #define NGX_HTTP_ELOHIM_EXPOSE                                                \
     "Accept-Ranges, Cache-Status, Content-Length, Content-Range, "           \
-    "ETag, Last-Modified, Location, Repr-Digest, Retry-After, X-Cache, "     \
-    "X-Reach"
+    "ETag, Last-Modified, Location, Preference-Applied, Repr-Digest, "       \
+    "Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, "     \
+    "Tus-Resumable, Tus-Version, Upload-Defer-Length, Upload-Expires, "      \
+    "Upload-Length, Upload-Metadata, Upload-Offset, X-Cache, "              \
+    "X-Elohim-Hash, X-Reach"
 
 #define NGX_HTTP_ELOHIM_REQUEST_FIELDS                                        \
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, "     \
-    "If-None-Match, If-Range, If-Unmodified-Since, Prefer, Range, "          \
-    "Repr-Digest, X-Reach"
+    "If-None-Match, If-Range, If-Unmodified-Since, Last-Event-ID, Prefer, "  \
+    "Range, Repr-Digest, Tus-Resumable, Upload-Checksum, "                   \
+    "Upload-Defer-Length, Upload-Length, Upload-Metadata, Upload-Offset, "   \
+    "X-Elohim-Invited, X-Elohim-Reach, X-HTTP-Method-Override, X-Reach, "    \
+    "X-Requested-With"
 
 
 typedef struct {
@@ -37,9 +43,18 @@ static ngx_http_elohim_field_t  ngx_http_elohim_cors_fields[] = {
 };
 
 
+/* Of what only the operator may read: no page of another site has a use for it,
+   not even for its looks. */
+
+static ngx_http_elohim_field_t  ngx_http_elohim_own_fields[] = {
+    { ngx_string("Cross-Origin-Resource-Policy"),
+      ngx_string("same-origin") }
+};
+
+
 static ngx_http_elohim_field_t  ngx_http_elohim_preflight_fields[] = {
     { ngx_string("Access-Control-Allow-Methods"),
-      ngx_string("GET, HEAD, PUT, POST, DELETE, OPTIONS") },
+      ngx_string("GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS") },
     { ngx_string("Access-Control-Allow-Headers"),
       ngx_string(NGX_HTTP_ELOHIM_REQUEST_FIELDS) },
     { ngx_string("Access-Control-Max-Age"), ngx_string("86400") }
@@ -92,6 +107,7 @@ ngx_http_elohim_fields(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_elohim_common_headers(ngx_http_request_t *r)
 {
+    ngx_http_elohim_ctx_t       *ctx;
     ngx_http_elohim_loc_conf_t  *elcf;
 
     if (r != r->main) {
@@ -99,11 +115,19 @@ ngx_http_elohim_common_headers(ngx_http_request_t *r)
         return NGX_OK;
     }
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
-    if (elcf->cors
-        && ngx_http_elohim_put_fields(r, ngx_http_elohim_cors_fields)
-           != NGX_OK)
+    if (ctx && ctx->own) {
+        if (ngx_http_elohim_put_fields(r, ngx_http_elohim_own_fields)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (elcf->cors
+               && ngx_http_elohim_put_fields(r, ngx_http_elohim_cors_fields)
+                  != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -112,16 +136,28 @@ ngx_http_elohim_common_headers(ngx_http_request_t *r)
 }
 
 
+/* What a preflight is asked for, beside the common ones. */
+
+ngx_int_t
+ngx_http_elohim_preflight_headers(ngx_http_request_t *r)
+{
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    return elcf->cors
+           ? ngx_http_elohim_put_fields(r, ngx_http_elohim_preflight_fields)
+           : NGX_OK;
+}
+
+
 /* OPTIONS: the same for a preflight and for a plain one. */
 
 ngx_int_t
 ngx_http_elohim_options(ngx_http_request_t *r, const ngx_str_t *allow)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    key = ngx_string("Allow");
-    ngx_http_elohim_loc_conf_t  *elcf;
-
-    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+    ngx_int_t  rc;
+    ngx_str_t  key = ngx_string("Allow");
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -130,9 +166,7 @@ ngx_http_elohim_options(ngx_http_request_t *r, const ngx_str_t *allow)
 
     if (ngx_http_elohim_common_headers(r) != NGX_OK
         || ngx_http_elohim_header(r, &key, allow) == NULL
-        || (elcf->cors
-            && ngx_http_elohim_put_fields(r, ngx_http_elohim_preflight_fields)
-               != NGX_OK))
+        || ngx_http_elohim_preflight_headers(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

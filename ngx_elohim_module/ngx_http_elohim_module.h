@@ -34,6 +34,7 @@ typedef struct {
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
+    ngx_http_upstream_conf_t events; /* the same with a longer patience */
 
     u_char *file; /* where "elohim on" was written */
     ngx_uint_t line;
@@ -47,6 +48,10 @@ void *ngx_http_elohim_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_elohim_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 ngx_int_t ngx_http_elohim_postconfiguration(ngx_conf_t *cf);
+
+/* conf_set */
+ngx_int_t ngx_http_elohim_add_zone(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf, ngx_str_t *name, size_t size);
 char *ngx_http_elohim_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,

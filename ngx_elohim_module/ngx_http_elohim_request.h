@@ -21,7 +21,8 @@
 #define NGX_HTTP_ELOHIM_ANSWERED -100
 
 #define NGX_HTTP_ELOHIM_READ   (NGX_HTTP_GET | NGX_HTTP_HEAD)
-#define NGX_HTTP_ELOHIM_WRITE  (NGX_HTTP_PUT | NGX_HTTP_POST | NGX_HTTP_DELETE)
+#define NGX_HTTP_ELOHIM_WRITE                                                 \
+    (NGX_HTTP_PUT | NGX_HTTP_POST | NGX_HTTP_PATCH | NGX_HTTP_DELETE)
 
 /* A request that waits for an answer; part of its context. */
 typedef struct {
@@ -64,8 +65,10 @@ struct ngx_http_elohim_ctx_s {
 
     /* pass */
     ngx_http_status_t line;
+    ngx_http_chunked_t answer;
     ngx_chain_t *free; /* buffers of chunk frames */
     ngx_chain_t *busy;
+    elo_slice_t type; /* of a sealed blob */
 
     unsigned by_hash:1;
     unsigned mapped:1; /* stamp is one of a mapped page */
@@ -74,11 +77,24 @@ struct ngx_http_elohim_ctx_s {
     unsigned truncated:1; /* the file has not the bytes that were granted */
     unsigned cleanup:1;
     unsigned operator:1;  /* passed on as from the operator */
+    unsigned own:1;       /* only the operator may read this */
+    unsigned sealed:1;    /* the daemon decrypts what is passed on */
     unsigned chunked:1;   /* so is the body that is passed on */
     unsigned head_sent:1; /* of the request that is passed on */
     unsigned deaf:1;      /* the daemon hears no more of the body */
     u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
 };
+
+/* What a route allows: methods to read and to write. */
+typedef struct {
+    elo_route_kind_t kind;
+    u_char wire; /* descriptor that a read stands on; 0: none */
+    unsigned operator:1; /* reads are for the operator alone, or go past the gate
+                            for him: the daemon answers them without the bytes */
+    ngx_uint_t read;
+    ngx_uint_t write;
+    ngx_str_t allow;
+} ngx_http_elohim_resource_t;
 
 /* What is to be sent: prefix, then extents of one file. */
 typedef struct {
@@ -103,6 +119,11 @@ ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
     ngx_http_elohim_ctx_t *ctx, u_char type, ngx_http_elohim_key_t *key,
     ngx_str_t *path, u_char *path_buf);
 
+/* resource: NULL when there is no such thing here; its descriptor, or 0 */
+const ngx_http_elohim_resource_t *ngx_http_elohim_resource(
+    elo_route_kind_t kind);
+u_char ngx_http_elohim_wire_type(elo_route_kind_t kind);
+
 /* content */
 ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);
 void ngx_http_elohim_resume(ngx_http_request_t *r,
@@ -111,6 +132,7 @@ void ngx_http_elohim_resume(ngx_http_request_t *r,
 /* gate: NGX_OK or ANSWERED, with the allow in ctx; is it for this key? */
 ngx_int_t ngx_http_elohim_gate(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, elo_reach_t reach);
+ngx_uint_t ngx_http_elohim_is_operator(ngx_http_request_t *r);
 ngx_uint_t ngx_http_elohim_is_foreign(ngx_http_request_t *r);
 ngx_uint_t ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
     const ngx_http_elohim_key_t *key);
@@ -127,7 +149,14 @@ ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
     const ngx_http_elohim_body_t *body, ngx_file_t *file,
     const elo_range_set_t *set, ngx_chain_t ***tail);
+
+/* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
+   for pages */
 ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
+ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
+    elo_slice_t content_type, const elo_digest_t *digest);
 
 /* blob, manifest, segment: each from ctx->msg */
 ngx_int_t ngx_http_elohim_blob(ngx_http_request_t *r,
@@ -137,7 +166,7 @@ ngx_int_t ngx_http_elohim_manifest(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_segment(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 
-/* pass, pass_request */
+/* pass, pass_request, pass_reply */
 ngx_int_t ngx_http_elohim_pass(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, ngx_uint_t operator);
 elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
@@ -145,6 +174,10 @@ elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
 ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
+ngx_int_t ngx_http_elohim_pass_status(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_pass_location(ngx_http_request_t *r,
+    ngx_table_elt_t *h, size_t prefix);
+ngx_int_t ngx_http_elohim_pass_filter_init(void *data);
 
 /* problem, headers */
 ngx_int_t ngx_http_elohim_problem(ngx_http_request_t *r, ngx_uint_t status,
@@ -156,6 +189,7 @@ ngx_int_t ngx_http_elohim_away(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_options(ngx_http_request_t *r,
     const ngx_str_t *allow);
 ngx_int_t ngx_http_elohim_common_headers(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_preflight_headers(ngx_http_request_t *r);
 ngx_table_elt_t *ngx_http_elohim_header(ngx_http_request_t *r,
     const ngx_str_t *key, const ngx_str_t *value);
 

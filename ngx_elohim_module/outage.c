@@ -93,7 +93,7 @@ ngx_http_elohim_ask_restart(ngx_http_elohim_backend_t *b, ngx_queue_t *failed)
         ngx_queue_init(&b->pending);
     }
 
-    ngx_http_elohim_ask_fail(failed, NGX_HTTP_SERVICE_UNAVAILABLE);
+    ngx_http_elohim_ask_fail(failed, NGX_HTTP_GATEWAY_TIME_OUT);
     ngx_http_elohim_ask_flush(b);
 }
 

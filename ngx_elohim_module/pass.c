@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pass: what the daemon itself answers (writes, content nodes, its state) goes
    through ngx_http_upstream to the same socket, request bodies as they arrive.
-   Media bytes never come this way. */
+   Of media only what is encrypted at rest comes this way: the daemon alone can
+   open it. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -10,11 +11,40 @@
 
 static ngx_int_t ngx_http_elohim_pass_create(ngx_http_request_t *r);
 static ngx_int_t ngx_http_elohim_pass_reinit(ngx_http_request_t *r);
-static ngx_int_t ngx_http_elohim_pass_status(ngx_http_request_t *r);
-static ngx_int_t ngx_http_elohim_pass_header(ngx_http_request_t *r);
-static ngx_int_t ngx_http_elohim_pass_filter_init(void *data);
 static void ngx_http_elohim_pass_abort(ngx_http_request_t *r);
 static void ngx_http_elohim_pass_finalize(ngx_http_request_t *r, ngx_int_t rc);
+
+
+/* Whoever resumes an upload asks first where it is. A client that hears then of an
+   error of the server takes the upload for lost (tus-js-client does) and begins
+   anew; of one that is locked it knows that it is there, and waits. */
+
+#define NGX_HTTP_ELOHIM_LOCKED  423 /* RFC 4918, 11.3 */
+
+
+static ngx_inline ngx_uint_t
+ngx_http_elohim_is_resumed(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx)
+{
+    return ctx->route.kind == ELO_ROUTE_UPLOAD
+           && r->method == NGX_HTTP_HEAD;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_locked(ngx_http_request_t *r)
+{
+    ngx_str_t  key = ngx_string("Retry-After");
+    ngx_str_t  value = ngx_string("1");
+
+    if (ngx_http_elohim_header(r, &key, &value) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_elohim_problem(r, NGX_HTTP_ELOHIM_LOCKED,
+                                   elo_err_code(ELO_EUNAVAIL),
+                                   elo_err_public(ELO_EUNAVAIL));
+}
 
 
 ngx_int_t
@@ -44,7 +74,8 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     }
 
     if (ngx_http_elohim_probe(r) != NGX_OK) {
-        return ngx_http_elohim_away(r);
+        return ngx_http_elohim_is_resumed(r, ctx)
+               ? ngx_http_elohim_locked(r) : ngx_http_elohim_away(r);
     }
 
     if (ngx_http_upstream_create(r) != NGX_OK) {
@@ -67,6 +98,10 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     u->input_filter_init = ngx_http_elohim_pass_filter_init;
     u->input_filter = ngx_http_upstream_non_buffered_filter;
     u->input_filter_ctx = r;
+
+    if (ctx->route.kind == ELO_ROUTE_UPLOAD_NEW) {
+        u->rewrite_redirect = ngx_http_elohim_pass_location;
+    }
 
     r->state = 0;
 
@@ -158,151 +193,26 @@ ngx_http_elohim_pass_reinit(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_elohim_pass_status(ngx_http_request_t *r)
+/* A client has broken off in the middle of a body. The piece that came last was
+   read together with the news of it, and isn't sent yet: an upload that can be
+   resumed keeps it. */
+
+static void
+ngx_http_elohim_pass_rest(ngx_http_request_t *r)
 {
-    size_t                  len;
-    ngx_int_t               rc;
-    ngx_http_upstream_t    *u;
-    ngx_http_elohim_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
-    u = r->upstream;
-
-    rc = ngx_http_parse_status_line(r, &u->buffer, &ctx->line);
-
-    if (rc == NGX_AGAIN) {
-        return rc;
-    }
-
-    if (rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "elohimd sent no valid status line");
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    if (u->state && u->state->status == 0) {
-        u->state->status = ctx->line.code;
-    }
-
-    u->headers_in.status_n = ctx->line.code;
-
-    len = ctx->line.end - ctx->line.start;
-    u->headers_in.status_line.len = len;
-    u->headers_in.status_line.data = ngx_pnalloc(r->pool, len);
-    if (u->headers_in.status_line.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(u->headers_in.status_line.data, ctx->line.start, len);
-
-    u->process_header = ngx_http_elohim_pass_header;
-
-    return ngx_http_elohim_pass_header(r);
-}
-
-
-static ngx_int_t
-ngx_http_elohim_pass_field(ngx_http_request_t *r)
-{
-    ngx_table_elt_t                *h;
-    ngx_http_upstream_t            *u;
-    ngx_http_upstream_header_t     *hh;
-    ngx_http_upstream_main_conf_t  *umcf;
-
-    u = r->upstream;
-
-    h = ngx_list_push(&u->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    h->key.len = r->header_name_end - r->header_name_start;
-    h->value.len = r->header_end - r->header_start;
-
-    h->key.data = ngx_pnalloc(r->pool, 2 * h->key.len + h->value.len + 2);
-    if (h->key.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = r->header_hash;
-    h->value.data = h->key.data + h->key.len + 1;
-    h->lowcase_key = h->value.data + h->value.len + 1;
-
-    ngx_cpystrn(h->key.data, r->header_name_start, h->key.len + 1);
-    ngx_cpystrn(h->value.data, r->header_start, h->value.len + 1);
-    ngx_strlow(h->lowcase_key, h->key.data, h->key.len);
-
-    umcf = ngx_http_get_module_main_conf(r, ngx_http_upstream_module);
-
-    hh = ngx_hash_find(&umcf->headers_in_hash, h->hash, h->lowcase_key,
-                       h->key.len);
-
-    if (hh && hh->handler(r, h, hh->offset) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_elohim_pass_header(ngx_http_request_t *r)
-{
-    ngx_int_t             rc;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
 
-    do {
-        rc = ngx_http_parse_header_line(r, &u->buffer, 1);
-
-        if (rc == NGX_OK && ngx_http_elohim_pass_field(r) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } while (rc == NGX_OK);
-
-    if (rc == NGX_AGAIN) {
-        return rc;
-    }
-
-    if (rc != NGX_HTTP_PARSE_HEADER_DONE || u->headers_in.chunked) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "elohimd sent an invalid header");
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    if (ngx_http_elohim_common_headers(r) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    r->disable_not_modified = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_elohim_pass_filter_init(void *data)
-{
-    ngx_http_request_t   *r = data;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    if (u->headers_in.status_n == NGX_HTTP_NO_CONTENT
-        || u->headers_in.status_n == NGX_HTTP_NOT_MODIFIED
-        || r->method == NGX_HTTP_HEAD)
+    if (!r->request_body_no_buffering || !u->request_sent
+        || u->request_body_blocked || u->peer.connection == NULL
+        || r->request_body == NULL || r->request_body->bufs == NULL)
     {
-        u->length = 0;
-
-    } else {
-        u->length = u->headers_in.content_length_n;
+        return;
     }
 
-    return NGX_OK;
+    (void) ngx_output_chain(&u->output, r->request_body->bufs);
+    r->request_body->bufs = NULL;
 }
 
 
@@ -321,17 +231,33 @@ ngx_http_elohim_pass_abort(ngx_http_request_t *r)
 static void
 ngx_http_elohim_pass_finalize(ngx_http_request_t *r, ngx_int_t rc)
 {
-    ngx_http_upstream_t  *u;
+    ngx_http_upstream_t    *u;
+    ngx_http_elohim_ctx_t  *ctx;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "finalize elohim pass: %i", rc);
 
     u = r->upstream;
 
+    if (rc == NGX_HTTP_BAD_REQUEST || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        ngx_http_elohim_pass_rest(r);
+    }
+
     if ((rc != NGX_HTTP_BAD_GATEWAY && rc != NGX_HTTP_GATEWAY_TIME_OUT)
-        || u->header_sent || r != r->main || r->header_only
-        || r->method == NGX_HTTP_HEAD)
+        || u->header_sent || r != r->main || r->header_only)
     {
+        return;
+    }
+
+    if (r->method == NGX_HTTP_HEAD) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+        if (ngx_http_elohim_is_resumed(r, ctx)) {
+            r->keepalive = 0;
+            (void) ngx_http_elohim_locked(r);
+            u->header_sent = r->header_sent;
+        }
+
         return;
     }
 

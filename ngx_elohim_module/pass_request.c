@@ -11,20 +11,47 @@
 #define NGX_HTTP_ELOHIM_TARGET_MAX 256
 
 
-/* In lower case. Never X-Elohim-Caller, which says what we know of a caller. */
+/* In lower case, and from whom it is passed on. Never X-Elohim-Caller and
+   X-Elohim-Agent, by which this side says what it knows of a caller. */
 
-static ngx_str_t  ngx_http_elohim_pass_fields[] = {
-    ngx_string("accept"),
-    ngx_string("content-digest"),
-    ngx_string("content-type"),
-    ngx_string("if-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-none-match"),
-    ngx_string("if-unmodified-since"),
-    ngx_string("prefer"),
-    ngx_string("repr-digest"),
-    ngx_string("x-reach"),
-    ngx_null_string
+typedef enum {
+    NGX_HTTP_ELOHIM_OF_ANYONE = 0,
+    NGX_HTTP_ELOHIM_OF_OPERATOR, /* what he says of what he puts in */
+    NGX_HTTP_ELOHIM_OF_UPLOAD    /* ... by the upload protocol */
+} ngx_http_elohim_of_e;
+
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_http_elohim_of_e  of;
+} ngx_http_elohim_pass_field_t;
+
+
+static const ngx_http_elohim_pass_field_t  ngx_http_elohim_pass_fields[] = {
+    { ngx_string("accept"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("content-digest"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("content-type"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("if-match"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("if-modified-since"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("if-none-match"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("if-range"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("if-unmodified-since"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("last-event-id"), NGX_HTTP_ELOHIM_OF_OPERATOR },
+    { ngx_string("prefer"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("range"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("repr-digest"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_string("tus-resumable"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-checksum"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-concat"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-defer-length"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-length"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-metadata"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("upload-offset"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("x-elohim-invited"), NGX_HTTP_ELOHIM_OF_OPERATOR },
+    { ngx_string("x-elohim-reach"), NGX_HTTP_ELOHIM_OF_OPERATOR },
+    { ngx_string("x-http-method-override"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("x-reach"), NGX_HTTP_ELOHIM_OF_ANYONE },
+    { ngx_null_string, NGX_HTTP_ELOHIM_OF_ANYONE }
 };
 
 
@@ -40,8 +67,23 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
     elo_addr_canon(&ctx->digest, canon);
 
     switch (ctx->route.kind) {
+    case ELO_ROUTE_BLOB_TREE:
+        return ngx_sprintf(p, "/api/blob/%s/tree", canon);
+    case ELO_ROUTE_CHUNK:
+        return ctx->by_hash
+               ? ngx_sprintf(p, "/api/blob/%s/%uD", canon, ctx->route.number)
+               : ngx_sprintf(p, "/api/blob/%*s/%uD", ctx->route.id.len,
+                             ctx->route.id.p, ctx->route.number);
+    case ELO_ROUTE_UPLOAD_NEW:
+        return ngx_sprintf(p, "/api/upload");
+    case ELO_ROUTE_UPLOAD:
+        return ngx_sprintf(p, "/api/upload/%*s", ctx->route.id.len,
+                           ctx->route.id.p);
     case ELO_ROUTE_BLOB:
-        return ngx_sprintf(p, "/api/blob/%s", canon);
+        return ctx->by_hash || ctx->sealed
+               ? ngx_sprintf(p, "/api/blob/%s", canon)
+               : ngx_sprintf(p, "/api/blob/%*s", ctx->route.id.len,
+                             ctx->route.id.p);
     case ELO_ROUTE_BLOB_NEW:
         return ngx_sprintf(p, "/api/blob");
     case ELO_ROUTE_BLOB_STATUS:
@@ -61,12 +103,14 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
 }
 
 
-/* Can this be passed on at all? Fills ctx->digest where the route has one. */
+/* Can this be passed on at all? Fills ctx->digest where the route has one; a
+   chunk's was looked at for its grant. */
 
 elo_err_t
 ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    size_t  i;
+    size_t     i;
+    elo_err_t  err;
 
     for (i = 0; i < r->args.len; i++) {
         if (r->args.data[i] <= ' ' || r->args.data[i] >= 0x7f) {
@@ -76,7 +120,19 @@ ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     switch (ctx->route.kind) {
     case ELO_ROUTE_BLOB:
+        if (ctx->sealed) {
+            /* it is the one that was granted */
+            return ELO_OK;
+        }
+
+        err = elo_addr_parse(ctx->route.id, &ctx->digest);
+        ctx->by_hash = err == ELO_OK;
+
+        return (r->method & NGX_HTTP_ELOHIM_READ) && err == ELO_EINVAL
+               && elo_content_id_ok(ctx->route.id) ? ELO_OK : err;
+
     case ELO_ROUTE_BLOB_STATUS:
+    case ELO_ROUTE_BLOB_TREE:
     case ELO_ROUTE_MANIFEST:
         return elo_addr_parse(ctx->route.id, &ctx->digest);
 
@@ -90,19 +146,53 @@ ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_elohim_passes(const ngx_table_elt_t *h)
+ngx_http_elohim_passes_of(const ngx_http_elohim_ctx_t *ctx,
+    ngx_http_elohim_of_e of)
 {
-    ngx_str_t  *f;
+    switch (of) {
+    case NGX_HTTP_ELOHIM_OF_OPERATOR:
+        return ctx->operator;
+    case NGX_HTTP_ELOHIM_OF_UPLOAD:
+        return ctx->operator && (ctx->route.kind == ELO_ROUTE_UPLOAD
+                                 || ctx->route.kind == ELO_ROUTE_UPLOAD_NEW);
+    default:
+        return 1;
+    }
+}
+
+
+/* Whoever may stream the events of a blob holds a connection to the daemon for as
+   long as he likes: that is for the operator. Others get the state as it is. */
+
+static ngx_uint_t
+ngx_http_elohim_is_subscription(const ngx_http_elohim_ctx_t *ctx,
+    const ngx_table_elt_t *h)
+{
+    return ctx->route.kind == ELO_ROUTE_BLOB_STATUS
+           && h->key.len == sizeof("accept") - 1
+           && ngx_memcmp(h->lowcase_key, "accept", h->key.len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_elohim_passes(const ngx_http_elohim_ctx_t *ctx,
+    const ngx_table_elt_t *h)
+{
+    const ngx_http_elohim_pass_field_t  *f;
 
     if (h->hash == 0 || h->lowcase_key == NULL) {
         return 0;
     }
 
-    for (f = ngx_http_elohim_pass_fields; f->len; f++) {
-        if (h->key.len == f->len
-            && ngx_memcmp(h->lowcase_key, f->data, f->len) == 0)
+    if (!ctx->operator && ngx_http_elohim_is_subscription(ctx, h)) {
+        return 0;
+    }
+
+    for (f = ngx_http_elohim_pass_fields; f->name.len; f++) {
+        if (h->key.len == f->name.len
+            && ngx_memcmp(h->lowcase_key, f->name.data, f->name.len) == 0)
         {
-            return 1;
+            return ngx_http_elohim_passes_of(ctx, f->of);
         }
     }
 
@@ -113,7 +203,8 @@ ngx_http_elohim_passes(const ngx_table_elt_t *h)
 /* Writes the fields at p, or counts them when p is NULL. */
 
 static size_t
-ngx_http_elohim_pass_headers(ngx_http_request_t *r, u_char *p)
+ngx_http_elohim_pass_headers(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx, u_char *p)
 {
     size_t            len;
     ngx_uint_t        i;
@@ -127,7 +218,7 @@ ngx_http_elohim_pass_headers(ngx_http_request_t *r, u_char *p)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_elohim_passes(&h[i])) {
+            if (!ngx_http_elohim_passes(ctx, &h[i])) {
                 continue;
             }
 
@@ -153,8 +244,12 @@ ngx_http_elohim_pass_method(ngx_uint_t method)
         return "PUT";
     case NGX_HTTP_POST:
         return "POST";
+    case NGX_HTTP_PATCH:
+        return "PATCH";
     case NGX_HTTP_DELETE:
         return "DELETE";
+    case NGX_HTTP_OPTIONS:
+        return "OPTIONS";
     default:
         return "GET";
     }
@@ -200,12 +295,12 @@ ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     end = ngx_http_elohim_pass_target(ctx, target);
     body = ngx_http_elohim_pass_length(r);
 
-    len = sizeof("DELETE ? HTTP/1.1\r\nHost: elohimd\r\nConnection: close\r\n"
+    len = sizeof("OPTIONS ? HTTP/1.1\r\nHost: elohimd\r\nConnection: close\r\n"
                  "X-Elohim-Caller: anonymous\r\n"
                  "Transfer-Encoding: chunked\r\n"
                  "Content-Length: \r\n\r\n")
           + NGX_OFF_T_LEN + (end - target) + r->args.len
-          + ngx_http_elohim_pass_headers(r, NULL);
+          + ngx_http_elohim_pass_headers(r, ctx, NULL);
 
     b = ngx_create_temp_buf(r->pool, len);
     if (b == NULL) {
@@ -224,13 +319,13 @@ ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
                           "Connection: close\r\nX-Elohim-Caller: %s\r\n",
                           ctx->operator ? "operator" : "anonymous");
 
-    b->last += ngx_http_elohim_pass_headers(r, b->last);
+    b->last += ngx_http_elohim_pass_headers(r, ctx, b->last);
 
     if (ctx->chunked) {
         b->last = ngx_sprintf(b->last, "Transfer-Encoding: chunked\r\n");
 
     } else if (body || r->method == NGX_HTTP_PUT
-               || r->method == NGX_HTTP_POST)
+               || r->method == NGX_HTTP_POST || r->method == NGX_HTTP_PATCH)
     {
         b->last = ngx_sprintf(b->last, "Content-Length: %O\r\n", body);
     }

@@ -23,26 +23,44 @@ ngx_http_elohim_title(ngx_uint_t status)
     switch (status) {
     case NGX_HTTP_BAD_REQUEST:
         return "Bad Request";
+    case NGX_HTTP_UNAUTHORIZED:
+        return "Unauthorized";
     case NGX_HTTP_FORBIDDEN:
         return "Forbidden";
     case NGX_HTTP_NOT_FOUND:
         return "Not Found";
     case NGX_HTTP_NOT_ALLOWED:
         return "Method Not Allowed";
+    case NGX_HTTP_CONFLICT:
+        return "Conflict";
+    case 410:
+        return "Gone";
     case NGX_HTTP_PRECONDITION_FAILED:
         return "Precondition Failed";
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large";
     case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
         return "Unsupported Media Type";
     case NGX_HTTP_RANGE_NOT_SATISFIABLE:
         return "Range Not Satisfiable";
     case 422:
         return "Unprocessable Content";
+    case 423:
+        return "Locked";
+    case 460:
+        return "Checksum Mismatch"; /* tus 1.0, checksum */
+    case NGX_HTTP_CLIENT_CLOSED_REQUEST:
+        return "Client Closed Request";
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
+        return "Internal Server Error";
     case NGX_HTTP_BAD_GATEWAY:
         return "Bad Gateway";
     case NGX_HTTP_SERVICE_UNAVAILABLE:
         return "Service Unavailable";
     case NGX_HTTP_GATEWAY_TIME_OUT:
         return "Gateway Timeout";
+    case NGX_HTTP_INSUFFICIENT_STORAGE:
+        return "Insufficient Storage";
     default:
         return "Error";
     }

@@ -6,7 +6,6 @@
 
 #include "ngx_http_elohim_module.h"
 
-#include "common/base/enc.h"
 #include "common/base/err.h"
 
 
@@ -19,28 +18,12 @@ static ngx_int_t ngx_http_elohim_unsatisfiable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_elohim_open(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     ngx_file_t **file);
-static ngx_int_t ngx_http_elohim_body_headers(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
 static ngx_int_t ngx_http_elohim_content_range(ngx_http_request_t *r,
     const elo_range_t *range, uint64_t size);
 
 
 static const ngx_str_t  ngx_http_elohim_content_range_key =
     ngx_string("Content-Range");
-
-static const ngx_str_t  ngx_http_elohim_cache_words[] = {
-    ngx_null_string,
-    ngx_string("HIT"),
-    ngx_string("MISS"),
-    ngx_string("MISS")
-};
-
-static const ngx_str_t  ngx_http_elohim_cache_status[] = {
-    ngx_null_string,
-    ngx_string("elohim; hit"),
-    ngx_string("elohim; fwd=miss; stored"),
-    ngx_string("elohim; fwd=miss")
-};
 
 
 ngx_int_t
@@ -106,7 +89,7 @@ ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         rc = ngx_http_elohim_chain(r, body, file, 0, body->size, &tail);
     }
 
-    if (rc != NGX_OK || ngx_http_elohim_body_headers(r, ctx, body) != NGX_OK) {
+    if (rc != NGX_OK || ngx_http_elohim_body_fields(r, ctx, body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -217,7 +200,7 @@ static ngx_int_t
 ngx_http_elohim_not_modified(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body)
 {
-    if (ngx_http_elohim_body_headers(r, ctx, body) != NGX_OK) {
+    if (ngx_http_elohim_body_fields(r, ctx, body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -278,28 +261,14 @@ ngx_http_elohim_content_range(ngx_http_request_t *r, const elo_range_t *range,
 }
 
 
-/* What an uploader said of his bytes, unless it could break a header. */
+/* A segment of the log grows while nginx has it in its cache of open files. */
 
-ngx_str_t
-ngx_http_elohim_type(elo_slice_t s)
+static off_t
+ngx_http_elohim_fd_size(ngx_fd_t fd)
 {
-    size_t     i;
-    ngx_str_t  type = ngx_string("application/octet-stream");
+    ngx_file_info_t  fi;
 
-    if (s.len == 0 || s.len > 2 * ELO_MIME_MAX) {
-        return type;
-    }
-
-    for (i = 0; i < s.len; i++) {
-        if (s.p[i] < 0x20 || s.p[i] > 0x7e) {
-            return type;
-        }
-    }
-
-    type.data = (u_char *) s.p;
-    type.len = s.len;
-
-    return type;
+    return ngx_fd_info(fd, &fi) == NGX_FILE_ERROR ? 0 : ngx_file_size(&fi);
 }
 
 
@@ -365,7 +334,10 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!of.is_file || of.size < (off_t) body->file_size) {
+    if (!of.is_file
+        || (of.size < (off_t) body->file_size
+            && ngx_http_elohim_fd_size(of.fd) < (off_t) body->file_size))
+    {
         ctx->truncated = 1;
         return NGX_HTTP_ELOHIM_STALE;
     }
@@ -377,161 +349,4 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     *out = file;
 
     return NGX_OK;
-}
-
-
-/* Can a browser run this as a page? What people upload shares the origin of
-   whatever else the server has: it is shown, and its scripts don't run. Only
-   what is known to be no page goes without: many types end up as XML, and a
-   multipart of pages is a page. */
-
-static ngx_uint_t
-ngx_http_elohim_is_active(elo_slice_t type)
-{
-    ngx_uint_t  i;
-
-    static const ngx_str_t  page = ngx_string("image/svg");
-
-    static const ngx_str_t  inert[] = {
-        ngx_string("application/json"),
-        ngx_string("application/octet-stream"),
-        ngx_string("application/pdf"),
-        ngx_string("application/vnd.apple.mpegurl"),
-        ngx_string("audio/"),
-        ngx_string("font/"),
-        ngx_string("image/"),
-        ngx_string("text/css"),
-        ngx_string("text/javascript"),
-        ngx_string("text/plain"),
-        ngx_string("text/vtt"),
-        ngx_string("video/"),
-        ngx_null_string
-    };
-
-    if (type.len >= page.len
-        && ngx_strncasecmp((u_char *) type.p, page.data, page.len) == 0)
-    {
-        return 1;
-    }
-
-    for (i = 0; inert[i].len; i++) {
-        if (type.len >= inert[i].len
-            && ngx_strncasecmp((u_char *) type.p, inert[i].data, inert[i].len)
-               == 0
-            && (inert[i].data[inert[i].len - 1] == '/'
-                || type.len == inert[i].len || type.p[inert[i].len] == ';'
-                || type.p[inert[i].len] == ' '))
-        {
-            return 0;
-        }
-    }
-
-    return type.len != 0;
-}
-
-
-/* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
-   filters for ranges, conditions and compression are told to stay away: they
-   would not know about this entity tag's strength. */
-
-static ngx_int_t
-ngx_http_elohim_body_headers(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body)
-{
-    u_char           *p;
-    ngx_str_t         raw, value;
-    const char       *reach;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  etag = ngx_string("ETag");
-    static const ngx_str_t  ranges = ngx_string("Accept-Ranges");
-    static const ngx_str_t  bytes = ngx_string("bytes");
-    static const ngx_str_t  cache_control = ngx_string("Cache-Control");
-    static const ngx_str_t  no_store = ngx_string("no-store");
-    static const ngx_str_t  digest = ngx_string("Repr-Digest");
-    static const ngx_str_t  policy = ngx_string("Content-Security-Policy");
-    static const ngx_str_t  sandbox = ngx_string("sandbox");
-    static const ngx_str_t  x_reach = ngx_string("X-Reach");
-    static const ngx_str_t  x_cache = ngx_string("X-Cache");
-    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
-
-    r->allow_ranges = 0;
-    r->disable_not_modified = 1;
-#if (NGX_HTTP_GZIP)
-    if (!body->compress) {
-        r->gzip_tested = 1;
-        r->gzip_ok = 0;
-    }
-#endif
-
-    if (body->mtime >= 0) {
-        r->headers_out.last_modified_time = body->mtime;
-    }
-
-    if (r != r->main) {
-        return NGX_OK;
-    }
-
-    h = ngx_http_elohim_header(r, &etag, &body->etag);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    r->headers_out.etag = h;
-
-    h = ngx_http_elohim_header(r, &ranges, &bytes);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    r->headers_out.accept_ranges = h;
-
-    reach = elo_reach_name(ctx->reach);
-    value.data = (u_char *) reach;
-    value.len = ngx_strlen(reach);
-
-    /* the page of an error is not to outlive the error */
-
-    if (ngx_http_elohim_header(r, &cache_control,
-                               r->err_status ? &no_store
-                                             : &body->cache_control)
-        == NULL
-        || ngx_http_elohim_header(r, &x_reach, &value) == NULL
-        || ngx_http_elohim_header(r, &x_cache,
-                                  &ngx_http_elohim_cache_words[ctx->cache])
-           == NULL
-        || ngx_http_elohim_header(r, &cache_status,
-                                  &ngx_http_elohim_cache_status[ctx->cache])
-           == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_elohim_is_active(body->content_type)
-        && ngx_http_elohim_header(r, &policy, &sandbox) == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    if (body->digest) {
-        p = ngx_pnalloc(r->pool, sizeof("sha-256=::")
-                        + ngx_base64_encoded_length(ELO_SHA256_LEN));
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        raw.data = (u_char *) body->digest->b;
-        raw.len = ELO_SHA256_LEN;
-        value.data = ngx_cpymem(p, "sha-256=:", sizeof("sha-256=:") - 1);
-        ngx_encode_base64(&value, &raw);
-        value.data[value.len] = ':';
-        value.len = value.data + value.len + 1 - p;
-        value.data = p;
-
-        if (ngx_http_elohim_header(r, &digest, &value) == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return ngx_http_elohim_common_headers(r);
 }

@@ -17,7 +17,10 @@ our $evil = $stand->ask(
     method  => 'POST',
     path    => '/api/blob',
     body    => "evil\n",
-    headers => ["Content-Type: text/plain\tx\x0bSet-Cookie: a=b"]
+    headers => [
+        "Content-Type: text/plain\tx\x0bSet-Cookie: a=b",
+        'X-Elohim-Reach: commons'
+    ]
 );
 our $evil_hash = Doorway::Stand::hash_of("evil\n");
 $stand->publish( id => 'evil', blobs => [$evil_hash] )

@@ -199,4 +199,4 @@ GET /version
 === TEST 15: status of a blob
 --- request eval
 "GET /api/blob/$::hash/status"
---- response_body_like: "ack":"accepted"
+--- response_body_like: "ack":"(?:accepted|durable)"

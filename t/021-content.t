@@ -11,6 +11,8 @@ no_shuffle();
 our $stand  = $Doorway::stand;
 our $blob   = $stand->put( "node\n", 'text/plain' )->{hash};
 our $writes = 'location / { elohim on; elohim_writes on; }';
+our $both   = 'location / { elohim on; } location /operator/ '
+  . '{ rewrite ^/operator(.*) $1 break; elohim on; elohim_writes on; }';
 
 # A body that must be refused, and the field that the answer must name.
 our @wrong = (
@@ -274,11 +276,11 @@ PUT /api/content/unknown
 
 
 === TEST 22: narrowing is seen at once
---- config eval: $::writes
+--- config eval: $::both
 --- request eval
 [
 qq|GET /api/blob/first|,
-qq|PUT /api/content/first
+qq|PUT /operator/api/content/first
 {"title":"Narrow","reach":"private","blobs":[{"hash":"$::blob"}]}|,
 qq|GET /api/blob/first|,
 qq|GET /api/blob/$::blob|,

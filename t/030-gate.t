@@ -54,7 +54,10 @@ push @urls, '/api/blob/node-draft', "/api/blob/$blob{draft}",
   0123456789abcdef/v0/init.mp4 0123456789abcdef/v0/1.m4s);
 push @urls, '/api/stream/hls/film', '/api/stream/dash/film';
 
-plan tests => 8 * @urls + 104;
+our $both = 'location / { elohim on; } location /operator/ '
+  . '{ rewrite ^/operator(.*) $1 break; elohim on; elohim_writes on; }';
+
+plan tests => 8 * @urls + 127;
 run_tests();
 
 __DATA__
@@ -344,17 +347,68 @@ $::secret
 
 
 === TEST 26: a node that is made public opens its blob
---- config
-location / { elohim on; elohim_writes on; }
+--- config eval: $::both
 --- request eval
 [
 "GET /api/blob/$::blob{invited}",
-qq|PUT /api/content/node-invited
+qq|PUT /operator/api/content/node-invited
 {"title":"now open","reach":"commons","blobs":[{"hash":"$::blob{invited}"}]}|,
 "GET /api/blob/$::blob{invited}",
-qq|PUT /api/content/node-invited
+qq|PUT /operator/api/content/node-invited
 {"title":"closed","reach":"invited","blobs":[{"hash":"$::blob{invited}"}]}|,
 "GET /api/blob/$::blob{invited}",
 ]
 --- error_code eval
 [404, 200, 200, 200, 404]
+
+
+=== TEST 27: the operator reads what is narrow, by his location only
+--- config eval: $::both
+--- request eval
+[ "GET /operator/api/blob/$::id", "GET /api/blob/$::id",
+  "GET /operator/api/blob/$::blob{private}", "GET /api/blob/$::blob{private}" ]
+--- error_code eval
+[200, 404, 200, 404]
+
+
+=== TEST 28: a film, too, and its playlists are kept by nobody
+--- config eval: $::both
+--- request eval
+[ "GET /operator/api/manifest/film/hls.m3u8",
+  "GET /operator/api/manifest/film/v0.m3u8" ]
+--- response_headers eval
+[ ("Cache-Control: private, no-store
+Cross-Origin-Resource-Policy: same-origin") x 2 ]
+
+
+=== TEST 29: an SSI include into the operator's location is nobody's
+--- config
+location = /page.html { ssi on; root $TEST_NGINX_SERVER_ROOT/html; }
+location /api/ { elohim on; elohim_writes on; }
+--- user_files
+>>> page.html
+[<!--# include virtual="/api/blob/node-private" -->]
+--- request
+GET /page.html
+--- response_body_unlike eval
+$::secret
+--- no_error_log
+[crit]
+
+
+=== TEST 30: auth_request into it neither
+--- config
+location /front { auth_request /api/blob/node-private; root /var/empty; }
+location /api/ { elohim on; elohim_writes on; }
+--- request
+GET /front
+--- error_code: 500
+--- error_log
+auth request unexpected status: 404
+
+
+=== TEST 31: a draft has no bytes for anyone
+--- config eval: $::both
+--- request
+GET /operator/api/blob/node-draft
+--- error_code: 404

@@ -78,6 +78,7 @@ subtest 'not running when nginx starts' => sub {
 subtest 'killed and started again' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
+
     # Of a type that nothing is indexed of: what is granted stays so.
     my $hash = $stand->put( $large, 'application/x-noise' )->{hash};
     $stand->publish( id => 'large', blobs => [$hash] );
@@ -172,7 +173,8 @@ subtest 'killed before it answers a write' => sub {
 subtest 'a client that leaves while it waits, and post_action' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
-    my $port = $stand->start_nginx( config => config()
+    my $port =
+      $stand->start_nginx( config => config()
           . ' location /left/ { rewrite ^/left(.*) $1 break; elohim on;'
           . ' elohim_ask_timeout 30s; post_action @after; }'
           . ' location @after { elohim on; }' );
@@ -200,7 +202,7 @@ subtest 'the root of another store' => sub {
     my $other = Doorway::Stand->new;
     $_->start_daemon for $stand, $other;
 
-    # The first file of each store has the same name.
+    # The first files of each store have the same names.
     my $hash = $stand->put( "open bytes\n", 'text/plain' )->{hash};
     $stand->publish( id => 'open', blobs => [$hash] );
     $other->put( "THE SECRET\n", 'text/plain' );
@@ -220,15 +222,18 @@ subtest 'the root of another store' => sub {
 subtest 'a grant whose file is gone' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
-    my %hash;
+    my ( %hash, %bytes );
     for my $what (qw(removed unlinked truncated)) {
-        $hash{$what} = $stand->put( "$what bytes\n", 'text/plain' )->{hash};
+
+        # Large enough for a file of its own.
+        $bytes{$what} = Doorway::Stand::noise( 600_000, $what );
+        $hash{$what}  = $stand->put( $bytes{$what}, 'text/plain' )->{hash};
         $stand->publish( id => $what, blobs => [ $hash{$what} ] );
     }
     $stand->start_nginx( config => config() );
     for my $what ( sort keys %hash ) {
-        is( $stand->get("/api/blob/$what")->{body}, "$what bytes\n", $what );
-        is( $stand->get("/api/blob/$hash{$what}")->{status}, 200,    $what );
+        ok( $stand->get("/api/blob/$what")->{body} eq $bytes{$what}, $what );
+        is( $stand->get("/api/blob/$hash{$what}")->{status}, 200, $what );
     }
 
     for my $path ( '/api/content/removed', "/api/blob/$hash{removed}" ) {
@@ -244,10 +249,10 @@ subtest 'a grant whose file is gone' => sub {
     my $blobs = $stand->store . '/blobs';
     for my $file ( map { "$blobs/$_" } Doorway::Stand::files_below($blobs) ) {
         my $text = Doorway::Stand::slurp($file);
-        if ( $text eq "unlinked bytes\n" ) {
+        if ( $text eq $bytes{unlinked} ) {
             unlink $file or die "unlink: $!\n";
         }
-        elsif ( $text eq "truncated bytes\n" ) {
+        elsif ( $text eq $bytes{truncated} ) {
             truncate $file, 4 or die "truncate: $!\n";
         }
     }
@@ -353,6 +358,81 @@ subtest 'nginx reloads and its workers are replaced' => sub {
         }
         is( $bad, 0, "round $round: every request is served" );
     }
+    $stand->end;
+};
+
+subtest 'compaction moves what is being read' => sub {
+    my $stand = Doorway::Stand->new(
+        options => [
+            qw(--segment-size 8m --inline-max 1m --checkpoint-interval 50ms
+              --care-pause 1ms --care-budget 1ms)
+        ]
+    );
+    $stand->start_daemon;
+    my $port = $stand->start_nginx(
+        config => config(),
+        http   => 'open_file_cache max=100 inactive=1h; '
+          . 'open_file_cache_valid 1h;'
+    );
+    my $size  = 900_000;
+    my %bytes = map {
+        my $bytes = Doorway::Stand::noise( $size, "compaction $_" );
+        ( $stand->put($bytes)->{hash} => $bytes );
+    } 1 .. 40;
+    my @hashes = sort keys %bytes;
+    my $log    = $stand->store . '/log';
+    my @before = Doorway::Stand::files_below($log);
+    my $bad    = 0;
+    my $look   = sub {
+        my ($hash) = @_;
+        my $at = int rand $size - 100;
+        my $res =
+          $stand->get( "/api/blob/$hash", "Range: bytes=$at-" . ( $at + 99 ) );
+        $bad++
+          if $res->{status} != 206
+          || $res->{body} ne substr $bytes{$hash}, $at, 100;
+    };
+
+    $look->($_) for @hashes;
+    is( $bad, 0, scalar @before . ' segments are read' );
+
+    # One who reads slowly, from a segment that will be gone.
+    my ( $slow, @kept ) = splice @hashes, 0, 10;
+    my $sock = IO::Socket::INET->new( Proto => 'tcp' );
+    setsockopt $sock, SOL_SOCKET, SO_RCVBUF, pack 'i', 8192;
+    connect $sock,
+      Socket::pack_sockaddr_in( $port, Socket::inet_aton('127.0.0.1') )
+      or die "connect: $!\n";
+    syswrite $sock,
+      "GET /api/blob/$slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    sysread $sock, my $got, 8192;
+
+    $stand->ask( method => 'DELETE', path => "/api/blob/$_" ) for @hashes;
+    my $gone = sub {
+        my %now = map { $_ => 1 } Doorway::Stand::files_below($log);
+        return ( grep { !$now{$_} } @before ) >= 3;
+    };
+    my $job = $stand->ask( method => 'POST', path => '/api/care/compact' );
+    like( $job->{status}, qr/^20\d$/, 'compaction is asked for' );
+    ok(
+        Doorway::Stand::wait_for(
+            30,
+            sub {
+                $look->($_) for @kept;
+                return $gone->();
+            }
+        ),
+        'segments go'
+    );
+    $look->($_) for @kept;
+    is( $bad, 0, 'what is kept is read all the while' );
+    while ( sysread $sock, my $more, 1 << 20 ) {
+        $got .= $more;
+    }
+    $got =~ s/\A.*?\r\n\r\n//s;
+    ok( $got eq $bytes{$slow}, 'and by who is slow' );
+    is( $stand->get("/api/blob/$_")->{status}, 404, 'what is removed is gone' )
+      for @hashes[ 0, -1 ];
     $stand->end;
 };
 

@@ -160,15 +160,15 @@ exits( 2, 'get --json to standard output', 'get', '--json', $hash );
 exits( 2, 'get of a path',                 'get', '../../etc/passwd' );
 
 # Damage on the way: the store's file, changed behind the daemon's back.
-my $small = Doorway::Stand::noise( 70_000, 'rot' );
-my $rot   = $stand->put($small)->{hash};
+my $large = Doorway::Stand::noise( 700_000, 'rot' );
+my $rot   = $stand->put($large)->{hash};
 for my $f ( Doorway::Stand::files_below( $stand->store . '/blobs' ) ) {
     my $path = $stand->store . "/blobs/$f";
-    next if -s $path != length $small;
+    next if -s $path != length $large;
     chmod 0600, $path;
     open my $fh, '+<:raw', $path or die "$path: $!";
     seek $fh, 35_000, 0;
-    print {$fh} chr( ord( substr $small, 35_000, 1 ) ^ 1 );
+    print {$fh} chr( ord( substr $large, 35_000, 1 ) ^ 1 );
     close $fh or die "$path: $!";
 }
 ( $out, $err ) =

@@ -4,43 +4,82 @@
 
 #include <stdlib.h>
 
+#include "backend/api/put_small.h"
 #include "common/base/enc.h"
 #include "common/base/num.h"
-#include "common/manifest/model.h"
 
-#define PATH_MAX_LEN   1024 /* the longest that can mean something is 320 */
-#define INTERNAL       "/internal/v1/"
-#define INTERNAL_PARTS 5
-#define ALLOW_MAX      64
+#define PATH_MAX_LEN 1024 /* the longest that can mean something is 320 */
+#define ALLOW_MAX    64
+#define WATCHERS     1024
+#define TICK_MS      500
 
 typedef void (*call_fn)(elo_call_t *c);
 
-/* Resources of the Doorway's questions, beside those of route.h. */
-enum { KIND_GRANT = 1000, KIND_MEDIA, KIND_RECIPE };
+typedef enum {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_PUT,
+    METHOD_POST,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_COUNT /* and any other */
+} method_t;
 
-static const struct {
+static const char *const method_names[METHOD_COUNT] = {
+    "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS",
+};
+
+/* What answers each method of a resource. Without a HEAD of its own, GET's
+   answers that too. */
+typedef struct {
     int kind;
-    const char *method;
-    call_fn fn; /* HEAD is answered by GET's */
-} table[] = {
-    { ELO_ROUTE_BLOB, "GET", elo_call_blob_get },
-    { ELO_ROUTE_BLOB, "PUT", elo_call_blob_put },
-    { ELO_ROUTE_BLOB, "DELETE", elo_call_blob_delete },
-    { ELO_ROUTE_BLOB_NEW, "GET", elo_call_blob_list },
-    { ELO_ROUTE_BLOB_NEW, "POST", elo_call_blob_put },
-    { ELO_ROUTE_BLOB_NEW, "PUT", elo_call_blob_put },
-    { ELO_ROUTE_BLOB_STATUS, "GET", elo_call_blob_status },
-    { ELO_ROUTE_MANIFEST, "GET", elo_call_manifest },
-    { ELO_ROUTE_CONTENT_LIST, "GET", elo_call_content_list },
-    { ELO_ROUTE_CONTENT_LIST, "POST", elo_call_content_post },
-    { ELO_ROUTE_CONTENT, "GET", elo_call_content_get },
-    { ELO_ROUTE_CONTENT, "PUT", elo_call_content_put },
-    { ELO_ROUTE_CONTENT, "DELETE", elo_call_content_delete },
-    { ELO_ROUTE_HEALTH, "GET", elo_call_health },
-    { ELO_ROUTE_VERSION, "GET", elo_call_version },
-    { KIND_GRANT, "GET", elo_call_grant },
-    { KIND_MEDIA, "GET", elo_call_media },
-    { KIND_RECIPE, "GET", elo_call_recipe },
+    bool is_own; /* not for those who come through the Doorway unadmitted */
+    call_fn fn[METHOD_COUNT];
+} resource_t;
+
+#define ON(method, call) [METHOD_##method] = elo_call_##call
+
+static const resource_t table[] = {
+    { ELO_ROUTE_BLOB,
+      false,
+      { ON(GET, blob_get), ON(PUT, blob_put), ON(DELETE, blob_delete) } },
+    { ELO_ROUTE_BLOB_NEW,
+      false,
+      { ON(GET, blob_list), ON(POST, blob_put), ON(PUT, blob_put) } },
+    { ELO_ROUTE_BLOB_STATUS, false, { ON(GET, blob_status) } },
+    { ELO_ROUTE_BLOB_TREE, false, { ON(GET, blob_tree) } },
+    { ELO_ROUTE_CHUNK, false, { ON(GET, chunk) } },
+    { ELO_ROUTE_MANIFEST, false, { ON(GET, manifest) } },
+    { ELO_ROUTE_UPLOAD_NEW,
+      false,
+      { ON(POST, tus_create), ON(OPTIONS, tus_options) } },
+    { ELO_ROUTE_UPLOAD,
+      false,
+      { ON(HEAD, tus_head), ON(PATCH, tus_patch), ON(DELETE, tus_delete),
+        ON(OPTIONS, tus_options) } },
+    { ELO_ROUTE_CONTENT_LIST,
+      false,
+      { ON(GET, content_list), ON(POST, content_post) } },
+    { ELO_ROUTE_CONTENT,
+      false,
+      { ON(GET, content_get), ON(PUT, content_put),
+        ON(DELETE, content_delete) } },
+    { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
+    { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
+    { ELO_OWN_GRANT, false, { ON(GET, grant) } },
+    { ELO_OWN_MEDIA, false, { ON(GET, media) } },
+    { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
+    { ELO_OWN_PIN, true, { ON(PUT, blob_pin), ON(DELETE, blob_unpin) } },
+    { ELO_OWN_QUEUE, true, { ON(GET, queue) } },
+    { ELO_OWN_TASK, true, { ON(GET, task) } },
+    { ELO_OWN_TASK_RETRY, true, { ON(POST, task_retry) } },
+    { ELO_OWN_TASK_DROP, true, { ON(POST, task_drop) } },
+    { ELO_OWN_AGENTS, true, { ON(GET, agents) } },
+    { ELO_OWN_QUOTA, true, { ON(PUT, quota) } },
+    { ELO_OWN_CARE, true, { ON(GET, care) } },
+    { ELO_OWN_CARE_JOB, true, { ON(GET, care_job), ON(POST, care_ask) } },
+    { ELO_OWN_BACKUP, true, { ON(POST, backup) } },
 };
 
 
@@ -53,94 +92,58 @@ elo_call_may_read(const elo_call_t *c, elo_reach_t reach)
 }
 
 
-/* ---- the Doorway's questions ---- */
-
-static size_t
-split(elo_slice_t s, elo_slice_t part[INTERNAL_PARTS])
+const elo_agent_t *
+elo_call_reader(const elo_call_t *c)
 {
-    size_t n = 0;
-    size_t start = 0;
-
-    for (size_t i = 0; i <= s.len; i++) {
-        if (i < s.len && s.p[i] != '/') {
-            continue;
-        }
-        if (n == INTERNAL_PARTS) {
-            return 0;
-        }
-        part[n++] = elo_slice(s.p + start, i - start);
-        start = i + 1;
-    }
-    return n;
-}
-
-
-/* {id}/{version}/{track}/{n | init} */
-static int
-recipe_kind(const elo_slice_t *part, elo_route_t *r)
-{
-    uint64_t n = 0;
-
-    if (!elo_content_id_ok(part[0]) || !elo_media_version_ok(part[1])
-        || !elo_media_track_id_ok(part[2]))
-    {
-        return ELO_ROUTE_UNKNOWN;
-    }
-    if (!elo_slice_eq(part[3], ELO_SLICE("init"))
-        && (!elo_slice_u64(part[3], &n) || n == 0
-            || n > ELO_MEDIA_MAX_SEGMENTS))
-    {
-        return ELO_ROUTE_UNKNOWN;
-    }
-    r->id = part[0];
-    r->version = part[1];
-    r->track = part[2];
-    r->number = (uint32_t) n;
-    return KIND_RECIPE;
-}
-
-
-static int
-internal_kind(elo_slice_t path, elo_route_t *r)
-{
-    elo_slice_t part[INTERNAL_PARTS];
-    size_t n;
-
-    *r = (elo_route_t){ .kind = ELO_ROUTE_UNKNOWN };
-    path = elo_slice(path.p + sizeof(INTERNAL) - 1,
-                     path.len - (sizeof(INTERNAL) - 1));
-    n = split(path, part);
-    if (n == 2 && elo_slice_eq(part[0], ELO_SLICE("grant"))) {
-        r->id = part[1];
-        return KIND_GRANT;
-    }
-    if (n == 2 && elo_slice_eq(part[0], ELO_SLICE("media"))) {
-        r->id = part[1];
-        return KIND_MEDIA;
-    }
-    if (n == 5 && elo_slice_eq(part[0], ELO_SLICE("recipe"))) {
-        return recipe_kind(part + 1, r);
-    }
-    return ELO_ROUTE_UNKNOWN;
+    return c->has_agent ? &c->agent : NULL;
 }
 
 
 /* ---- dispatch ---- */
 
+static method_t
+method_of(elo_slice_t name)
+{
+    for (int m = 0; m < METHOD_COUNT; m++) {
+        if (elo_slice_eq(name, elo_slice_str(method_names[m]))) {
+            return (method_t) m;
+        }
+    }
+    return METHOD_COUNT;
+}
+
+
+static const resource_t *
+find_resource(int kind)
+{
+    for (size_t i = 0; i < ELO_COUNT(table); i++) {
+        if (table[i].kind == kind) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+
 static void
-reply_methods(elo_http_req_t *req, int kind, bool is_options)
+put_allow(elo_buf_t *allow, const char *name)
+{
+    elo_buf_put_str(allow, name);
+    elo_buf_put_str(allow, ", ");
+}
+
+
+static void
+reply_methods(elo_http_req_t *req, const resource_t *r, bool is_options)
 {
     elo_buf_t allow;
     char mem[ALLOW_MAX];
 
     elo_buf_init_fixed(&allow, mem, sizeof(mem));
-    for (size_t i = 0; i < ELO_COUNT(table); i++) {
-        if (table[i].kind == kind) {
-            elo_buf_put_str(&allow, table[i].method);
-            elo_buf_put_str(&allow, ", ");
-            if (strcmp(table[i].method, "GET") == 0) {
-                elo_buf_put_str(&allow, "HEAD, ");
-            }
+    for (int m = 0; m < METHOD_OPTIONS; m++) {
+        if (r->fn[m] != NULL || (m == METHOD_HEAD && r->fn[METHOD_GET] != NULL))
+        {
+            put_allow(&allow, method_names[m]);
         }
     }
     elo_buf_put_str(&allow, "OPTIONS");
@@ -153,60 +156,85 @@ reply_methods(elo_http_req_t *req, int kind, bool is_options)
 }
 
 
-static bool
-is_known(int kind)
+/* tus: for clients that have but GET and POST. */
+static method_t
+override(const elo_call_t *c, method_t method)
 {
-    for (size_t i = 0; i < ELO_COUNT(table); i++) {
-        if (table[i].kind == kind) {
-            return true;
-        }
+    elo_slice_t name;
+
+    if (c->route.kind != ELO_ROUTE_UPLOAD
+        && c->route.kind != ELO_ROUTE_UPLOAD_NEW) {
+        return method;
     }
-    return false;
+    name = elo_http_req_header(c->req, "X-HTTP-Method-Override");
+    return name.p == NULL ? method : method_of(elo_slice_trim(name));
+}
+
+
+static bool
+is_read(method_t m)
+{
+    return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS;
 }
 
 
 static void
-dispatch(elo_call_t *c, int kind, elo_slice_t method)
+dispatch(elo_call_t *c, int kind, method_t method)
 {
-    elo_slice_t wanted = c->is_head ? ELO_SLICE("GET") : method;
+    const resource_t *r = find_resource(kind);
+    call_fn fn;
 
-    if (!is_known(kind)) {
+    if (r == NULL || (r->is_own && c->is_anonymous)) {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
-    for (size_t i = 0; i < ELO_COUNT(table); i++) {
-        if (table[i].kind != kind
-            || !elo_slice_eq(wanted, elo_slice_str(table[i].method)))
-        {
-            continue;
-        }
-        if (c->is_anonymous && strcmp(table[i].method, "GET") != 0) {
-            elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
-            return;
-        }
-        table[i].fn(c);
+    method = override(c, method);
+    fn = method < METHOD_COUNT ? r->fn[method] : NULL;
+    if (fn == NULL && method == METHOD_HEAD) {
+        fn = r->fn[METHOD_GET];
+    }
+    if (fn == NULL) {
+        reply_methods(c->req, r, method == METHOD_OPTIONS);
         return;
     }
-    reply_methods(c->req, kind, elo_slice_eq(method, ELO_SLICE("OPTIONS")));
+    if (c->is_anonymous && !is_read(method)) {
+        elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
+        return;
+    }
+    fn(c);
 }
 
 
+/* False when the caller's fields are malformed, and that is answered. */
 static bool
-is_anonymous(const elo_http_req_t *req)
+read_caller(elo_call_t *c)
 {
-    elo_slice_t caller = elo_http_req_header(req, "X-Elohim-Caller");
+    elo_slice_t caller = elo_http_req_header(c->req, ELO_HEADER_CALLER);
+    elo_slice_t agent;
 
-    return caller.p != NULL
-           && !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("operator"));
+    c->is_anonymous =
+        caller.p != NULL
+        && !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("operator"));
+    agent = elo_http_req_header(c->req, ELO_HEADER_AGENT);
+    if (agent.p == NULL || c->is_anonymous) {
+        return true;
+    }
+    if (elo_agent_parse(elo_slice_trim(agent), &c->agent) != ELO_OK) {
+        elo_reply_err(c->req, ELO_EINVAL,
+                      ELO_HEADER_AGENT " is an agent's 64 hex digits");
+        return false;
+    }
+    c->has_agent = true;
+    return true;
 }
 
 
 static void
 on_request(elo_http_handler_t *self, elo_http_req_t *req)
 {
-    elo_slice_t method = elo_http_req_method(req);
     elo_slice_t raw = elo_http_req_path(req);
     elo_call_t c = { .api = (elo_api_t *) self, .req = req };
+    method_t method = method_of(elo_http_req_method(req));
     uint8_t mem[PATH_MAX_LEN];
     elo_slice_t path;
     size_t len;
@@ -216,18 +244,22 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
         elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
         return;
     }
-    if (elo_percent_decode(raw, mem, &len) != ELO_OK) {
+    if (memchr(raw.p, '%', raw.len) == NULL) {
+        path = raw;
+    } else if (elo_percent_decode(raw, mem, &len) == ELO_OK) {
+        path = elo_slice(mem, len);
+    } else {
         elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
         return;
     }
-    path = elo_slice(mem, len);
-    c.is_head = elo_slice_eq(method, ELO_SLICE("HEAD"));
-    c.is_anonymous = is_anonymous(req);
-    if (elo_slice_has_prefix(path, ELO_SLICE(INTERNAL))) {
-        kind = internal_kind(path, &c.route);
-    } else {
-        elo_route_parse(path, &c.route);
-        kind = (int) c.route.kind;
+    c.is_head = method == METHOD_HEAD;
+    if (!read_caller(&c)) {
+        return;
+    }
+    elo_route_parse(path, &c.route);
+    kind = (int) c.route.kind;
+    if (kind == ELO_ROUTE_UNKNOWN) {
+        kind = elo_own_route(path, &c);
     }
     dispatch(&c, kind, method);
 }
@@ -245,9 +277,16 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
         return ELO_ENOMEM;
     }
     a->handler.on_request = on_request;
+    a->later.fn = elo_small_put_gathered;
     a->cfg = *cfg;
-    rc = elo_media_jobs_create(cfg, &a->jobs);
+    rc = elo_watches_create(
+        cfg->loop, cfg->max_watchers != 0 ? cfg->max_watchers : WATCHERS,
+        TICK_MS, &a->watches);
+    if (rc == ELO_OK) {
+        rc = elo_media_jobs_create(cfg, &a->jobs);
+    }
     if (rc != ELO_OK) {
+        elo_watches_free(&a->watches);
         free(a);
         return rc;
     }
@@ -256,10 +295,39 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
 }
 
 
+void
+elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care)
+{
+    a->repl = repl;
+    a->care = care;
+}
+
+
 elo_http_handler_t *
 elo_api_handler(elo_api_t *a)
 {
     return &a->handler;
+}
+
+
+void
+elo_api_on_done(elo_api_t *a, const elo_digest_t *object)
+{
+    elo_watches_hit(a->watches, object);
+}
+
+
+uint64_t
+elo_api_writes(const elo_api_t *a)
+{
+    return atomic_load_explicit(&a->n_writes, memory_order_relaxed);
+}
+
+
+void
+elo_api_drain(elo_api_t *a)
+{
+    elo_watches_end(a->watches);
 }
 
 
@@ -277,6 +345,8 @@ elo_api_free(elo_api_t **a)
         return;
     }
     elo_media_jobs_free(&(*a)->jobs);
+    elo_small_put_free_all(*a);
+    elo_watches_free(&(*a)->watches);
     free(*a);
     *a = NULL;
 }

@@ -6,12 +6,16 @@
 
    Who asks is told by the Doorway in X-Elohim-Caller: "operator", or no such
    field (a client of the socket itself), may do everything; "anonymous", and
-   any other word, reads what elo_reach_may_read allows and writes nothing. */
+   any other word, reads what elo_reach_may_read allows and writes nothing. An
+   operator may act for an agent: X-Elohim-Agent, 64 hex digits; without it he
+   acts for himself. */
 #ifndef ELO_API_API_H
 #define ELO_API_API_H
 
+#include "backend/care/care.h"
 #include "backend/net/http_server.h"
 #include "backend/os/loop.h"
+#include "backend/repl/repl.h"
 #include "backend/store/store.h"
 
 typedef struct elo_api_s elo_api_t;
@@ -21,6 +25,8 @@ typedef struct {
     elo_store_t *store;
     const char *version;        /* of the program; must outlive the api */
     uint64_t max_blob;          /* bytes; a larger upload is 413 */
+    uint32_t inline_bytes;      /* the store's: what is kept in the log */
+    uint32_t max_watchers;      /* who wait for a tier of a blob; 0: 1024 */
     uint32_t segment_target_ms; /* wished length of media segments */
     uint32_t index_timeout_ms;  /* for indexing one blob */
     uint64_t index_memory;      /* bytes that one indexer may use */
@@ -33,8 +39,24 @@ typedef struct {
 elo_err_t elo_api_create(const elo_api_cfg_t *cfg,
                          elo_api_t **out) ELO_MUST_USE;
 
+/* What operators may ask about through the API; before any request. NULL: there is
+   none. */
+void elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care);
+
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);
+
+/* [any thread] The replication task of an object has ended: those who wait for it
+   are told. Until elo_api_free. */
+void elo_api_on_done(elo_api_t *a, const elo_digest_t *object);
+
+/* [any thread] Uploads that came so far: background work looks whether it
+   moves. */
+uint64_t elo_api_writes(const elo_api_t *a);
+
+/* Ends the exchanges that could go on for long: event streams, and waits for a
+   tier. Before the server is drained. */
+void elo_api_drain(elo_api_t *a);
 
 /* Kills the indexers and starts no more; done(ctx) is called later, once, when
    the last has gone and its blob is left as never indexed. */

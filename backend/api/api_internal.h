@@ -4,31 +4,64 @@
 #ifndef ELO_API_API_INTERNAL_H
 #define ELO_API_API_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "backend/api/api.h"
+#include "backend/api/watch.h"
 #include "backend/node/content_node.h"
+#include "backend/store/node.h"
 #include "common/http/route.h"
 
 #define ELO_API_RETRY_AFTER_S "1"
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
+/* Fields that a caller's words stand in beside the URL. */
+#define ELO_HEADER_CALLER  "X-Elohim-Caller"
+#define ELO_HEADER_AGENT   "X-Elohim-Agent"
+#define ELO_HEADER_REACH   "X-Elohim-Reach"
+#define ELO_HEADER_INVITED "X-Elohim-Invited"
+
 typedef struct elo_media_jobs_s elo_media_jobs_t;
+typedef struct elo_small_put_s elo_small_put_t;
+typedef struct elo_tus_s elo_tus_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
     elo_api_cfg_t cfg;
     elo_media_jobs_t *jobs;
+    elo_watches_t *watches;
+    elo_repl_t *repl; /* borrowed, as is care; may be NULL */
+    elo_care_t *care;
+    elo_small_put_t *spare_puts; /* to be used again */
+    uint32_t n_spare_puts;
+    elo_small_put_t *gathered; /* of this turn of the loop, in order */
+    elo_small_put_t **gathered_last;
+    uint32_t n_gathered;
+    elo_post_t later;
+    bool is_later;    /* it was asked for */
+    elo_tus_t *tus;   /* uploads that are being written to */
+    uint32_t n_pumps; /* bodies with large buffers */
+
+    /* shared */
+    _Atomic uint64_t n_writes;
 };
 
 typedef struct {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_route_t route;
+    elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
     bool is_anonymous;
+    bool has_agent;
+    elo_agent_t agent; /* whom the caller acts for; zero: the operator */
 } elo_call_t;
 
 /* May this caller see what has that reach? */
 bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
+
+/* Whose sealed blobs are meant by a plaintext address; NULL: anyone's. */
+const elo_agent_t *elo_call_reader(const elo_call_t *c);
 
 /* ---- reply.c: answers; each ends the exchange ---- */
 
@@ -73,13 +106,20 @@ typedef struct {
 } elo_target_t;
 
 /* ELO_ENOTFOUND when the id is unknown, its node has no blob, or the blob isn't
-   held; ELO_EINVAL when text is neither; ELO_EUNSUPPORTED for other CIDs. */
+   held; ELO_EINVAL when text is neither; ELO_EUNSUPPORTED for other CIDs. reader
+   as elo_store_stat has it. */
 elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
+                          const elo_agent_t *reader,
                           elo_target_t *out) ELO_MUST_USE;
 
 /* The same for what the request names, behind the gate. False when that was
    answered already: unknown, or not for this caller, which looks the same. */
 bool elo_call_find_target(elo_call_t *c, elo_target_t *out) ELO_MUST_USE;
+
+/* [pool] Opens a blob that was just looked up; if it has been moved since, looks
+   it up again and fills *st anew. */
+elo_err_t elo_api_open_blob(elo_store_t *s, elo_blob_stat_t *st,
+                            elo_blob_t **out) ELO_MUST_USE;
 
 /* Current version of a node, loaded. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
@@ -111,6 +151,27 @@ bool elo_media_is_playable(const elo_content_t *n, uint32_t i,
 /* After a node was written: has its blobs indexed that need it. */
 void elo_media_on_publish(elo_api_t *a, const elo_content_t *n);
 
+/* ---- own_route.c: what only the daemon's own socket has ---- */
+
+enum {
+    ELO_OWN_GRANT = 1000,
+    ELO_OWN_MEDIA,
+    ELO_OWN_RECIPE,
+    ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
+    ELO_OWN_QUEUE,      /* /api/queue */
+    ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
+    ELO_OWN_TASK_RETRY, /* /api/queue/{kind}/{addr}/retry */
+    ELO_OWN_TASK_DROP,  /* /api/queue/{kind}/{addr}/drop */
+    ELO_OWN_AGENTS,     /* /api/agents */
+    ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
+    ELO_OWN_CARE,       /* /api/care */
+    ELO_OWN_CARE_JOB,   /* /api/care/{job} */
+    ELO_OWN_BACKUP,     /* /api/backup */
+};
+
+/* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
+int elo_own_route(elo_slice_t path, elo_call_t *c);
+
 /* ---- handlers, one for a method of a resource ---- */
 
 void elo_call_blob_get(elo_call_t *c);
@@ -118,6 +179,25 @@ void elo_call_blob_put(elo_call_t *c);
 void elo_call_blob_delete(elo_call_t *c);
 void elo_call_blob_list(elo_call_t *c);
 void elo_call_blob_status(elo_call_t *c);
+void elo_call_blob_tree(elo_call_t *c);
+void elo_call_blob_pin(elo_call_t *c);
+void elo_call_blob_unpin(elo_call_t *c);
+void elo_call_chunk(elo_call_t *c);
+void elo_call_tus_options(elo_call_t *c);
+void elo_call_tus_create(elo_call_t *c);
+void elo_call_tus_head(elo_call_t *c);
+void elo_call_tus_patch(elo_call_t *c);
+void elo_call_tus_delete(elo_call_t *c);
+void elo_call_queue(elo_call_t *c);
+void elo_call_task(elo_call_t *c);
+void elo_call_task_retry(elo_call_t *c);
+void elo_call_task_drop(elo_call_t *c);
+void elo_call_agents(elo_call_t *c);
+void elo_call_quota(elo_call_t *c);
+void elo_call_care(elo_call_t *c);
+void elo_call_care_job(elo_call_t *c);
+void elo_call_care_ask(elo_call_t *c);
+void elo_call_backup(elo_call_t *c);
 void elo_call_manifest(elo_call_t *c);
 void elo_call_content_list(elo_call_t *c);
 void elo_call_content_post(elo_call_t *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* blob_api: reading, listing and removing of blobs. Preconditions and ranges:
+/* blob_api: reading and removing of blobs. A small one is answered at
+   once from the page cache, any other by way of the pool. Preconditions and ranges:
    RFC 9110, 13 and 14. One range is served; of several the whole blob, which
    14.2 allows (the Doorway serves them from the file). */
 #include "backend/api/api_internal.h"
@@ -7,17 +8,13 @@
 #include <stdlib.h>
 
 #include "backend/api/blob_send.h"
-#include "backend/json/json_write.h"
-#include "backend/node/shape.h"
 #include "common/base/num.h"
 #include "common/http/precond.h"
-#include "common/http/wire.h"
 
 #define ETAG_LEN    (ELO_ADDR_CANON_LEN + 2)
-#define LIST_LIMIT  100
-#define LIST_MAX    1000
-#define LIST_BUDGET 10000 /* blobs looked at for one page */
-#define ANSWER_MAX  4096
+#define COMMON_MAX  512 /* bytes of the headers that all answers have */
+#define PUT(b, lit) elo_buf_put((b), "" lit, sizeof(lit) - 1)
+#define NOW_MAX     (64u << 10) /* bytes that are read on the loop */
 
 
 /* ---- GET and HEAD ---- */
@@ -61,16 +58,22 @@ static void
 put_common(const view_t *v, elo_http_req_t *req)
 {
     char date[ELO_HTTP_DATE_LEN + 1];
+    char mem[COMMON_MAX];
+    elo_buf_t b;
 
     elo_http_date_format(v->t.stat.created_at, date);
-    elo_http_res_header(req, "ETag", elo_slice_str(v->etag));
-    elo_http_res_header(req, "Last-Modified", elo_slice_str(date));
-    elo_http_res_header(req, "Cache-Control",
-                        elo_slice_str(cache_control(&v->t)));
-    elo_http_res_header(req, "Accept-Ranges", ELO_SLICE("bytes"));
-    elo_http_res_header(req, "X-Content-Type-Options", ELO_SLICE("nosniff"));
-    elo_http_res_header(req, "X-Reach",
-                        elo_slice_str(elo_reach_name(v->t.reach)));
+    elo_buf_init_fixed(&b, mem, sizeof(mem));
+    PUT(&b, "ETag: ");
+    elo_buf_put(&b, v->etag, ETAG_LEN);
+    PUT(&b, "\r\nLast-Modified: ");
+    elo_buf_put(&b, date, ELO_HTTP_DATE_LEN);
+    PUT(&b, "\r\nAccept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n"
+            "Cache-Control: ");
+    elo_buf_put_str(&b, cache_control(&v->t));
+    PUT(&b, "\r\nX-Reach: ");
+    elo_buf_put_str(&b, elo_reach_name(v->t.reach));
+    PUT(&b, "\r\n");
+    elo_http_res_lines(req, elo_buf_slice(&b));
 }
 
 
@@ -138,6 +141,34 @@ pick_range(const elo_call_t *c, const elo_precond_t *cond, view_t *v)
 }
 
 
+/* A short piece of a clear blob whose pages are in memory: straight into the
+   answer. */
+static bool
+serve_now(elo_call_t *c, const view_t *v)
+{
+    uint64_t len = v->range.end - v->range.start;
+    uint8_t *room;
+
+    if (len == 0 || len > NOW_MAX || v->t.stat.is_sealed) {
+        return false;
+    }
+    put_head(v, c->req);
+    room = elo_http_res_room(c->req, (size_t) len);
+    if (room == NULL) {
+        return false;
+    }
+    if (elo_blob_read_now(c->api->cfg.store, &v->t.stat, v->range.start, room,
+                          (size_t) len)
+        != ELO_OK)
+    {
+        elo_http_res_drop_room(c->req);
+        return false;
+    }
+    elo_http_res_send_room(c->req);
+    return true;
+}
+
+
 static void
 serve(elo_call_t *c, view_t *v)
 {
@@ -164,8 +195,11 @@ serve(elo_call_t *c, view_t *v)
         elo_http_res_send_head(c->req, v->t.stat.size);
         return;
     }
+    if (serve_now(c, v)) {
+        return;
+    }
     elo_blob_send(c->api, c->req,
-                  &(elo_blob_send_t){ .digest = v->t.stat.digest,
+                  &(elo_blob_send_t){ .stat = v->t.stat,
                                       .range = v->range,
                                       .head = put_head,
                                       .ctx = v,
@@ -194,6 +228,8 @@ typedef struct {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_digest_t digest;
+    bool has_agent;
+    elo_agent_t agent;
     elo_err_t err;
 } remove_t;
 
@@ -204,7 +240,8 @@ work_remove(elo_job_t *job)
 {
     remove_t *r = (remove_t *) job;
 
-    r->err = elo_store_remove(r->api->cfg.store, &r->digest);
+    r->err = elo_store_remove(r->api->cfg.store, &r->digest,
+                              r->has_agent ? &r->agent : NULL);
 }
 
 
@@ -216,7 +253,8 @@ after_remove(elo_job_t *job)
     if (r->err == ELO_OK) {
         elo_reply_empty(r->req, 204);
     } else if (r->err == ELO_EBUSY) {
-        elo_reply_err(r->req, r->err, "a content node refers to this blob");
+        elo_reply_err(r->req, r->err,
+                      "a content node refers to this blob, or a pin holds it");
     } else {
         elo_reply_err(r->req, r->err,
                       r->err == ELO_ENOTFOUND ? "no such blob" : NULL);
@@ -241,249 +279,9 @@ elo_call_blob_delete(elo_call_t *c)
     }
     r->api = c->api;
     r->req = c->req;
+    r->has_agent = c->has_agent;
+    r->agent = c->agent;
     r->job.work = work_remove;
     r->job.after = after_remove;
     elo_loop_work(c->api->cfg.loop, &r->job);
-}
-
-
-/* ---- the list ---- */
-
-typedef struct {
-    elo_job_t job; /* first */
-    elo_call_t call;
-    bool has_after;
-    elo_digest_t after;
-    uint32_t limit;
-    uint32_t n_seen;
-    uint32_t n; /* in page */
-    bool has_more;
-    elo_blob_stat_t *page; /* limit of them */
-    elo_buf_t json;
-    elo_err_t err;
-} list_t;
-
-
-static bool
-collect(void *ctx, const elo_blob_stat_t *st)
-{
-    list_t *l = ctx;
-
-    if (l->n == l->limit) {
-        l->has_more = true;
-        return false;
-    }
-    l->page[l->n++] = *st;
-    return true;
-}
-
-
-static void
-put_item(elo_json_writer_t *w, const elo_blob_stat_t *st)
-{
-    char canon[ELO_ADDR_CANON_LEN + 1];
-    char cid[ELO_CID_TEXT_LEN + 1];
-    char created[ELO_TIME_TEXT_LEN + 1];
-
-    elo_addr_canon(&st->digest, canon);
-    elo_addr_cid(&st->digest, cid);
-    elo_time_text(st->created_at, created);
-    elo_json_put_object(w, NULL);
-    elo_json_put_cstr(w, "hash", canon);
-    elo_json_put_cstr(w, "cid", cid);
-    elo_json_put_u64(w, "size", st->size);
-    elo_json_put_cstr(w, "contentType",
-                      st->content_type[0] != '\0' ? st->content_type
-                                                  : ELO_API_DEFAULT_TYPE);
-    elo_json_put_cstr(w, "createdAt", created);
-    elo_json_end_object(w);
-}
-
-
-/* Writes one batch, leaving out what the caller may not see; true when the page
-   is not full and there may be more to look at. */
-static bool
-put_batch(list_t *l, elo_json_writer_t *w, uint32_t *n_put)
-{
-    elo_store_t *s = l->call.api->cfg.store;
-
-    l->n = 0;
-    l->has_more = false;
-    l->err = elo_store_each(s, l->has_after ? &l->after : NULL, collect, l);
-    if (l->err != ELO_OK) {
-        return false;
-    }
-    for (uint32_t i = 0; i < l->n; i++) {
-        const elo_blob_stat_t *st = &l->page[i];
-
-        if (*n_put == l->limit) {
-            l->has_more = true;
-            return false;
-        }
-        l->has_after = true;
-        l->after = st->digest;
-        l->n_seen++;
-        if (!elo_call_may_read(&l->call, elo_store_blob_reach(s, &st->digest)))
-        {
-            continue;
-        }
-        put_item(w, st);
-        (*n_put)++;
-    }
-    return l->has_more && *n_put < l->limit && l->n_seen < LIST_BUDGET;
-}
-
-
-/* pool */
-static void
-work_list(elo_job_t *job)
-{
-    list_t *l = (list_t *) job;
-    char canon[ELO_ADDR_CANON_LEN + 1];
-    elo_json_writer_t w;
-    uint32_t n_put = 0;
-
-    elo_json_writer_init(&w, &l->json);
-    elo_json_put_object(&w, NULL);
-    elo_json_put_array(&w, "items");
-    while (put_batch(l, &w, &n_put)) {
-        /* the next */
-    }
-    elo_json_end_array(&w);
-    if (l->has_more) {
-        elo_addr_canon(&l->after, canon);
-        elo_json_put_cstr(&w, "next", canon);
-    } else {
-        elo_json_put_null(&w, "next");
-    }
-    elo_json_end_object(&w);
-}
-
-
-static void
-free_list(list_t *l)
-{
-    elo_buf_dispose(&l->json);
-    free(l->page);
-    free(l);
-}
-
-
-static void
-after_list(elo_job_t *job)
-{
-    list_t *l = (list_t *) job;
-
-    if (l->err != ELO_OK) {
-        elo_reply_err(l->call.req, l->err, NULL);
-    } else {
-        elo_http_res_header(l->call.req, "Cache-Control",
-                            ELO_SLICE("no-store"));
-        elo_reply_json(l->call.req, 200, &l->json);
-    }
-    free_list(l);
-}
-
-
-static elo_err_t
-list_query(list_t *l, elo_slice_t query)
-{
-    char room[ELO_ADDR_TEXT_MAX];
-    elo_slice_t after;
-    elo_err_t rc;
-
-    rc = elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &l->limit);
-    if (rc != ELO_OK) {
-        return rc;
-    }
-    rc = elo_query_text(query, "after", room, sizeof(room), &after);
-    if (rc != ELO_OK || after.len == 0) {
-        return rc;
-    }
-    l->has_after = true;
-    return elo_addr_parse(after, &l->after);
-}
-
-
-void
-elo_call_blob_list(elo_call_t *c)
-{
-    list_t *l = calloc(1, sizeof(*l));
-
-    if (l == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        return;
-    }
-    elo_buf_init(&l->json, LIST_MAX * 1024);
-    l->call = *c;
-    if (list_query(l, elo_http_req_query(c->req)) != ELO_OK) {
-        elo_reply_err(c->req, ELO_EINVAL,
-                      "limit must be a number from 1, after an address");
-        free_list(l);
-        return;
-    }
-    l->page = calloc(l->limit, sizeof(*l->page));
-    if (l->page == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        free_list(l);
-        return;
-    }
-    l->job.work = work_list;
-    l->job.after = after_list;
-    elo_loop_work(c->api->cfg.loop, &l->job);
-}
-
-
-/* ---- status ---- */
-
-static void
-put_media(elo_json_writer_t *w, const elo_call_t *c, const elo_digest_t *d)
-{
-    const char *word = "none";
-    uint8_t status = ELO_MEDIA_NONE;
-    elo_buf_t reason;
-    uint64_t size;
-    elo_err_t rc;
-
-    elo_buf_init(&reason, ANSWER_MAX);
-    rc = elo_store_media_stat(c->api->cfg.store, d, &status, &size, &reason);
-    if (elo_media_jobs_has(c->api->jobs, d)) {
-        word = "pending";
-        elo_buf_clear(&reason);
-    } else if (rc == ELO_ENOTFOUND) {
-        elo_buf_put_str(&reason, "not indexed: no content node asked for it");
-    } else if (rc == ELO_OK && status == ELO_MEDIA_READY) {
-        word = "ready";
-    }
-    elo_json_put_object(w, "media");
-    elo_json_put_cstr(w, "status", word);
-    elo_json_put_string(w, "reason", elo_buf_slice(&reason));
-    elo_json_end_object(w);
-    elo_buf_dispose(&reason);
-}
-
-
-void
-elo_call_blob_status(elo_call_t *c)
-{
-    char canon[ELO_ADDR_CANON_LEN + 1];
-    elo_json_writer_t w;
-    elo_target_t t;
-    elo_buf_t b;
-
-    if (!elo_call_find_target(c, &t)) {
-        return;
-    }
-    elo_addr_canon(&t.stat.digest, canon);
-    elo_buf_init(&b, 2 * ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
-    elo_json_put_cstr(&w, "hash", canon);
-    elo_json_put_u64(&w, "size", t.stat.size);
-    elo_json_put_cstr(&w, "ack", "accepted");
-    put_media(&w, c, &t.stat.digest);
-    elo_json_end_object(&w);
-    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
-    elo_reply_json(c->req, 200, &b);
-    elo_buf_dispose(&b);
 }

@@ -1,32 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* blob_send: a range of a blob's file to the client through two buffers: while
+/* blob_send: a range of a blob to the client through two buffers: while
    one is written to the socket, a pool thread fills the other. pump() starts
    whatever can be started; each of the two activities ends in pump(). */
 #include "backend/api/blob_send.h"
 
 #include <stdlib.h>
 
-#include "backend/os/fd.h"
 #include "backend/os/log.h"
 #include "common/base/num.h"
 
 #define PIECE     (256u * 1024)
 #define N_BUFFERS 2u
+#define REOPENS   4 /* after a move: compaction takes long for each */
 
 typedef struct {
     elo_job_t job; /* first */
     elo_api_t *api;
     elo_http_req_t *req;
     elo_blob_send_t what;
-    int fd;
     elo_err_t err; /* loop: of the pool, or of the socket */
 
     /* worker: the loop looks only when the job is done */
+    elo_blob_t *blob;
     elo_err_t work_err;
-    elo_blob_stat_t stat;
 
     /* loop */
-
     uint8_t *buf[N_BUFFERS];
     size_t full[N_BUFFERS]; /* bytes in it that wait to be written */
     uint32_t read_at;       /* the buffer that is filled next */
@@ -45,7 +43,7 @@ static void pump(send_t *s);
 static void
 free_send(send_t *s)
 {
-    elo_fd_close(&s->fd);
+    elo_blob_close(&s->blob);
     for (uint32_t i = 0; i < N_BUFFERS; i++) {
         free(s->buf[i]);
     }
@@ -59,8 +57,8 @@ work_read(elo_job_t *job)
 {
     send_t *s = (send_t *) job;
 
-    s->work_err = elo_fd_read_at(s->fd, s->buf[s->read_at], s->reading,
-                                 s->stat.offset + s->read_off);
+    s->work_err =
+        elo_blob_read(s->blob, s->read_off, s->buf[s->read_at], s->reading);
 }
 
 
@@ -74,9 +72,11 @@ after_read(elo_job_t *job)
         s->read_off += s->reading;
         s->read_at = (s->read_at + 1) % N_BUFFERS;
     } else {
-        elo_log(ELO_LOG_ERROR, "blob file \"%s\" ends or fails at %llu: %s",
-                s->stat.name, (unsigned long long) s->read_off,
-                elo_strerror(s->work_err));
+        char canon[ELO_ADDR_CANON_LEN + 1];
+
+        elo_addr_canon(&s->what.stat.digest, canon);
+        elo_log(ELO_LOG_ERROR, "blob %.15s can't be read at %llu: %s", canon,
+                (unsigned long long) s->read_off, elo_strerror(s->work_err));
         s->err = s->err != ELO_OK ? s->err : s->work_err;
     }
     s->reading = 0;
@@ -148,17 +148,28 @@ pump(send_t *s)
 
 /* ---- the beginning ---- */
 
+elo_err_t
+elo_api_open_blob(elo_store_t *s, elo_blob_stat_t *st, elo_blob_t **out)
+{
+    elo_err_t rc = elo_blob_open(s, st, out);
+
+    for (int i = 0; i < REOPENS && rc == ELO_ENOTFOUND; i++) {
+        rc = elo_store_stat(s, &st->digest, NULL, st);
+        if (rc == ELO_OK) {
+            rc = elo_blob_open(s, st, out);
+        }
+    }
+    return rc;
+}
+
+
 /* pool: the file is opened and the first piece read in one go. */
 static void
 work_open(elo_job_t *job)
 {
     send_t *s = (send_t *) job;
 
-    s->work_err = elo_store_open_blob(s->api->cfg.store, &s->what.digest,
-                                      &s->fd, &s->stat);
-    if (s->work_err == ELO_OK && s->what.range.end > s->stat.size) {
-        s->work_err = ELO_ECORRUPT;
-    }
+    s->work_err = elo_api_open_blob(s->api->cfg.store, &s->what.stat, &s->blob);
     if (s->work_err == ELO_OK && s->reading != 0) {
         work_read(job);
     }
@@ -216,7 +227,6 @@ elo_blob_send(elo_api_t *a, elo_http_req_t *req, const elo_blob_send_t *what)
     s->what = *what;
     memcpy(s + 1, what->ctx, what->ctx_len);
     s->what.ctx = s + 1;
-    s->fd = -1;
     s->read_off = what->range.start;
     s->left = what->range.end - what->range.start;
     s->reading = (size_t) ELO_MIN((uint64_t) PIECE, s->left);

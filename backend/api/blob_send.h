@@ -7,10 +7,10 @@
 #include "common/http/range.h"
 
 /* Opens the blob, sets status and headers of its own by head(ctx, req), and
-   streams range of it. An error before the first byte is answered as a problem,
+   streams range of it, decrypted if need be. An error before the first byte is answered as a problem,
    one behind it cuts the connection. ctx is copied, ctx_len bytes. */
 typedef struct {
-    elo_digest_t digest;
+    elo_blob_stat_t stat; /* of the blob, as just looked up */
     elo_range_t range;
     void (*head)(const void *ctx, elo_http_req_t *req);
     const void *ctx;

@@ -2,7 +2,8 @@
 /* grant_api: where the bytes are that a URL means: the Doorway opens the file
    itself. The generation is sampled before anything is looked up, so that a
    change in between makes the answer stale at once and never lets an old answer
-   pass for a current one (common/cache/generation.h, I1). */
+   pass for a current one (common/cache/generation.h, I1). What is sealed has no
+   extent: the Doorway has it streamed. */
 #include "backend/api/api_internal.h"
 
 #include "common/http/wire.h"
@@ -32,7 +33,7 @@ elo_call_grant(elo_call_t *c)
 
     g.head.slot = elo_gen_slot(key_of(c->route.id, &room));
     g.head.generation = elo_gen_load(elo_store_gen(s), g.head.slot);
-    rc = elo_target_find(s, c->route.id, &t);
+    rc = elo_target_find(s, c->route.id, NULL, &t);
     if (rc == ELO_OK && !t.is_served) {
         rc = ELO_ENOTFOUND;
     }
@@ -41,12 +42,13 @@ elo_call_grant(elo_call_t *c)
         return;
     }
     g.head.reach = t.reach;
-    g.head.flags = t.is_by_hash ? ELO_WIRE_BY_HASH : 0;
+    g.head.flags = (uint8_t) ((t.is_by_hash ? ELO_WIRE_BY_HASH : 0)
+                              | (t.stat.is_sealed ? ELO_WIRE_SEALED : 0));
     g.digest = t.stat.digest;
     g.size = t.stat.size;
-    g.offset = t.stat.offset;
+    g.offset = t.stat.is_sealed ? 0 : t.stat.offset;
     g.mtime = t.stat.created_at;
-    g.name = elo_slice_str(t.stat.name);
+    g.name = elo_slice_str(t.stat.is_sealed ? "" : t.stat.name);
     g.content_type = elo_slice_str(t.content_type);
     elo_buf_init(&b, GRANT_MAX);
     rc = elo_wire_put_grant(&b, &g);

@@ -99,7 +99,7 @@ elo_media_on_publish(elo_api_t *a, const elo_content_t *n)
         uint8_t status;
         uint64_t size;
 
-        if (elo_store_stat(s, d, &st) != ELO_OK
+        if (elo_store_stat(s, d, NULL, &st) != ELO_OK || st.is_sealed
             || !elo_media_is_playable(n, i, st.content_type))
         {
             continue;
@@ -144,13 +144,22 @@ gather_blob(ask_t *k, const elo_content_t *n, uint32_t i)
     uint64_t size;
     elo_err_t rc;
 
-    if (elo_store_stat(s, &b->digest, &st) != ELO_OK) {
+    if (elo_store_stat(s, &b->digest, NULL, &st) != ELO_OK) {
         if (elo_media_is_playable(n, i, "")) {
             add_reason(k, &b->digest, ELO_SLICE("is not held here"));
         }
         return false;
     }
     if (!elo_media_is_playable(n, i, st.content_type)) {
+        return false;
+    }
+    if (st.is_sealed) {
+        /* Wide content is written in the clear in the background; only then can it
+           be indexed. */
+        if (k->desc.head.reach >= ELO_REACH_NEIGHBORHOOD) {
+            return true;
+        }
+        add_reason(k, &b->digest, ELO_SLICE("is encrypted at rest"));
         return false;
     }
     elo_buf_init(&why, REASON_MAX);

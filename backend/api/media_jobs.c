@@ -19,6 +19,7 @@
 #include "backend/os/child.h"
 #include "backend/os/fd.h"
 #include "backend/os/log.h"
+#include "backend/os/memfile.h"
 #include "common/base/num.h"
 #include "common/http/wire.h"
 
@@ -54,7 +55,8 @@ struct index_s {
     index_t *next;
     elo_digest_t digest;
     elo_blob_stat_t stat;
-    int fd;
+    elo_blob_t *blob;
+    int fd; /* of a copy; -1: the blob has a file of its own */
     elo_child_t *child;
     elo_buf_t output;
     uint8_t status; /* what is to be kept */
@@ -267,7 +269,6 @@ end_job(index_t *x)
     } else if (x->err != ELO_ENOTFOUND) {
         hold_back(j, &x->digest); /* one that was removed needs no patience */
     }
-    elo_fd_close(&x->fd);
     elo_buf_dispose(&x->output);
     free(x);
     if (!j->is_stopping) {
@@ -464,28 +465,70 @@ run_child(index_t *x)
     snprintf(target, sizeof(target), "%u", cfg->segment_target_ms);
     snprintf(memory, sizeof(memory), "%llu",
              (unsigned long long) cfg->index_memory);
-    return elo_child_run(cfg->loop,
-                         &(elo_child_cfg_t){
-                             .name = ELO_INDEX_CHILD_NAME,
-                             .args = args,
-                             .input_fd = x->fd,
-                             .max_output = cfg->index_memory / 2 + 1,
-                             .timeout_ms = cfg->index_timeout_ms,
-                         },
-                         on_child, x, &x->child);
+    return elo_child_run(
+        cfg->loop,
+        &(elo_child_cfg_t){
+            .name = ELO_INDEX_CHILD_NAME,
+            .args = args,
+            .input_fd = x->fd >= 0 ? x->fd : elo_blob_fd(x->blob),
+            .max_output = cfg->index_memory / 2 + 1,
+            .timeout_ms = cfg->index_timeout_ms,
+        },
+        on_child, x, &x->child);
 }
 
 
 /* ---- the beginning ---- */
+
+/* A blob in the log is copied: its file holds others' bytes too, which are none of
+   the child's business. */
+static elo_err_t
+copy_blob(index_t *x)
+{
+    size_t len = (size_t) x->stat.size;
+    uint8_t *p = malloc(len + 1);
+    elo_err_t rc;
+
+    if (p == NULL) {
+        return ELO_ENOMEM;
+    }
+    rc = elo_blob_read(x->blob, 0, p, len);
+    if (rc == ELO_OK) {
+        rc = elo_memfile(elo_slice(p, len), &x->fd);
+    }
+    free(p);
+    return rc;
+}
+
 
 /* pool */
 static void
 work_open(elo_job_t *job)
 {
     index_t *x = (index_t *) job;
+    elo_store_t *s = x->jobs->cfg.store;
 
-    x->err =
-        elo_store_open_blob(x->jobs->cfg.store, &x->digest, &x->fd, &x->stat);
+    x->err = elo_store_stat(s, &x->digest, NULL, &x->stat);
+    if (x->err == ELO_OK && x->stat.is_sealed) {
+        x->err = ELO_EUNSUPPORTED; /* it was asked for when it was clear */
+    }
+    if (x->err == ELO_OK) {
+        x->err = elo_api_open_blob(s, &x->stat, &x->blob);
+    }
+    if (x->err == ELO_OK
+        && !elo_slice_has_prefix(elo_slice_str(x->stat.name),
+                                 ELO_SLICE("blobs/")))
+    {
+        x->err = x->stat.size <= ELO_INLINE_MAX ? copy_blob(x) : ELO_EINTERNAL;
+    }
+}
+
+
+static void
+close_input(index_t *x)
+{
+    elo_blob_close(&x->blob);
+    elo_fd_close(&x->fd);
 }
 
 
@@ -500,7 +543,7 @@ after_open(elo_job_t *job)
     if (x->err == ELO_OK) {
         x->err = run_child(x);
     }
-    elo_fd_close(&x->fd); /* the child has its own by now */
+    close_input(x); /* the child has its own by now */
     if (x->err != ELO_OK) {
         end_job(x);
     }

@@ -6,7 +6,7 @@
 #define ELO_API_MEDIA_SET_H
 
 #include "backend/node/content_node.h"
-#include "backend/store/store.h"
+#include "backend/store/node.h"
 #include "common/manifest/model.h"
 
 #define ELO_MEDIA_NAME_MAX 63

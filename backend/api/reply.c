@@ -61,8 +61,8 @@ elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json)
         return;
     }
     elo_http_res_status(req, status);
-    elo_http_res_header(req, "Content-Type", ELO_SLICE("application/json"));
-    elo_http_res_header(req, "X-Content-Type-Options", ELO_SLICE("nosniff"));
+    elo_http_res_lines(req, ELO_SLICE("Content-Type: application/json\r\n"
+                                      "X-Content-Type-Options: nosniff\r\n"));
     elo_http_res_send(req, elo_buf_slice(json));
 }
 

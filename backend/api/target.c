@@ -25,8 +25,7 @@ static void
 set_type(elo_target_t *t, elo_slice_t stated)
 {
     if (t->stat.content_type[0] != '\0') {
-        snprintf(t->content_type, sizeof(t->content_type), "%s",
-                 t->stat.content_type);
+        memcpy(t->content_type, t->stat.content_type, sizeof(t->content_type));
     } else if (stated.len != 0 && stated.len <= ELO_MIME_MAX) {
         memcpy(t->content_type, stated.p, stated.len);
         t->content_type[stated.len] = '\0';
@@ -37,6 +36,7 @@ set_type(elo_target_t *t, elo_slice_t stated)
 }
 
 
+/* What the node says of its blob holds, whosever the sealed bytes are. */
 static elo_err_t
 find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
 {
@@ -50,7 +50,7 @@ find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
     }
     blob = elo_content_primary(&node);
     rc = blob == NULL ? ELO_ENOTFOUND
-                      : elo_store_stat(s, &blob->digest, &out->stat);
+                      : elo_store_stat(s, &blob->digest, NULL, &out->stat);
     if (rc == ELO_OK) {
         out->is_by_hash = false;
         out->is_served = elo_content_is_served(&node);
@@ -62,8 +62,26 @@ find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
 }
 
 
+static elo_err_t
+find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
+             elo_target_t *out)
+{
+    elo_err_t rc = elo_store_stat(s, d, reader, &out->stat);
+
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    out->is_by_hash = true;
+    out->is_served = true;
+    out->reach = elo_store_blob_reach(s, d);
+    set_type(out, elo_slice(NULL, 0));
+    return ELO_OK;
+}
+
+
 elo_err_t
-elo_target_find(elo_store_t *s, elo_slice_t text, elo_target_t *out)
+elo_target_find(elo_store_t *s, elo_slice_t text, const elo_agent_t *reader,
+                elo_target_t *out)
 {
     elo_digest_t d;
     elo_err_t rc;
@@ -72,26 +90,21 @@ elo_target_find(elo_store_t *s, elo_slice_t text, elo_target_t *out)
     if (rc == ELO_EINVAL && elo_content_id_ok(text)) {
         return find_by_id(s, text, out);
     }
-    if (rc != ELO_OK) {
-        return rc;
-    }
-    rc = elo_store_stat(s, &d, &out->stat);
-    if (rc != ELO_OK) {
-        return rc;
-    }
-    out->is_by_hash = true;
-    out->is_served = true;
-    out->reach = elo_store_blob_reach(s, &d);
-    set_type(out, elo_slice(NULL, 0));
-    return ELO_OK;
+    return rc != ELO_OK ? rc : find_by_hash(s, &d, reader, out);
 }
 
 
 bool
 elo_call_find_target(elo_call_t *c, elo_target_t *out)
 {
-    elo_err_t rc = elo_target_find(c->api->cfg.store, c->route.id, out);
+    elo_store_t *s = c->api->cfg.store;
+    elo_err_t rc;
 
+    if (c->route.has_digest) {
+        rc = find_by_hash(s, &c->route.digest, elo_call_reader(c), out);
+    } else {
+        rc = elo_target_find(s, c->route.id, elo_call_reader(c), out);
+    }
     if (rc == ELO_OK && !elo_call_may_read(c, out->reach)) {
         rc = ELO_ENOTFOUND;
     }

@@ -1,234 +1,98 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* upload: a blob from the body of a request into the store, piece by piece. One
-   piece is held in memory, and one thing happens at a time:
-
-     STEP (pool: begin, write, commit as asked) ──► READ (a piece from the client)
-       ▲                                              │
-       └──────────────────────────────────────────────┘
-     and from STEP to an answer, or from either to ABORT (pool), then an answer.
-
-   A small body of known length takes one step; a large one begins before its
-   first byte is asked for, so that a full disk or a wrong length is heard of
-   before the bytes are sent. */
-#include "backend/api/api_internal.h"
+/* upload: a blob from the body of a request into the store. One that is short and
+   says so goes the short way (put_small.h); any other is pumped to a pool thread,
+   which hashes and writes it while the next piece is read. An upload begins there
+   before its first byte is asked for, so that a full disk is heard of before the
+   bytes are sent. */
+#include "backend/api/put_small.h"
 
 #include <stdlib.h>
 
-#include "backend/json/json_write.h"
-#include "backend/node/shape.h"
-
-#define SMALL_BODY (64 * 1024)
-#define ANSWER_MAX 4096
+#include "backend/api/pump.h"
 
 typedef struct {
-    elo_job_t job; /* first */
     elo_api_t *api;
     elo_http_req_t *req;
-    bool has_expect;
-    elo_digest_t expect;
-    elo_slice_t content_type; /* of the request's head */
-    int64_t length;           /* -1 when not told */
-    uint64_t received;
+    elo_put_ask_t ask;
 
-    /* of the step */
-    elo_slice_t bytes;
-    bool is_last;
-    bool must_abort;
-    elo_err_t err;
+    /* worker */
     elo_put_t *put;
+    elo_err_t err;
     elo_blob_stat_t stat;
     bool existed;
 } upload_t;
 
 
-static void on_bytes(void *ctx, elo_slice_t bytes, elo_err_t err);
-
-
-/* ---- answers ---- */
-
-static void
-put_answer(elo_buf_t *b, const upload_t *u, const char *canon)
-{
-    const elo_blob_stat_t *st = &u->stat;
-    char cid[ELO_CID_TEXT_LEN + 1];
-    elo_json_writer_t w;
-
-    elo_addr_cid(&st->digest, cid);
-    elo_json_writer_init(&w, b);
-    elo_json_put_object(&w, NULL);
-    elo_json_put_cstr(&w, "hash", canon);
-    elo_json_put_cstr(&w, "cid", cid);
-    elo_json_put_u64(&w, "size", st->size);
-    elo_json_put_cstr(&w, "contentType",
-                      st->content_type[0] != '\0' ? st->content_type
-                                                  : ELO_API_DEFAULT_TYPE);
-    elo_json_put_bool(&w, "existed", u->existed);
-    elo_json_put_cstr(&w, "ack", "accepted");
-    elo_json_end_object(&w);
-}
-
-
-static void
-answer(upload_t *u)
-{
-    char canon[ELO_ADDR_CANON_LEN + 1];
-    elo_buf_t b;
-
-    elo_addr_canon(&u->stat.digest, canon);
-    elo_buf_init(&b, ANSWER_MAX);
-    put_answer(&b, u, canon);
-    elo_http_res_headerf(u->req, "Location", "/api/blob/%s", canon);
-    elo_reply_json(u->req, u->existed ? 200 : 201, &b);
-    elo_buf_dispose(&b);
-}
-
-
-static const char *
-detail_of(elo_err_t err)
-{
-    switch (err) {
-    case ELO_EHASH:
-        return "the bytes do not have the hash in the path; nothing was kept";
-    case ELO_ETOOBIG:
-        return "the blob is larger than this node takes";
-    default:
-        return NULL;
-    }
-}
-
-
-static void
-finish(upload_t *u)
-{
-    if (u->err == ELO_OK) {
-        answer(u);
-    } else {
-        elo_reply_err(u->req, u->err, detail_of(u->err));
-    }
-    free(u);
-}
-
-
-/* ---- steps ---- */
-
+/* pool */
 static elo_err_t
-step(upload_t *u)
+work(void *ctx, elo_slice_t bytes)
 {
-    elo_err_t rc;
+    upload_t *u = ctx;
 
     if (u->put == NULL) {
-        rc = elo_put_begin(u->api->cfg.store, u->has_expect ? &u->expect : NULL,
-                           u->length > 0 ? (uint64_t) u->length : 0,
-                           u->content_type, &u->put);
-        if (rc != ELO_OK) {
-            return rc;
-        }
+        return elo_put_begin(u->api->cfg.store, &u->ask.opt, &u->put);
     }
-    if (u->bytes.len != 0) {
-        rc = elo_put_write(u->put, u->bytes);
-        if (rc != ELO_OK) {
-            return rc;
-        }
-    }
-    return u->is_last ? elo_put_commit(&u->put, &u->stat, &u->existed) : ELO_OK;
+    return elo_put_write(u->put, bytes);
 }
 
 
 /* pool */
 static void
-work(elo_job_t *job)
-{
-    upload_t *u = (upload_t *) job;
-
-    if (!u->must_abort) {
-        u->err = step(u);
-    }
-    if (u->err != ELO_OK) {
-        elo_put_abort(&u->put);
-    }
-}
-
-
-static void
-after(elo_job_t *job)
-{
-    upload_t *u = (upload_t *) job;
-
-    if (u->err != ELO_OK || u->is_last) {
-        finish(u);
-        return;
-    }
-    elo_http_req_read(u->req, on_bytes, u);
-}
-
-
-static void
-run_step(upload_t *u)
-{
-    u->job.work = work;
-    u->job.after = after;
-    elo_loop_work(u->api->cfg.loop, &u->job);
-}
-
-
-static void
-give_up(upload_t *u, elo_err_t err)
-{
-    u->err = err;
-    u->must_abort = true;
-    if (u->put == NULL) {
-        finish(u);
-        return;
-    }
-    run_step(u);
-}
-
-
-static void
-on_bytes(void *ctx, elo_slice_t bytes, elo_err_t err)
+end(void *ctx, elo_err_t err, uint64_t received)
 {
     upload_t *u = ctx;
 
-    if (err != ELO_OK) {
-        give_up(u, err);
-        return;
+    (void) received;
+    u->err = err;
+    if (err == ELO_OK) {
+        u->err = elo_put_commit(&u->put, &u->stat, &u->existed);
     }
-    u->received += bytes.len;
-    if (u->received > u->api->cfg.max_blob) {
-        give_up(u, ELO_ETOOBIG);
-        return;
-    }
-    u->bytes = bytes;
-    u->is_last = bytes.len == 0
-                 || (u->length >= 0 && u->received == (uint64_t) u->length);
-    run_step(u);
+    elo_put_abort(&u->put);
 }
 
 
-/* The type that an upload states; empty when it states none of worth. A form's
-   type is what some clients send when nobody told them one. */
-static elo_slice_t
-stated_type(const elo_http_req_t *req)
+static void
+done(void *ctx)
 {
-    elo_slice_t s = elo_slice_trim(elo_http_req_header(req, "Content-Type"));
+    upload_t *u = ctx;
 
-    if (!elo_shape_mime(s)
-        || elo_slice_ieq(s, ELO_SLICE("application/x-www-form-urlencoded")))
-    {
-        return elo_slice(NULL, 0);
+    if (u->err == ELO_OK) {
+        elo_put_reply(u->api, u->req, &u->ask, &u->stat, u->existed);
+    } else {
+        elo_put_refuse(u->req, u->err);
     }
-    return s;
+    elo_put_ask_dispose(&u->ask);
+    free(u);
 }
 
 
-static elo_err_t
-address_of(const elo_call_t *c, upload_t *u)
+/* *ask is taken over. */
+static void
+put_large(elo_api_t *a, elo_http_req_t *req, const elo_put_ask_t *ask)
 {
-    if (c->route.id.len == 0) {
-        return ELO_OK;
+    upload_t *u = calloc(1, sizeof(*u));
+    elo_put_ask_t gone = *ask;
+    elo_pump_t *pump;
+    elo_err_t rc = ELO_ENOMEM;
+
+    if (u != NULL) {
+        u->api = a;
+        u->req = req;
+        u->ask = *ask;
+        rc = elo_pump_start(&(elo_pump_cfg_t){ .api = a,
+                                               .req = req,
+                                               .max = a->cfg.max_blob,
+                                               .work = work,
+                                               .end = end,
+                                               .done = done,
+                                               .ctx = u },
+                            &pump);
     }
-    u->has_expect = true;
-    return elo_addr_parse(c->route.id, &u->expect);
+    if (rc != ELO_OK) {
+        free(u);
+        elo_put_ask_dispose(&gone);
+        elo_put_refuse(req, rc);
+    }
 }
 
 
@@ -236,35 +100,31 @@ void
 elo_call_blob_put(elo_call_t *c)
 {
     int64_t len = elo_http_req_body_len(c->req);
-    upload_t *u;
+    const char *why = NULL;
+    elo_put_ask_t ask;
     elo_err_t rc;
 
+    atomic_fetch_add_explicit(&c->api->n_writes, 1, memory_order_relaxed);
     if (len > 0 && (uint64_t) len > c->api->cfg.max_blob) {
-        elo_reply_err(c->req, ELO_ETOOBIG, detail_of(ELO_ETOOBIG));
+        elo_put_refuse(c->req, ELO_ETOOBIG);
         return;
     }
-    u = calloc(1, sizeof(*u));
-    if (u == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        return;
+    rc = elo_put_ask_read(c, &ask, &why);
+    if (rc == ELO_OK && c->route.id.len != 0) {
+        ask.opt.has_expect = true;
+        rc = elo_addr_parse(c->route.id, &ask.opt.expect);
+        why = "a blob is written to its address, \"sha256-\" and 64 hex digits "
+              "or a CIDv1 of raw bytes";
     }
-    u->api = c->api;
-    u->req = c->req;
-    u->length = len;
-    u->content_type = stated_type(c->req);
-    rc = address_of(c, u);
     if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc,
-                      "a blob is written to its address, "
-                      "\"sha256-\" and 64 hex digits or a CIDv1 of "
-                      "raw bytes");
-        free(u);
+        elo_put_ask_dispose(&ask);
+        elo_reply_err(c->req, rc, rc == ELO_ENOMEM ? NULL : why);
         return;
     }
-    u->is_last = len == 0;
-    if (len > 0 && len <= SMALL_BODY) {
-        elo_http_req_read(c->req, on_bytes, u);
-        return;
+    ask.opt.size_hint = len > 0 ? (uint64_t) len : 0;
+    if (elo_small_put_fits(c->api, len)) {
+        elo_small_put(c->api, c->req, &ask);
+    } else {
+        put_large(c->api, c->req, &ask);
     }
-    run_step(u);
 }

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main: elohimd, from its options to its end.
 
-   start:  options, log, store (its lock keeps a second daemon out), API, socket
+   start:  options, log, keyring, store (its lock keeps a second daemon out), API,
+           replication, care, socket
    end:    SIGTERM or SIGINT: no more connections, running requests end or are
-           cut after drain_timeout, then jobs, heartbeat, store
+           cut after drain_timeout, then care, replication, indexers, heartbeat,
+           store
    The same way down is taken when a later step of the start fails. */
 #include <signal.h>
 #include <stdio.h>
 
-#include "backend/api/api.h"
 #include "backend/daemon/index_child.h"
+#include "backend/daemon/keys.h"
 #include "backend/daemon/options.h"
+#include "backend/daemon/wire.h"
 #include "backend/media/index_child.h"
 #include "backend/net/http_server.h"
 #include "backend/os/clock.h"
 #include "backend/os/log.h"
 #include "backend/os/loop.h"
 #include "backend/os/process.h"
-#include "backend/store/store.h"
 
 #define EXIT_OK     0
 #define EXIT_RUN    1 /* could not run */
@@ -25,14 +27,18 @@
 #define EXIT_FORCED 3 /* by a second signal */
 
 #define HEAD_MAX (32u << 10) /* bytes of a request head */
+#define WHY_MAX  8192
 
 typedef struct {
     int argc;
     char **argv;
     elo_options_t opt;
     elo_loop_t *loop;
+    elo_keyring_t *keyring;
     elo_store_t *store;
     elo_api_t *api;
+    elo_repl_t *repl;
+    elo_care_t *care;
     elo_http_server_t *server;
     elo_timer_t *beat;
     bool is_ending;
@@ -65,7 +71,7 @@ on_beat(void *ctx)
 /* ---- the way down ---- */
 
 static void
-on_jobs_ended(void *ctx)
+on_indexers_ended(void *ctx)
 {
     daemon_t *d = ctx;
 
@@ -79,14 +85,40 @@ on_jobs_ended(void *ctx)
 
 
 static void
-on_drained(void *ctx)
+on_repl_ended(void *ctx)
 {
     daemon_t *d = ctx;
 
     if (d->api != NULL) {
-        elo_api_stop(d->api, on_jobs_ended, d);
+        elo_api_stop(d->api, on_indexers_ended, d);
     } else {
-        on_jobs_ended(d);
+        on_indexers_ended(d);
+    }
+}
+
+
+static void
+on_care_ended(void *ctx)
+{
+    daemon_t *d = ctx;
+
+    if (d->repl != NULL) {
+        elo_repl_stop(d->repl, on_repl_ended, d);
+    } else {
+        on_repl_ended(d);
+    }
+}
+
+
+static void
+on_drained(void *ctx)
+{
+    daemon_t *d = ctx;
+
+    if (d->care != NULL) {
+        elo_care_stop(d->care, on_care_ended, d);
+    } else {
+        on_care_ended(d);
     }
 }
 
@@ -95,6 +127,9 @@ static void
 begin_end(daemon_t *d)
 {
     d->is_ending = true;
+    if (d->api != NULL) {
+        elo_api_drain(d->api);
+    }
     if (d->server != NULL) {
         elo_http_server_drain(&d->server, (uint32_t) d->opt.drain_timeout,
                               on_drained, d);
@@ -121,6 +156,26 @@ on_end_signal(void *ctx, int signum)
 
 
 /* ---- reload ---- */
+
+static void
+reload_keyring(daemon_t *d)
+{
+    elo_buf_t why;
+
+    if (d->keyring == NULL) {
+        return;
+    }
+    elo_buf_init(&why, WHY_MAX);
+    if (elo_daemon_keys_reload(&d->opt, d->keyring, &why) != ELO_OK) {
+        elo_log(ELO_LOG_ERROR, "keys stay as they were: %s",
+                elo_buf_cstr(&why));
+    } else if (d->care != NULL) {
+        /* what was wrapped for older keys; busy: it is at it */
+        elo_ignore(elo_care_ask(d->care, ELO_CARE_REWRAP, false));
+    }
+    elo_buf_dispose(&why);
+}
+
 
 static void
 on_reload_signal(void *ctx, int signum)
@@ -150,6 +205,7 @@ on_reload_signal(void *ctx, int signum)
         elo_log(ELO_LOG_WARN, "changed, but needing a restart: %s",
                 elo_buf_cstr(&text));
     }
+    reload_keyring(d);
     elo_log(ELO_LOG_NOTICE, "SIGHUP: options read again");
     elo_buf_dispose(&text);
 }
@@ -158,13 +214,28 @@ on_reload_signal(void *ctx, int signum)
 /* ---- the way up ---- */
 
 static elo_err_t
+open_keyring(daemon_t *d)
+{
+    elo_buf_t why;
+    elo_err_t rc;
+
+    elo_buf_init(&why, WHY_MAX);
+    rc = elo_keys_init();
+    if (rc == ELO_OK) {
+        rc = elo_daemon_keys_open(&d->opt, &d->keyring, &why);
+    }
+    if (rc != ELO_OK) {
+        complain(d, "cannot open the keyring", elo_buf_cstr(&why), rc);
+    }
+    elo_buf_dispose(&why);
+    return rc;
+}
+
+
+static elo_err_t
 open_store(daemon_t *d, int group)
 {
-    elo_store_cfg_t cfg = { .root = d->opt.store.p,
-                            .min_free_bytes = d->opt.min_free,
-                            .map_bytes = d->opt.index_map_size,
-                            .group = group };
-    elo_err_t rc = elo_store_open(&cfg, &d->store);
+    elo_err_t rc = elo_wire_store(&d->opt, d->keyring, group, &d->store);
 
     if (rc == ELO_EBUSY) {
         complain(d, "another daemon has the store", d->opt.store.p, rc);
@@ -175,24 +246,49 @@ open_store(daemon_t *d, int group)
 }
 
 
-static elo_err_t
-open_api(daemon_t *d)
+/* commit thread */
+static void
+on_task(void *ctx)
 {
-    elo_api_cfg_t cfg = { .loop = d->loop,
-                          .store = d->store,
-                          .version = ELO_VERSION,
-                          .max_blob = d->opt.max_blob != 0 ? d->opt.max_blob
-                                                           : UINT64_MAX,
-                          .segment_target_ms = (uint32_t) d->opt.segment_target,
-                          .index_timeout_ms = (uint32_t) d->opt.index_timeout,
-                          .index_memory = d->opt.index_memory,
-                          .indexer_jobs = (uint32_t) d->opt.indexer_jobs };
-    elo_err_t rc = elo_api_create(&cfg, &d->api);
+    daemon_t *d = ctx;
 
-    if (rc != ELO_OK) {
-        complain(d, "cannot start the API on", d->opt.store.p, rc);
+    elo_repl_wake(d->repl);
+}
+
+
+/* commit thread */
+static void
+on_task_done(void *ctx, const elo_digest_t *object)
+{
+    daemon_t *d = ctx;
+
+    elo_api_on_done(d->api, object);
+}
+
+
+/* API, replication and care, and what they tell each other. */
+static elo_err_t
+open_services(daemon_t *d)
+{
+    elo_store_events_t events = { .on_task = on_task,
+                                  .on_done = on_task_done,
+                                  .ctx = d };
+    elo_err_t rc;
+
+    if ((rc = elo_wire_api(&d->opt, d->loop, d->store, &d->api)) != ELO_OK
+        || (rc = elo_wire_repl(&d->opt, d->loop, d->store, d->api, &d->repl))
+               != ELO_OK
+        || (rc =
+                elo_wire_care(&d->opt, d->loop, d->store, d->keyring, &d->care))
+               != ELO_OK)
+    {
+        complain(d, "cannot start the services on", d->opt.store.p, rc);
+        return rc;
     }
-    return rc;
+    elo_api_set_jobs(d->api, d->repl, d->care);
+    elo_store_on_events(d->store, &events);
+    elo_repl_wake(d->repl); /* what the last run has left */
+    return ELO_OK;
 }
 
 
@@ -250,7 +346,9 @@ go_up(daemon_t *d, int group)
         complain(d, "cannot watch", "signals", rc);
         return rc;
     }
-    if ((rc = open_store(d, group)) != ELO_OK || (rc = open_api(d)) != ELO_OK
+    if ((rc = open_keyring(d)) != ELO_OK
+        || (rc = open_store(d, group)) != ELO_OK
+        || (rc = open_services(d)) != ELO_OK
         || (rc = open_socket(d, group)) != ELO_OK)
     {
         return rc;
@@ -291,12 +389,13 @@ run(daemon_t *d, int group)
         begin_end(d);
     }
     elo_loop_run(d->loop);
-    if (d->api != NULL) {
-        elo_api_free(&d->api);
-    }
     if (d->store != NULL) {
-        elo_store_close(&d->store);
+        elo_store_close(&d->store); /* its threads tell the services */
     }
+    elo_care_free(&d->care);
+    elo_repl_free(&d->repl);
+    elo_api_free(&d->api);
+    elo_keyring_close(&d->keyring);
     elo_loop_free(&d->loop);
     if (rc != ELO_OK) {
         return EXIT_RUN;

@@ -32,9 +32,9 @@ static const unit_t size_units[] = { { "", 1 },           { "k", 1ull << 10 },
                                      { "t", 1ull << 40 }, { NULL, 0 } };
 
 /* A time without a unit would be read as seconds by some, so it is refused. */
-static const unit_t time_units[] = {
-    { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { NULL, 0 }
-};
+static const unit_t time_units[] = { { "ms", 1 },       { "s", 1000 },
+                                     { "m", 60000 },    { "h", 3600000 },
+                                     { "d", 86400000 }, { NULL, 0 } };
 
 
 /* ---- values: each returns NULL, or what is wrong ---- */
@@ -127,7 +127,8 @@ read_number(elo_kind_t kind, elo_slice_t s, uint64_t *out)
                           "is not a size such as 4096, 64k, 10m or 2g", out);
     case ELO_KIND_TIME:
         return read_units(s, time_units,
-                          "is not a time such as 250ms, 10s, 5m or 1h", out);
+                          "is not a time such as 250ms, 10s, 5m, 1h or 7d",
+                          out);
     case ELO_KIND_MODE:
         return read_mode(s, out);
     case ELO_KIND_LEVEL:

@@ -13,7 +13,22 @@
 
 /* ---- reading ---- */
 
-/* How much of the body may be read to bbuf: never bytes of the next request
+/* Where a piece of the body is read to. */
+static uint8_t *
+piece_room(const elo_http_req_t *c)
+{
+    return c->room != NULL ? c->room : c->bbuf;
+}
+
+
+static size_t
+piece_cap(const elo_http_req_t *c)
+{
+    return c->room != NULL ? c->room_cap : ELO_HTTP_PIECE;
+}
+
+
+/* How much of the body may be read at once: never bytes of the next request
    that would then not fit behind the head in hbuf. */
 static size_t
 body_read_max(const elo_http_req_t *c)
@@ -24,7 +39,7 @@ body_read_max(const elo_http_req_t *c)
         max = ELO_MAX(elo_http_chunk_min_left(&c->chunk),
                       (uint64_t) (c->srv->cfg.max_head - c->body_off));
     }
-    return (size_t) ELO_MIN(max, (uint64_t) ELO_HTTP_PIECE);
+    return (size_t) ELO_MIN(max, (uint64_t) piece_cap(c));
 }
 
 
@@ -39,9 +54,17 @@ on_alloc(uv_handle_t *h, size_t wish, uv_buf_t *buf)
         *buf = uv_buf_init((char *) c->srv->trash, ELO_HTTP_TRASH_LEN);
         return;
     }
-    if (c->read_cb != NULL && !c->is_body_done && c->hpos == c->hlen) {
+    if (c->read_cb != NULL && c->is_whole_long) {
         c->is_body_read = true;
-        *buf = uv_buf_init((char *) c->bbuf, (unsigned) body_read_max(c));
+        *buf = uv_buf_init((char *) c->bbuf + c->whole_len,
+                           (unsigned) c->body_left);
+        return;
+    }
+    if (c->read_cb != NULL && !c->is_whole && !c->is_body_done
+        && c->hpos == c->hlen)
+    {
+        c->is_body_read = true;
+        *buf = uv_buf_init((char *) piece_room(c), (unsigned) body_read_max(c));
         return;
     }
     /* Without room libuv answers UV_ENOBUFS. */
@@ -67,6 +90,8 @@ deliver(elo_http_req_t *c, elo_slice_t bytes, elo_err_t err)
     elo_http_body_cb cb = c->read_cb;
 
     c->read_cb = NULL;
+    c->room = NULL;
+    c->is_whole = c->is_whole_long = false;
     cb(c->read_ctx, bytes, err);
 }
 
@@ -95,14 +120,55 @@ take_body(elo_http_req_t *c, uint8_t *p, size_t n, size_t *len, size_t *used)
 }
 
 
+/* All of a body with a Content-Length, from hbuf. */
+static elo_slice_t
+take_whole(elo_http_req_t *c)
+{
+    elo_slice_t all = elo_slice(c->hbuf + c->hpos, (size_t) c->body_left);
+
+    c->hpos += all.len;
+    c->body_left = 0;
+    c->is_body_done = true;
+    return all;
+}
+
+
+/* Passes on the body that was asked for as a whole, if it is. */
+static bool
+deliver_whole(elo_http_req_t *c)
+{
+    if (c->is_whole_long) {
+        c->is_body_done = c->body_left == 0;
+        if (c->is_body_done) {
+            deliver(c, elo_slice(c->bbuf, c->whole_len), ELO_OK);
+            return true;
+        }
+        return false;
+    }
+    if (c->hlen - c->hpos < c->body_left) {
+        return false;
+    }
+    deliver(c, take_whole(c), ELO_OK);
+    return true;
+}
+
+
 static void
 on_body_bytes(elo_http_req_t *c, size_t n)
 {
+    uint8_t *p;
     size_t len = 0;
     size_t used = 0;
 
     c->since_ms = uv_now(c->uv.loop);
-    if (!take_body(c, c->bbuf, n, &len, &used)) {
+    if (c->is_whole_long) {
+        c->whole_len += n;
+        c->body_left -= n;
+        (void) deliver_whole(c);
+        return;
+    }
+    p = piece_room(c);
+    if (!take_body(c, p, n, &len, &used)) {
         return;
     }
     if (used < n) {
@@ -110,13 +176,18 @@ on_body_bytes(elo_http_req_t *c, size_t n)
         assert(n - used <= c->srv->cfg.max_head - c->body_off);
         c->hpos = c->body_off;
         c->hlen = c->body_off + (n - used);
-        memcpy(c->hbuf + c->hpos, c->bbuf + used, n - used);
+        memcpy(c->hbuf + c->hpos, p + used, n - used);
     }
     if (len == 0 && !c->is_body_done) {
         return;
     }
-    stop_reading(c);
-    deliver(c, elo_slice(c->bbuf, len), ELO_OK);
+    deliver(c, elo_slice(p, len), ELO_OK);
+    /* Unless the next piece is asked for already: to stop and start again costs
+       two system calls. */
+    if (c->state == ELO_CONN_EXCHANGE && !c->is_body_done && c->read_cb == NULL)
+    {
+        stop_reading(c);
+    }
 }
 
 
@@ -141,7 +212,9 @@ on_eof(elo_http_req_t *c)
     stop_reading(c);
     /* Somebody may wait for what can't come any more; but what has come already
        is still a request, or the rest of one. */
-    is_starved = c->read_cb != NULL && !c->is_body_done && c->hpos == c->hlen;
+    is_starved = c->read_cb != NULL && !c->is_body_done
+                 && (c->is_whole ? c->hlen - c->hpos < c->body_left
+                                 : c->hpos == c->hlen);
     if (c->state == ELO_CONN_LINGER || is_starved || is_hung_up(c)) {
         elo_conn_close(c);
         return;
@@ -188,6 +261,9 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     c->hlen += (size_t) n;
     if (c->state == ELO_CONN_HEAD) {
         elo_conn_run(c);
+    } else if (c->read_cb != NULL && c->is_whole) {
+        c->since_ms = uv_now(c->uv.loop);
+        (void) deliver_whole(c);
     }
 }
 
@@ -241,22 +317,61 @@ send_continue(elo_http_req_t *c)
 static bool
 deliver_buffered(elo_http_req_t *c)
 {
-    uint8_t *p = c->hbuf + c->hpos;
+    uint8_t *p = c->hbuf;
     size_t len = 0;
-    size_t used = 0;
 
-    if (c->hpos == c->hlen) {
-        return false;
+    while (len == 0 && !c->is_body_done) {
+        size_t n = ELO_MIN(c->hlen - c->hpos, piece_cap(c));
+        size_t used = 0;
+
+        if (n == 0) {
+            return false;
+        }
+        p = c->hbuf + c->hpos;
+        if (!take_body(c, p, n, &len, &used)) {
+            return true;
+        }
+        c->hpos += used;
     }
-    if (!take_body(c, p, c->hlen - c->hpos, &len, &used)) {
-        return true;
-    }
-    c->hpos += used;
-    if (len == 0 && !c->is_body_done) {
-        return false;
+    if (c->room != NULL && len != 0) {
+        memcpy(c->room, p, len);
+        p = c->room;
     }
     deliver(c, elo_slice(p, len), ELO_OK);
     return true;
+}
+
+
+/* The whole body: it is read on behind the head where it fits there. */
+static void
+service_whole(elo_http_req_t *c)
+{
+    size_t n = c->hlen - c->hpos;
+
+    if (c->body_left > c->srv->cfg.max_head - c->hpos && !c->is_whole_long) {
+        if (c->bbuf == NULL
+            && (c->bbuf = elo_http_take_piece_buf(c->srv)) == NULL) {
+            elo_conn_close(c);
+            return;
+        }
+        memcpy(c->bbuf, c->hbuf + c->hpos, n);
+        c->is_whole_long = true;
+        c->whole_len = n;
+        c->body_left -= n;
+        c->hpos = c->hlen = c->body_off;
+    }
+    if (deliver_whole(c)) {
+        return;
+    }
+    if (c->owes_continue) {
+        send_continue(c);
+    }
+    if (c->has_eof) {
+        elo_conn_close(c); /* the body is cut short */
+        return;
+    }
+    c->since_ms = uv_now(c->uv.loop);
+    elo_conn_start_reading(c);
 }
 
 
@@ -267,6 +382,10 @@ elo_conn_service_body(elo_http_req_t *c)
         deliver(c, elo_slice(NULL, 0), ELO_ECLOSED);
         return;
     }
+    if (c->is_whole) {
+        service_whole(c);
+        return;
+    }
     if (c->is_body_done) {
         deliver(c, elo_slice(NULL, 0), ELO_OK);
         return;
@@ -274,7 +393,8 @@ elo_conn_service_body(elo_http_req_t *c)
     if (deliver_buffered(c)) {
         return;
     }
-    if (c->bbuf == NULL && (c->bbuf = elo_http_take_piece_buf(c->srv)) == NULL)
+    if (c->room == NULL && c->bbuf == NULL
+        && (c->bbuf = elo_http_take_piece_buf(c->srv)) == NULL)
     {
         elo_conn_close(c);
         return;
@@ -295,7 +415,17 @@ elo_conn_service_body(elo_http_req_t *c)
 void
 elo_http_req_read(elo_http_req_t *c, elo_http_body_cb cb, void *ctx)
 {
+    elo_http_req_read_into(c, NULL, 0, cb, ctx);
+}
+
+
+void
+elo_http_req_read_into(elo_http_req_t *c, uint8_t *room, size_t cap,
+                       elo_http_body_cb cb, void *ctx)
+{
     assert(c->magic == ELO_HTTP_MAGIC && c->read_cb == NULL);
+    c->room = room;
+    c->room_cap = cap;
     c->read_cb = cb;
     c->read_ctx = ctx;
     /* At once if the bytes are still to come: then nothing is called here. */
@@ -304,6 +434,51 @@ elo_http_req_read(elo_http_req_t *c, elo_http_body_cb cb, void *ctx)
         return;
     }
     elo_http_kick(c);
+}
+
+
+void
+elo_http_req_read_whole(elo_http_req_t *c, elo_http_body_cb cb, void *ctx)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->read_cb == NULL);
+    assert(c->body_left != 0 && c->body_left <= ELO_HTTP_WHOLE_MAX
+           && c->head.body_len == (int64_t) c->body_left);
+    c->read_cb = cb;
+    c->read_ctx = ctx;
+    c->is_whole = true;
+    c->is_whole_long = false;
+    /* What is complete, or can't be any more, is told from the loop (I2). */
+    if (c->is_closed || c->has_eof || c->hlen - c->hpos >= c->body_left) {
+        elo_http_kick(c);
+        return;
+    }
+    elo_conn_service_body(c);
+}
+
+
+void
+elo_http_req_unread(elo_http_req_t *c)
+{
+    assert(c->magic == ELO_HTTP_MAGIC);
+    c->read_cb = NULL;
+    c->room = NULL;
+    c->is_whole = c->is_whole_long = false;
+    /* The next bytes would go to hbuf. */
+    if (c->state == ELO_CONN_EXCHANGE && !c->is_closed && !c->is_body_done) {
+        stop_reading(c);
+    }
+}
+
+
+bool
+elo_http_req_body_now(elo_http_req_t *c, elo_slice_t *out)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->read_cb == NULL);
+    if (c->head.body_len < 0 || c->hlen - c->hpos < c->body_left) {
+        return false;
+    }
+    *out = take_whole(c);
+    return true;
 }
 
 

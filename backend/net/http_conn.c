@@ -98,7 +98,7 @@ begin_exchange(elo_http_req_t *c, size_t head_len)
     c->drained = 0;
     c->owes_continue = c->head.expects_continue && c->hpos == c->hlen;
     c->status = 200;
-    c->is_streaming = false;
+    c->is_streaming = c->is_open = c->is_chunked = false;
     c->begin_ms = uv_now(c->uv.loop);
     c->must_close = false;
     elo_buf_clear(&c->fields);
@@ -176,6 +176,8 @@ elo_conn_exchange_end(elo_http_req_t *c)
     assert(c->state == ELO_CONN_EXCHANGE);
     log_access(c);
     c->read_cb = NULL;
+    c->room = NULL;
+    c->is_whole = c->is_whole_long = false;
     c->is_head_alone = false;
     c->since_ms = uv_now(c->uv.loop);
     if (c->must_close) {
@@ -303,9 +305,7 @@ elo_conn_service(elo_http_req_t *c)
         elo_conn_service_body(c);
     }
     if (c->has_piece && !c->is_piece_sent
-        && (c->is_closed || c->head.is_head || c->status == 204
-            || c->status == 304))
-    {
+        && (c->is_closed || elo_res_is_bare(c))) {
         elo_res_piece_done(c, c->is_closed ? ELO_ECLOSED : ELO_OK);
     }
     elo_conn_run(c);
@@ -416,4 +416,11 @@ int64_t
 elo_http_req_body_len(const elo_http_req_t *c)
 {
     return c->head.body_len;
+}
+
+
+bool
+elo_http_req_is_closed(const elo_http_req_t *c)
+{
+    return c->is_closed;
 }

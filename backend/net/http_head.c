@@ -1,26 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http_head: see the header. The Debian build of http_parser is the lenient
-   one (HTTP_PARSER_STRICT=0), hence the checks of its results. */
+/* http_head: see the header. Read by hand in one pass: what a library lets pass
+   would have to be looked at again in any case, and small requests are many
+   (docs/decisions/0009-request-heads.md). */
 #include "backend/net/http_head.h"
 
-#include <http_parser.h>
+#define VERSION_LEN 8 /* "HTTP/1.1" */
 
-typedef struct {
-    elo_http_head_t *head;
-    elo_slice_t target;
-    bool too_many;
-    bool complete;
-    bool is_keep_alive;
-} split_t;
+enum {
+    TOKEN = 1,  /* tchar of RFC 9110, 5.6.2 */
+    VALUE = 2,  /* within a field's value (RFC 9110, 5.5) */
+    TARGET = 4, /* within a target: visible ASCII, no fragment */
+};
 
-/* token of RFC 9110, 5.6.2 */
-static const bool is_tchar[256] = {
-    ['!'] = true,         ['#'] = true,         ['$'] = true,
-    ['%'] = true,         ['&'] = true,         ['\''] = true,
-    ['*'] = true,         ['+'] = true,         ['-'] = true,
-    ['.'] = true,         ['^'] = true,         ['_'] = true,
-    ['`'] = true,         ['|'] = true,         ['~'] = true,
-    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true
+/* clang-format off */
+static const uint8_t kind_of[256] = {
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['!'] = TOKEN | VALUE | TARGET,
+    ['"'] = VALUE | TARGET,
+    ['#'] = TOKEN | VALUE,
+    ['$' ... '\''] = TOKEN | VALUE | TARGET,
+    ['(' ... ')'] = VALUE | TARGET,
+    ['*' ... '+'] = TOKEN | VALUE | TARGET,
+    [','] = VALUE | TARGET,
+    ['-' ... '.'] = TOKEN | VALUE | TARGET,
+    ['/'] = VALUE | TARGET,
+    ['0' ... '9'] = TOKEN | VALUE | TARGET,
+    [':' ... '@'] = VALUE | TARGET,
+    ['A' ... 'Z'] = TOKEN | VALUE | TARGET,
+    ['[' ... ']'] = VALUE | TARGET,
+    ['^' ... '`'] = TOKEN | VALUE | TARGET,
+    ['a' ... 'z'] = TOKEN | VALUE | TARGET,
+    ['{'] = VALUE | TARGET,
+    ['|'] = TOKEN | VALUE | TARGET,
+    ['}'] = VALUE | TARGET,
+    ['~'] = TOKEN | VALUE | TARGET,
+    [0x80 ... 0xff] = VALUE,
+};
+/* clang-format on */
+
+static const elo_slice_t methods[] = {
+    { (const uint8_t *) "GET", 3 },    { (const uint8_t *) "HEAD", 4 },
+    { (const uint8_t *) "PUT", 3 },    { (const uint8_t *) "POST", 4 },
+    { (const uint8_t *) "DELETE", 6 }, { (const uint8_t *) "OPTIONS", 7 },
+    { (const uint8_t *) "PATCH", 5 },
 };
 
 
@@ -51,146 +74,115 @@ elo_http_head_len(elo_slice_t bytes, size_t *scanned)
 
 
 static int
-on_url(http_parser *parser, const char *at, size_t len)
-{
-    split_t *sp = parser->data;
-
-    sp->target = elo_slice(at, len);
-    return 0;
-}
-
-
-static int
-on_field(http_parser *parser, const char *at, size_t len)
-{
-    split_t *sp = parser->data;
-
-    if (sp->head->n_fields == ELO_HTTP_FIELDS_MAX) {
-        sp->too_many = true;
-        return 1;
-    }
-    sp->head->fields[sp->head->n_fields++] =
-        (elo_http_field_t){ .name = elo_slice(at, len),
-                            .value = elo_slice(at + len, 0) };
-    return 0;
-}
-
-
-static int
-on_value(http_parser *parser, const char *at, size_t len)
-{
-    split_t *sp = parser->data;
-
-    sp->head->fields[sp->head->n_fields - 1].value =
-        elo_slice_trim(elo_slice(at, len));
-    return 0;
-}
-
-
-static int
-on_headers_complete(http_parser *parser)
-{
-    split_t *sp = parser->data;
-
-    sp->complete = true;
-    sp->is_keep_alive = http_should_keep_alive(parser) != 0;
-    return 0;
-}
-
-
-static const http_parser_settings split_settings = {
-    .on_url = on_url,
-    .on_header_field = on_field,
-    .on_header_value = on_value,
-    .on_headers_complete = on_headers_complete,
-};
-
-
-/* Every line ends in CRLF and none is a continuation (obs-fold). */
-static bool
-lines_ok(elo_slice_t bytes)
-{
-    const uint8_t *p = bytes.p;
-    const uint8_t *end = p + bytes.len;
-
-    while (p < end) {
-        const uint8_t *lf = memchr(p, '\n', (size_t) (end - p));
-
-        if (lf == NULL || lf == bytes.p || lf[-1] != '\r') {
-            return false;
-        }
-        if (*p == ' ' || *p == '\t') {
-            return false;
-        }
-        p = lf + 1;
-    }
-    return true;
-}
-
-
-static bool
-is_token(elo_slice_t s)
-{
-    size_t i;
-
-    for (i = 0; i < s.len; i++) {
-        if (!is_tchar[s.p[i]]) {
-            return false;
-        }
-    }
-    return s.len != 0;
-}
-
-
-/* No control byte but HT (RFC 9110, 5.5). */
-static bool
-is_value(elo_slice_t s)
-{
-    size_t i;
-
-    for (i = 0; i < s.len; i++) {
-        if ((s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-
-/* Origin-form only (RFC 9112, 3.2.1), visible ASCII, no fragment. */
-static bool
-split_target(elo_slice_t target, elo_http_head_t *head)
-{
-    size_t i;
-
-    if (target.len == 0 || target.p[0] != '/') {
-        return false;
-    }
-    for (i = 0; i < target.len; i++) {
-        uint8_t c = target.p[i];
-
-        if (c <= 0x20 || c >= 0x7f || c == '#') {
-            return false;
-        }
-        if (c == '?' && head->query.p == NULL) {
-            head->query = elo_slice(target.p + i + 1, target.len - i - 1);
-            head->path = elo_slice(target.p, i);
-        }
-    }
-    if (head->query.p == NULL) {
-        head->path = target;
-    }
-    return true;
-}
-
-
-static int
 refuse(int status, const char **why, const char *text)
 {
     *why = text;
     return status;
 }
 
+
+/* What from p on is of that kind. */
+static elo_slice_t
+run_of(const uint8_t *p, const uint8_t *end, uint8_t kind)
+{
+    const uint8_t *at = p;
+
+    while (at < end && (kind_of[*at] & kind) != 0) {
+        at++;
+    }
+    return elo_slice(p, (size_t) (at - p));
+}
+
+
+static bool
+is_crlf(const uint8_t *p, const uint8_t *end)
+{
+    return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
+}
+
+
+/* ---- the request line ---- */
+
+static bool
+find_method(elo_slice_t name, elo_http_head_t *head)
+{
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (elo_slice_eq(name, methods[i])) {
+            head->method = methods[i];
+            head->is_head = i == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* Origin-form only (RFC 9112, 3.2.1). */
+static bool
+split_target(elo_slice_t target, elo_http_head_t *head)
+{
+    const uint8_t *mark;
+
+    if (target.len == 0 || target.p[0] != '/') {
+        return false;
+    }
+    head->path = target;
+    mark = memchr(target.p, '?', target.len);
+    if (mark != NULL) {
+        head->path.len = (size_t) (mark - target.p);
+        head->query = elo_slice(mark + 1, target.len - head->path.len - 1);
+    }
+    return true;
+}
+
+
+static bool
+is_version(const uint8_t *p)
+{
+    return memcmp(p, "HTTP/", 5) == 0 && p[5] >= '0' && p[5] <= '9'
+           && p[6] == '.' && p[7] >= '0' && p[7] <= '9';
+}
+
+
+/* Steps *at over the line. */
+static int
+read_line(const uint8_t **at, const uint8_t *end, elo_http_head_t *head,
+          const char **why)
+{
+    const uint8_t *p = *at;
+    elo_slice_t method = run_of(p, end, TOKEN);
+    elo_slice_t target;
+
+    p += method.len;
+    if (method.len == 0 || p == end || *p != ' ') {
+        return refuse(400, why, "malformed request");
+    }
+    if (!find_method(method, head)) {
+        return refuse(501, why, "method not implemented");
+    }
+    target = run_of(p + 1, end, TARGET);
+    p += 1 + target.len;
+    if (is_crlf(p, end)) {
+        return refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken");
+    }
+    if (end - p < 1 + VERSION_LEN || *p != ' ' || !is_version(p + 1)
+        || !is_crlf(p + 1 + VERSION_LEN, end))
+    {
+        return refuse(400, why, "malformed request");
+    }
+    if (p[6] != '1' || p[8] > '1') {
+        return refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken");
+    }
+    if (!split_target(target, head)) {
+        return refuse(400, why, "the target is not a path");
+    }
+    head->is_http10 = p[8] == '0';
+    *at = p + 1 + VERSION_LEN + 2;
+    return 0;
+}
+
+
+/* ---- what frames the message ---- */
 
 /* Of the fields that frame the message. */
 typedef struct {
@@ -200,7 +192,29 @@ typedef struct {
     elo_slice_t length;
     elo_slice_t encoding;
     elo_slice_t expect;
+    bool is_close; /* of Connection */
+    bool is_keep_alive;
 } framing_t;
+
+
+/* Connection is a list of options, and may come several times. */
+static void
+note_connection(elo_slice_t value, framing_t *fr)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i <= value.len; i++) {
+        elo_slice_t option;
+
+        if (i < value.len && value.p[i] != ',') {
+            continue;
+        }
+        option = elo_slice_trim(elo_slice(value.p + start, i - start));
+        start = i + 1;
+        fr->is_close |= elo_slice_ieq(option, ELO_SLICE("close"));
+        fr->is_keep_alive |= elo_slice_ieq(option, ELO_SLICE("keep-alive"));
+    }
+}
 
 
 static void
@@ -213,6 +227,11 @@ note_field(const elo_http_field_t *f, framing_t *fr)
     case 6:
         if (elo_slice_ieq(f->name, ELO_SLICE("expect"))) {
             fr->expect = f->value;
+        }
+        break;
+    case 10:
+        if (elo_slice_ieq(f->name, ELO_SLICE("connection"))) {
+            note_connection(f->value, fr);
         }
         break;
     case 14:
@@ -268,59 +287,42 @@ judge_framing(const framing_t *fr, elo_http_head_t *head, const char **why)
         }
         head->expects_continue = head->body_len != 0;
     }
+    /* RFC 9112, 9.3 */
+    head->keep_alive = !fr->is_close && (!head->is_http10 || fr->is_keep_alive);
     return 0;
 }
 
 
-static int
-judge_method(unsigned method, elo_http_head_t *head, const char **why)
+/* ---- the whole ---- */
+
+/* Reads one field and steps *at over its line. */
+static bool
+read_field(const uint8_t **at, const uint8_t *end, elo_http_field_t *out)
 {
-    switch (method) {
-    case HTTP_HEAD:
-        head->is_head = true;
-        break;
-    case HTTP_GET:
-    case HTTP_PUT:
-    case HTTP_POST:
-    case HTTP_DELETE:
-    case HTTP_OPTIONS:
-    case HTTP_PATCH:
-        break;
-    default:
-        return refuse(501, why, "method not implemented");
-    }
-    head->method = elo_slice_str(http_method_str((enum http_method) method));
-    return 0;
-}
+    const uint8_t *p = *at;
 
-
-static int
-judge_error(const http_parser *parser, elo_slice_t bytes, const char **why)
-{
-    size_t i = 0;
-
-    if (HTTP_PARSER_ERRNO(parser) == HPE_INVALID_VERSION) {
-        return refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken");
+    out->name = run_of(p, end, TOKEN);
+    p += out->name.len;
+    if (out->name.len == 0 || p == end || *p != ':') {
+        return false;
     }
-    if (HTTP_PARSER_ERRNO(parser) == HPE_INVALID_METHOD) {
-        while (i < bytes.len && is_tchar[bytes.p[i]]) {
-            i++;
-        }
-        if (i != 0 && i < bytes.len && bytes.p[i] == ' ') {
-            return refuse(501, why, "method not implemented");
-        }
+    out->value = run_of(p + 1, end, VALUE);
+    p += 1 + out->value.len;
+    out->value = elo_slice_trim(out->value);
+    if (!is_crlf(p, end)) {
+        return false;
     }
-    return refuse(400, why, "malformed request");
+    *at = p + 2;
+    return true;
 }
 
 
 int
 elo_http_head_parse(elo_slice_t bytes, elo_http_head_t *out, const char **why)
 {
-    http_parser parser;
-    split_t sp = { .head = out };
+    const uint8_t *p = bytes.p;
+    const uint8_t *end = p + bytes.len;
     framing_t fr = { 0 };
-    uint32_t i;
     int status;
 
     out->n_fields = 0;
@@ -328,36 +330,24 @@ elo_http_head_parse(elo_slice_t bytes, elo_http_head_t *out, const char **why)
     out->body_len = 0;
     out->is_head = false;
     out->expects_continue = false;
-    if (!lines_ok(bytes)) {
-        return refuse(400, why, "lines end in CRLF and aren't folded");
-    }
-    http_parser_init(&parser, HTTP_REQUEST);
-    parser.data = &sp;
-    parser.allow_chunked_length = 1; /* refused below, by name */
-    (void) http_parser_execute(&parser, &split_settings, (const char *) bytes.p,
-                               bytes.len);
-    if (sp.too_many) {
-        return refuse(431, why, "too many header fields");
-    }
-    if (!sp.complete) {
-        return judge_error(&parser, bytes, why);
-    }
-    if (parser.http_major != 1 || parser.http_minor > 1) {
-        return refuse(505, why, "only HTTP/1.0 and HTTP/1.1 are spoken");
-    }
-    out->is_http10 = parser.http_minor == 0;
-    out->keep_alive = sp.is_keep_alive;
-    if ((status = judge_method(parser.method, out, why)) != 0) {
+    if ((status = read_line(&p, end, out, why)) != 0) {
         return status;
     }
-    if (!split_target(sp.target, out)) {
-        return refuse(400, why, "the target is not a path");
-    }
-    for (i = 0; i < out->n_fields; i++) {
-        if (!is_token(out->fields[i].name) || !is_value(out->fields[i].value)) {
+    while (!is_crlf(p, end)) {
+        elo_http_field_t *f = &out->fields[out->n_fields];
+
+        if (out->n_fields == ELO_HTTP_FIELDS_MAX) {
+            return refuse(431, why, "too many header fields");
+        }
+        /* No blank before the colon, no folded line, no bare CR or LF. */
+        if (!read_field(&p, end, f)) {
             return refuse(400, why, "malformed header field");
         }
-        note_field(&out->fields[i], &fr);
+        out->n_fields++;
+        note_field(f, &fr);
+    }
+    if (end - p != 2) {
+        return refuse(400, why, "malformed request");
     }
     return judge_framing(&fr, out, why);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http_head: the head of a request, judged strictly. Pure. http_parser splits
-   it; what that library lets pass and another reader of the same bytes might
-   understand differently (request smuggling) is refused here.
+/* http_head: the head of a request, judged strictly. Pure. What another reader of
+   the same bytes might understand differently (request smuggling) is refused.
    Spec: RFC 9112, 2 to 6. */
 #ifndef ELO_NET_HTTP_HEAD_H
 #define ELO_NET_HTTP_HEAD_H

@@ -25,7 +25,7 @@
 #include "backend/net/http_head.h"
 #include "backend/net/http_server.h"
 
-#define ELO_HTTP_PIECE          (256u << 10) /* bytes of a body read at once */
+#define ELO_HTTP_PIECE          ELO_HTTP_WHOLE_MAX /* read at once of a body */
 #define ELO_HTTP_DRAIN_MAX      (1u << 20) /* unread body that is worth reading */
 #define ELO_HTTP_CORK_MAX       (64u << 10) /* answers kept back to be sent at once */
 #define ELO_HTTP_LINGER_MS      5000u /* for a client to notice our answer */
@@ -34,6 +34,7 @@
 #define ELO_HTTP_SPARE_BUFS     16           /* piece buffers kept for reuse */
 #define ELO_HTTP_TRASH_LEN      (64u << 10)
 #define ELO_HTTP_DATE_FIELD_LEN 37 /* "Date: …" CR LF */
+#define ELO_HTTP_CHUNK_HEAD_LEN 20 /* 16 digits, CR LF, NUL */
 #define ELO_HTTP_MAGIC          0x48545450u
 
 typedef enum {
@@ -103,9 +104,14 @@ struct elo_http_req_s {
     uint64_t drained;
     elo_http_chunk_t chunk;
     bool is_body_done;
-    bool is_body_read; /* the read in progress goes to bbuf */
+    bool is_body_read;  /* the read in progress goes to bbuf */
+    bool is_whole;      /* all of the body is asked for */
+    bool is_whole_long; /* it doesn't fit into hbuf, and goes to bbuf */
+    size_t whole_len;   /* what bbuf has of it */
     bool owes_continue;
     uint8_t *bbuf;
+    uint8_t *room; /* the handler's, in its place; NULL: none */
+    size_t room_cap;
     elo_http_body_cb read_cb;
     void *read_ctx;
 
@@ -116,11 +122,15 @@ struct elo_http_req_s {
     elo_buf_t flight; /* what libuv is writing */
     bool is_writing;  /* flight, or a piece, is libuv's until write is done */
     bool is_streaming;
+    bool is_open;       /* streaming without a length */
+    bool is_chunked;    /* and in chunks */
     bool is_head_alone; /* out is but a head that waits for its first piece */
     bool must_close;
     bool has_piece; /* between elo_http_res_write and its done */
     bool is_piece_sent;
     elo_slice_t piece; /* the handler's */
+    size_t room_at;    /* what out had before elo_http_res_room */
+    char chunk_head[ELO_HTTP_CHUNK_HEAD_LEN];
     uint64_t res_left;
     elo_http_written_cb written_cb;
     void *written_ctx;
@@ -156,6 +166,8 @@ void elo_http_put_piece_buf(elo_http_server_t *s, uint8_t *buf);
 /* Writes what is in out, and the piece that waits: at once, or with is_writing
    set until it is done. */
 void elo_res_flush(elo_http_req_t *c);
+/* No body goes out: HEAD, 204, 304. */
+bool elo_res_is_bare(const elo_http_req_t *c);
 /* Ends the write of a piece: tells the handler. */
 void elo_res_piece_done(elo_http_req_t *c, elo_err_t err);
 /* Answers in the server's own name and closes. */

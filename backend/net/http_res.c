@@ -12,11 +12,21 @@
 #include "backend/net/http_internal.h"
 #include "backend/os/log.h"
 
+#define CHUNK_TAIL "\r\n"
+#define CHUNK_LAST "0\r\n\r\n"
+
 
 static const char *
 reason_of(int status)
 {
-    return http_status_str((enum http_status) status);
+    switch (status) {
+    case 460:
+        return "Checksum Mismatch"; /* tus 1.0.0 */
+    case 499:
+        return "Client Closed Request"; /* as nginx has it; never sent */
+    default:
+        return http_status_str((enum http_status) status);
+    }
 }
 
 
@@ -55,12 +65,57 @@ on_written(uv_write_t *w, int status)
 }
 
 
+static bool
+has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+
+bool
+elo_res_is_bare(const elo_http_req_t *c)
+{
+    return c->head.is_head || has_no_body(c->status);
+}
+
+
+/* The handler's piece, unless it is only counted. */
+static bool
+has_piece_to_send(const elo_http_req_t *c)
+{
+    return c->has_piece && !elo_res_is_bare(c);
+}
+
+
+static unsigned
+put_piece(elo_http_req_t *c, uv_buf_t *bufs)
+{
+    unsigned n = 0;
+
+    if (c->is_chunked) {
+        int len = snprintf(c->chunk_head, sizeof(c->chunk_head), "%zx\r\n",
+                           c->piece.len);
+
+        bufs[n++] = uv_buf_init(c->chunk_head, (unsigned) len);
+    }
+    /* libuv only reads it. */
+    bufs[n++] =
+        uv_buf_init((char *) (uintptr_t) c->piece.p, (unsigned) c->piece.len);
+    if (c->is_chunked) {
+        bufs[n++] = uv_buf_init((char *) (uintptr_t) CHUNK_TAIL,
+                                sizeof(CHUNK_TAIL) - 1);
+    }
+    return n;
+}
+
+
 /* Hands out from offset off, and the waiting piece, to libuv. */
 static void
 start_write(elo_http_req_t *c, size_t off)
 {
-    uv_buf_t bufs[2];
+    uv_buf_t bufs[4];
     elo_buf_t empty = c->flight;
+    bool has_piece = has_piece_to_send(c);
     unsigned n = 0;
 
     c->flight = c->out;
@@ -70,10 +125,8 @@ start_write(elo_http_req_t *c, size_t off)
         bufs[n++] = uv_buf_init((char *) c->flight.p + off,
                                 (unsigned) (c->flight.len - off));
     }
-    if (c->has_piece) {
-        /* libuv only reads it. */
-        bufs[n++] = uv_buf_init((char *) (uintptr_t) c->piece.p,
-                                (unsigned) c->piece.len);
+    if (has_piece) {
+        n += put_piece(c, bufs + n);
     }
     c->write.data = c;
     c->since_ms = uv_now(c->uv.loop);
@@ -82,7 +135,7 @@ start_write(elo_http_req_t *c, size_t off)
         return;
     }
     c->is_writing = true;
-    c->is_piece_sent = c->has_piece;
+    c->is_piece_sent = has_piece;
 }
 
 
@@ -99,7 +152,7 @@ elo_res_flush(elo_http_req_t *c)
         elo_conn_close(c);
         return;
     }
-    if (c->has_piece) {
+    if (has_piece_to_send(c)) {
         start_write(c, 0);
         return;
     }
@@ -124,8 +177,26 @@ elo_res_flush(elo_http_req_t *c)
 
 /* ---- heads ---- */
 
-static void
-put_u64(elo_buf_t *b, uint64_t v)
+#define STATUS_MAX 64 /* "HTTP/1.1 505 HTTP Version Not Supported" CR LF */
+#define LENGTH_MAX 38 /* "Content-Length: ", 20 digits, CR LF */
+#define FRAMING    "Transfer-Encoding: chunked\r\n"
+#define CLOSE      "Connection: close\r\n"
+#define KEEP       "Connection: keep-alive\r\n"
+
+
+static uint8_t *
+put(uint8_t *p, const void *bytes, size_t n)
+{
+    memcpy(p, bytes, n);
+    return p + n;
+}
+
+
+#define PUT_TEXT(p, lit) put((p), "" lit, sizeof(lit) - 1)
+
+
+static uint8_t *
+put_u64(uint8_t *p, uint64_t v)
 {
     char digits[20];
     size_t i = sizeof(digits);
@@ -134,7 +205,7 @@ put_u64(elo_buf_t *b, uint64_t v)
         digits[--i] = (char) ('0' + v % 10);
         v /= 10;
     } while (v != 0);
-    elo_buf_put(b, digits + i, sizeof(digits) - i);
+    return put(p, digits + i, sizeof(digits) - i);
 }
 
 
@@ -154,38 +225,68 @@ must_close(const elo_http_req_t *c)
 }
 
 
-static void
-put_start(elo_http_req_t *c, int status)
+static uint8_t *
+put_start(const elo_http_req_t *c, uint8_t *p, int status)
 {
-    elo_buf_t *b = &c->out;
+    if (status == 200) {
+        p = PUT_TEXT(p, "HTTP/1.1 200 OK\r\n");
+    } else if (status == 201) {
+        p = PUT_TEXT(p, "HTTP/1.1 201 Created\r\n");
+    } else {
+        const char *reason = reason_of(status);
 
-    elo_buf_put(b, "HTTP/1.1 ", 9);
-    put_u64(b, (uint64_t) status);
-    elo_buf_put_u8(b, ' ');
-    elo_buf_put_str(b, reason_of(status));
-    elo_buf_put(b, "\r\n", 2);
-    elo_buf_put(b, elo_http_date_field(c->srv), ELO_HTTP_DATE_FIELD_LEN);
-    if (c->must_close) {
-        elo_buf_put_str(b, "Connection: close\r\n");
-    } else if (c->head.is_http10) {
-        elo_buf_put_str(b, "Connection: keep-alive\r\n");
+        p = PUT_TEXT(p, "HTTP/1.1 ");
+        p = put_u64(p, (uint64_t) status);
+        *p++ = ' ';
+        p = put(p, reason, strlen(reason));
+        p = PUT_TEXT(p, "\r\n");
     }
+    p = put(p, elo_http_date_field(c->srv), ELO_HTTP_DATE_FIELD_LEN);
+    if (c->must_close) {
+        p = PUT_TEXT(p, CLOSE);
+    } else if (c->head.is_http10) {
+        p = PUT_TEXT(p, KEEP);
+    }
+    return p;
 }
 
 
+static uint8_t *
+put_length(uint8_t *p, uint64_t len)
+{
+    p = PUT_TEXT(p, "Content-Length: ");
+    p = put_u64(p, len);
+    return PUT_TEXT(p, "\r\n");
+}
+
+
+/* Most that goes before the fields. */
+#define START_MAX                                                              \
+    (STATUS_MAX + ELO_HTTP_DATE_FIELD_LEN + sizeof(KEEP) + LENGTH_MAX          \
+     + sizeof(FRAMING))
+
+
+/* Appends a head to out; len is left out where the body is open. */
 static void
-put_length(elo_buf_t *b, uint64_t len)
+append_head(elo_http_req_t *c, int status, uint64_t len, elo_slice_t fields)
 {
-    elo_buf_put(b, "Content-Length: ", 16);
-    put_u64(b, len);
-    elo_buf_put(b, "\r\n", 2);
-}
+    uint8_t *start = elo_buf_extend(&c->out, START_MAX + fields.len + 2);
+    uint8_t *p = start;
 
-
-static bool
-has_no_body(int status)
-{
-    return status == 204 || status == 304;
+    if (p == NULL) {
+        return; /* the buffer remembers */
+    }
+    p = put_start(c, p, status);
+    if (c->is_chunked) {
+        p = PUT_TEXT(p, FRAMING);
+    } else if (!c->is_open && !has_no_body(status)) {
+        p = put_length(p, len);
+    }
+    if (fields.len != 0) {
+        p = put(p, fields.p, fields.len);
+    }
+    p = PUT_TEXT(p, "\r\n");
+    c->out.len -= START_MAX + fields.len + 2 - (size_t) (p - start);
 }
 
 
@@ -198,13 +299,8 @@ put_head(elo_http_req_t *c, uint64_t len)
         elo_conn_close(c);
         return false;
     }
-    c->must_close = must_close(c);
-    put_start(c, c->status);
-    if (!has_no_body(c->status)) {
-        put_length(&c->out, len);
-    }
-    elo_buf_put_slice(&c->out, elo_buf_slice(&c->fields));
-    elo_buf_put(&c->out, "\r\n", 2);
+    c->must_close = must_close(c) || (c->is_open && !c->is_chunked);
+    append_head(c, c->status, len, elo_buf_slice(&c->fields));
     return true;
 }
 
@@ -223,10 +319,9 @@ elo_res_refuse(elo_http_req_t *c, int status, const char *why)
     assert(n > 0 && (size_t) n < sizeof(body));
     elo_log(ELO_LOG_DEBUG, "request refused with %d: %s", status, why);
     c->must_close = true;
-    c->head.is_http10 = false;
-    put_start(c, status);
-    put_length(&c->out, (uint64_t) n);
-    elo_buf_put_str(&c->out, "Content-Type: application/problem+json\r\n\r\n");
+    c->is_open = c->is_chunked = false;
+    append_head(c, status, (uint64_t) n,
+                ELO_SLICE("Content-Type: application/problem+json\r\n"));
     elo_buf_put(&c->out, body, (size_t) n);
     c->state = ELO_CONN_LAST;
 }
@@ -242,22 +337,52 @@ elo_http_res_status(elo_http_req_t *c, int status)
 }
 
 
+/* What would end the field becomes a space. */
+static void
+disarm(uint8_t *p, size_t len)
+{
+    static const char bad[] = { '\r', '\n', '\0' };
+
+    for (size_t i = 0; i < sizeof(bad); i++) {
+        uint8_t *at = p;
+
+        while ((at = memchr(at, bad[i], (size_t) (p + len - at))) != NULL) {
+            *at = ' ';
+        }
+    }
+}
+
+
 void
 elo_http_res_header(elo_http_req_t *c, const char *name, elo_slice_t value)
 {
+    size_t n = strlen(name);
     uint8_t *p;
-    size_t i;
 
     assert(c->magic == ELO_HTTP_MAGIC);
-    elo_buf_put_str(&c->fields, name);
-    elo_buf_put(&c->fields, ": ", 2);
-    p = elo_buf_extend(&c->fields, value.len);
-    for (i = 0; p != NULL && i < value.len; i++) {
-        uint8_t ch = value.p[i];
-
-        p[i] = ch == '\r' || ch == '\n' || ch == '\0' ? ' ' : ch;
+    p = elo_buf_extend(&c->fields, n + value.len + 4);
+    if (p == NULL) {
+        return; /* the buffer remembers */
     }
-    elo_buf_put(&c->fields, "\r\n", 2);
+    memcpy(p, name, n);
+    p += n;
+    *p++ = ':';
+    *p++ = ' ';
+    if (value.len != 0) {
+        memcpy(p, value.p, value.len);
+        disarm(p, value.len);
+    }
+    p += value.len;
+    *p++ = '\r';
+    *p = '\n';
+}
+
+
+void
+elo_http_res_lines(elo_http_req_t *c, elo_slice_t lines)
+{
+    assert(c->magic == ELO_HTTP_MAGIC);
+    elo_buf_put_slice(&c->fields, lines);
 }
 
 
@@ -291,9 +416,7 @@ send_whole(elo_http_req_t *c, uint64_t len, elo_slice_t body)
 void
 elo_http_res_send(elo_http_req_t *c, elo_slice_t body)
 {
-    bool is_sent = !c->head.is_head && !has_no_body(c->status);
-
-    send_whole(c, body.len, is_sent ? body : elo_slice(NULL, 0));
+    send_whole(c, body.len, elo_res_is_bare(c) ? elo_slice(NULL, 0) : body);
 }
 
 
@@ -301,6 +424,77 @@ void
 elo_http_res_send_head(elo_http_req_t *c, uint64_t len)
 {
     send_whole(c, len, elo_slice(NULL, 0));
+}
+
+
+uint8_t *
+elo_http_res_room(elo_http_req_t *c, size_t len)
+{
+    uint8_t *p;
+
+    assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE
+           && !c->is_streaming);
+    if (c->is_closed || elo_res_is_bare(c) || elo_buf_err(&c->fields) != ELO_OK
+        || elo_buf_err(&c->out) != ELO_OK)
+    {
+        return NULL;
+    }
+    c->room_at = c->out.len;
+    if (!put_head(c, len)) {
+        return NULL;
+    }
+    p = elo_buf_extend(&c->out, len);
+    if (p == NULL) {
+        elo_conn_close(c); /* the buffer is marked: nothing more can be said */
+    }
+    return p;
+}
+
+
+void
+elo_http_res_send_room(elo_http_req_t *c)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE);
+    elo_conn_exchange_end(c);
+}
+
+
+void
+elo_http_res_drop_room(elo_http_req_t *c)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE);
+    c->out.len = c->room_at;
+    elo_buf_clear(&c->fields);
+    c->status = 200;
+}
+
+
+void
+elo_http_res_open(elo_http_req_t *c)
+{
+    bool has_earlier = c->out.len != 0;
+
+    assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE
+           && !c->is_streaming);
+    c->is_streaming = true;
+    c->is_open = !has_no_body(c->status);
+    c->is_chunked = c->is_open && !c->head.is_http10;
+    c->res_left = UINT64_MAX;
+    if (!c->is_closed && put_head(c, 0)) {
+        c->is_head_alone = !has_earlier;
+    }
+}
+
+
+void
+elo_http_res_end(elo_http_req_t *c)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->is_streaming && !c->has_piece
+           && c->res_left == UINT64_MAX);
+    if (c->is_chunked && !c->is_closed && !c->head.is_head) {
+        elo_buf_put(&c->out, CHUNK_LAST, sizeof(CHUNK_LAST) - 1);
+    }
+    elo_conn_exchange_end(c);
 }
 
 
@@ -356,8 +550,10 @@ elo_http_res_write(elo_http_req_t *c, elo_slice_t bytes,
     c->piece = bytes;
     c->written_cb = done;
     c->written_ctx = ctx;
-    c->res_left -= bytes.len;
-    if (c->head.is_head || has_no_body(c->status)) {
+    if (c->res_left != UINT64_MAX) {
+        c->res_left -= bytes.len;
+    }
+    if (elo_res_is_bare(c)) {
         elo_http_kick(c); /* counted, not sent */
         return;
     }

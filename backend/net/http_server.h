@@ -10,7 +10,9 @@
    elo_http_res_* to the end, the req stays valid even if the connection is gone:
    calls on a dead one do nothing and report ELO_ECLOSED. So a handler always runs
    to its end, and frees what it has there. A request body that the handler did
-   not read is drained (up to 1 MiB) or the connection closed after the response. */
+   not read is drained (up to 1 MiB) or the connection closed after the response.
+   What on_request borrows of the request, and a body that was read whole, stay
+   until the response ends. */
 #ifndef ELO_NET_HTTP_SERVER_H
 #define ELO_NET_HTTP_SERVER_H
 
@@ -68,7 +70,31 @@ int64_t elo_http_req_body_len(const elo_http_req_t *req);
 typedef void (*elo_http_body_cb)(void *ctx, elo_slice_t bytes, elo_err_t err);
 void elo_http_req_read(elo_http_req_t *req, elo_http_body_cb cb, void *ctx);
 
-/* ---- response: status, headers, then exactly one of send or stream ---- */
+/* The same, but at most cap > 0 bytes, put to room, which is the caller's and must
+   stay until cb or the response's end: so that one piece is read while another
+   one is worked on. */
+void elo_http_req_read_into(elo_http_req_t *req, uint8_t *room, size_t cap,
+                            elo_http_body_cb cb, void *ctx);
+
+/* Takes back what was asked for: cb isn't called. The rest of the body can't be
+   read any more, only dropped by an answer. */
+void elo_http_req_unread(elo_http_req_t *req);
+
+/* The whole body in one piece, when it has a Content-Length and all of it has
+   come with the head: the short way of small requests. False: ask for it. */
+bool elo_http_req_body_now(elo_http_req_t *req, elo_slice_t *out);
+
+/* Asks for the whole body in one piece; 1 to ELO_HTTP_WHOLE_MAX bytes with a
+   Content-Length, of which none was read yet. cb as above, once. */
+#define ELO_HTTP_WHOLE_MAX (256u << 10)
+void elo_http_req_read_whole(elo_http_req_t *req, elo_http_body_cb cb,
+                             void *ctx);
+
+/* The client has gone, as far as is known; nobody will read the answer. */
+bool elo_http_req_is_closed(const elo_http_req_t *req);
+
+/* ---- response: status, headers, then exactly one of send, room, stream or
+   open ---- */
 
 void elo_http_res_status(elo_http_req_t *req, int status);
 
@@ -80,6 +106,10 @@ void elo_http_res_headerf(elo_http_req_t *req, const char *name,
                           const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whole lines of the program's own making, "Name: value" CR LF each: nothing in
+   them is looked at. */
+void elo_http_res_lines(elo_http_req_t *req, elo_slice_t lines);
+
 /* Sends body (copied; not sent for HEAD, 204 and 304, but counted for HEAD) and
    ends the exchange. */
 void elo_http_res_send(elo_http_req_t *req, elo_slice_t body);
@@ -87,14 +117,27 @@ void elo_http_res_send(elo_http_req_t *req, elo_slice_t body);
 /* Ends a HEAD exchange that stands for a body of len bytes. */
 void elo_http_res_send_head(elo_http_req_t *req, uint64_t len);
 
+/* Room for a body of len > 0 bytes that the caller fills at once, before it
+   returns to the loop: then elo_http_res_send_room ends the exchange, or
+   elo_http_res_drop_room forgets status, headers and room for another answer.
+   NULL when there is none to be had, or no body to be sent: nothing happened. */
+uint8_t *elo_http_res_room(elo_http_req_t *req, size_t len);
+void elo_http_res_send_room(elo_http_req_t *req);
+void elo_http_res_drop_room(elo_http_req_t *req);
+
 /* Sends the head for a body of len bytes that follows by elo_http_res_write. */
 void elo_http_res_stream(elo_http_req_t *req, uint64_t len);
 
+/* The same for a body whose length isn't known: chunked, or for HTTP/1.0 until
+   the connection's end. It ends by elo_http_res_end, never during a write. */
+void elo_http_res_open(elo_http_req_t *req);
+void elo_http_res_end(elo_http_req_t *req);
+
 /* Writes a piece, 1 to INT32_MAX bytes; they must stay until done is called,
    which happens later, from the loop. One at a time. done gets ELO_OK or
-   ELO_ECLOSED; after the latter the handler ends with elo_http_res_abort. The
-   exchange ends after the piece that completes len, before its done, whatever
-   the result; an abort within that done is harmless. For HEAD, 204 and 304
+   ELO_ECLOSED; after the latter the handler ends with elo_http_res_abort. Where
+   the length is known the exchange ends after the piece that completes it, before
+   its done, whatever the result; an abort within that done is harmless. For HEAD, 204 and 304
    pieces are counted and not sent. A stream of 0 bytes ends at once. */
 typedef void (*elo_http_written_cb)(void *ctx, elo_err_t err);
 void elo_http_res_write(elo_http_req_t *req, elo_slice_t bytes,

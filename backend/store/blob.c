@@ -1,113 +1,91 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* blob: what the store says of its blobs, opening them, and taking them away. */
-#include "backend/store/txn.h"
-
+/* blob: what the store says of its blobs, one or many. Reading their bytes is in
+   blob_read.c. */
 #include <assert.h>
-#include <errno.h>
 
-#define OPEN_TRIES 3 /* a blob removed and put again between look and open */
+#include "backend/store/blob_internal.h"
 
-
-elo_err_t
-elo_blob_get(elo_store_t *s, MDB_txn *txn, const elo_digest_t *d,
-             elo_rec_blob_t *out)
-{
-    elo_slice_t v;
-    elo_err_t rc = elo_db_get(s, txn, ELO_DB_BLOB, elo_digest_slice(d), &v);
-
-    if (rc != ELO_OK) {
-        return rc;
-    }
-    return elo_rec_blob_parse(elo_digest_slice(d), v, out);
-}
+typedef struct {
+    elo_store_t *s;
+    elo_rows_t rows;
+    const elo_digest_t *after;
+    elo_blob_each_fn fn;
+    void *ctx;
+} walk_t;
 
 
-void
-elo_blob_stat_fill(const elo_digest_t *d, const elo_rec_blob_t *rec,
-                   elo_blob_stat_t *out)
-{
-    *out = (elo_blob_stat_t){ .digest = *d,
-                              .size = rec->size,
-                              .created_at = rec->created_at };
-    if (rec->content_type.len > 0) {
-        memcpy(out->content_type, rec->content_type.p, rec->content_type.len);
-    }
-    elo_file_name(ELO_FILE_BLOB, rec->seq, out->name);
-}
-
+/* ---- one ---- */
 
 elo_err_t
-elo_store_stat(elo_store_t *s, const elo_digest_t *d, elo_blob_stat_t *out)
+elo_clear_stat(elo_store_t *s, const elo_rows_t *r, const elo_digest_t *d,
+               elo_blob_stat_t *out)
 {
     elo_rec_blob_t rec;
-    MDB_txn *txn;
+    elo_kv_entry_t e;
+    bool is_clear = true;
+    elo_err_t rc = elo_blob_row(r, d, &e, &rec);
+
+    if (rc == ELO_OK && rec.is_object) {
+        rc = elo_own_any(r, d, &rec, &is_clear);
+    }
+    if (rc != ELO_OK || !is_clear) {
+        return rc != ELO_OK ? rc : ELO_ENOTFOUND;
+    }
+    elo_stat_clear(d, &rec, &e, out);
+    return elo_blob_is_bad(s, r, d, &out->is_bad);
+}
+
+
+/* agent NULL: of any. */
+static elo_err_t
+sealed_stat(elo_store_t *s, elo_kv_view_t *v, const elo_digest_t *d,
+            const elo_agent_t *agent, elo_blob_stat_t *out)
+{
+    elo_rows_t r = { .view = v };
+    uint32_t no = ELO_NO_AGENT;
+    elo_rec_sealed_t rec;
+    elo_rec_blob_t obj;
+    elo_digest_t blind;
+    elo_kv_entry_t e;
+    elo_err_t rc;
+
+    if (s->keyring == NULL
+        || elo_kv_sum(s->kv, ELO_SUM_TOTAL, ELO_TOTAL_SEALED) <= 0)
+    {
+        return ELO_ENOTFOUND;
+    }
+    if ((agent != NULL && (rc = elo_agent_no(v, agent, &no)) != ELO_OK)
+        || (rc = elo_keyring_blind(s->keyring, d, &blind)) != ELO_OK
+        || (rc = elo_sealed_row(&r, &blind, no, &no, &e, &rec)) != ELO_OK)
+    {
+        return rc;
+    }
+    rc = elo_blob_row(&r, &rec.object, &e, &obj);
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+    }
+    elo_stat_sealed(d, &rec, &obj, &e, out);
+    return elo_blob_is_bad(s, &r, &rec.object, &out->is_bad);
+}
+
+
+elo_err_t
+elo_store_stat(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *agent,
+               elo_blob_stat_t *out)
+{
+    elo_blob_stat_t st;
+    elo_kv_view_t v;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_blob_get(s, txn, d, &rec)) == ELO_OK) {
-        elo_blob_stat_fill(d, &rec, out);
+    rc = elo_clear_stat(s, &(elo_rows_t){ .view = &v }, d, &st);
+    if (rc == ELO_ENOTFOUND) {
+        rc = sealed_stat(s, &v, d, agent, &st);
     }
-    mdb_txn_abort(txn);
-    return rc;
-}
-
-
-elo_err_t
-elo_blob_open_file(elo_store_t *s, const elo_blob_stat_t *st, int *out)
-{
-    const elo_vfs_t *v = s->vfs;
-    uint64_t size;
-    elo_err_t rc;
-    int fd;
-
-    rc = v->open(v, s->root_fd, st->name, ELO_VFS_READ, 0, &fd);
-    if (rc == ENOENT || rc == ELOOP) {
-        return ELO_ECORRUPT;
-    }
-    if (rc != ELO_OK) {
-        return rc;
-    }
-    rc = v->size(v, fd, &size);
-    if (rc == EINVAL || (rc == ELO_OK && size != st->size)) {
-        rc = ELO_ECORRUPT;
-    }
-    if (rc != ELO_OK) {
-        v->close(v, fd);
-        return rc;
-    }
-    *out = fd;
-    return ELO_OK;
-}
-
-
-elo_err_t
-elo_store_open_blob(elo_store_t *s, const elo_digest_t *d, int *fd,
-                    elo_blob_stat_t *out)
-{
-    elo_blob_stat_t st, again;
-    elo_err_t rc;
-
-    if ((rc = elo_store_stat(s, d, &st)) != ELO_OK) {
-        return rc;
-    }
-    for (int i = 0; i < OPEN_TRIES; i++) {
-        rc = elo_blob_open_file(s, &st, fd);
-        if (rc != ELO_ECORRUPT) {
-            break;
-        }
-        /* Damage, unless the index has moved on meanwhile. */
-        if ((rc = elo_store_stat(s, d, &again)) != ELO_OK) {
-            return rc;
-        }
-        if (strcmp(again.name, st.name) == 0) {
-            return ELO_ECORRUPT;
-        }
-        st = again;
-        rc = ELO_ECORRUPT;
-    }
+    elo_kv_view_end(&v);
     if (rc == ELO_OK) {
         *out = st;
     }
@@ -115,80 +93,85 @@ elo_store_open_blob(elo_store_t *s, const elo_digest_t *d, int *fd,
 }
 
 
-/* The part of a removal that the index sees. *media_seq is 0 without a file. */
+/* ---- many ---- */
+
+/* A row of the walk: *is_shown with st, or none of its business. */
+typedef elo_err_t (*show_fn)(walk_t *w, const elo_digest_t *d,
+                             const elo_rec_blob_t *rec, const elo_kv_entry_t *e,
+                             elo_blob_stat_t *st, bool *is_shown);
+
+
 static elo_err_t
-remove_records(elo_wtxn_t *w, const elo_digest_t *d, uint64_t *blob_seq,
-               uint64_t *media_seq)
+walk(walk_t *w, show_fn show)
 {
-    elo_slice_t key = elo_digest_slice(d), v;
-    elo_rec_media_t media;
+    elo_slice_t from = elo_slice("", 0), key;
+    bool goes_on = true, is_shown;
+    elo_blob_stat_t st;
     elo_rec_blob_t rec;
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_digest_t d;
     elo_err_t rc;
 
-    if ((rc = elo_blob_get(w->s, w->txn, d, &rec)) != ELO_OK) {
-        return rc;
+    if (w->after != NULL) {
+        from = elo_digest_slice(w->after);
     }
-    rc = elo_db_get(w->s, w->txn, ELO_DB_REF, key, &v);
-    if (rc != ELO_ENOTFOUND) {
-        return rc == ELO_OK ? ELO_EBUSY : rc;
-    }
-    *blob_seq = rec.seq;
-    *media_seq = 0;
-    if (w->state.blobs == 0 || w->state.bytes < rec.size) {
-        return ELO_ECORRUPT;
-    }
-    w->state.blobs -= 1;
-    w->state.bytes -= rec.size;
-    if ((rc = elo_db_del(w, ELO_DB_BLOB, key, NULL)) != ELO_OK
-        || (rc = elo_wtxn_kill(w, ELO_FILE_BLOB, *blob_seq)) != ELO_OK)
-    {
-        return rc;
-    }
-    rc = elo_db_get(w->s, w->txn, ELO_DB_MEDIA, key, &v);
-    if (rc == ELO_ENOTFOUND) {
-        return elo_wtxn_bump_blob(w, d);
-    }
+    rc = elo_kv_cursor_open(w->rows.view, ELO_T_BLOB, from, &c);
     if (rc != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_rec_media_parse(key, v, &media)) == ELO_OK) {
-        *media_seq = media.seq;
-    } else if (rc != ELO_ECORRUPT) {
-        return rc; /* what is damaged goes too: it is derived */
+    while (goes_on && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK) {
+        if (w->after != NULL && elo_slice_eq(key, from)) {
+            continue;
+        }
+        if (key.len != ELO_SHA256_LEN) {
+            rc = ELO_ECORRUPT;
+            break;
+        }
+        memcpy(d.b, key.p, ELO_SHA256_LEN);
+        is_shown = false;
+        if ((rc = elo_rec_blob_parse(e.value, e.data_len, &rec)) != ELO_OK
+            || (rc = show(w, &d, &rec, &e, &st, &is_shown)) != ELO_OK)
+        {
+            break;
+        }
+        goes_on = !is_shown || w->fn(w->ctx, &st);
     }
-    if ((rc = elo_db_del(w, ELO_DB_MEDIA, key, NULL)) != ELO_OK
-        || (*media_seq != 0
-            && (rc = elo_wtxn_kill(w, ELO_FILE_MEDIA, *media_seq)) != ELO_OK))
-    {
-        return rc;
-    }
-    return elo_wtxn_bump_blob(w, d);
+    elo_kv_cursor_close(&c);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
 }
 
 
-elo_err_t
-elo_store_remove(elo_store_t *s, const elo_digest_t *d)
+static elo_err_t
+walk_store(elo_store_t *s, const elo_digest_t *after, elo_blob_each_fn fn,
+           void *ctx, show_fn show)
 {
-    uint64_t blob_seq, media_seq;
-    elo_wtxn_t w;
+    elo_kv_view_t v;
+    walk_t w = {
+        .s = s, .rows.view = &v, .after = after, .fn = fn, .ctx = ctx
+    };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = elo_wtxn_begin(s, &w)) != ELO_OK) {
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    if ((rc = remove_records(&w, d, &blob_seq, &media_seq)) != ELO_OK) {
-        elo_wtxn_abort(&w);
-        return rc;
+    rc = walk(&w, show);
+    elo_kv_view_end(&v);
+    return rc;
+}
+
+
+static elo_err_t
+show_clear(walk_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec,
+           const elo_kv_entry_t *e, elo_blob_stat_t *st, bool *is_shown)
+{
+    if (rec->is_object) {
+        return ELO_OK;
     }
-    if ((rc = elo_wtxn_commit(&w, NULL)) != ELO_OK) {
-        return rc;
-    }
-    elo_file_bury(s, ELO_FILE_BLOB, blob_seq);
-    if (media_seq != 0) {
-        elo_file_bury(s, ELO_FILE_MEDIA, media_seq);
-    }
-    return ELO_OK;
+    *is_shown = true;
+    elo_stat_clear(d, rec, e, st);
+    return elo_blob_is_bad(w->s, &w->rows, d, &st->is_bad);
 }
 
 
@@ -196,51 +179,45 @@ elo_err_t
 elo_store_each(elo_store_t *s, const elo_digest_t *after, elo_blob_each_fn fn,
                void *ctx)
 {
-    MDB_val k = { 0, NULL }, v;
-    elo_blob_stat_t st;
-    elo_rec_blob_t rec;
-    elo_digest_t d;
-    MDB_txn *txn;
-    MDB_cursor *c;
-    elo_err_t rc;
-    int err;
+    return walk_store(s, after, fn, ctx, show_clear);
+}
 
-    assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
-        return rc;
+
+/* An object whose key isn't here, or whose rows are being damaged, is passed
+   over. */
+static elo_err_t
+show_sealed(walk_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec,
+            const elo_kv_entry_t *e, elo_blob_stat_t *st, bool *is_shown)
+{
+    elo_content_key_t ck;
+    elo_rec_sealed_t sealed;
+    elo_kv_entry_t row;
+    uint32_t no;
+    elo_err_t rc;
+
+    if (!rec->is_object) {
+        return ELO_OK;
     }
-    if ((err = mdb_cursor_open(txn, s->db[ELO_DB_BLOB], &c)) != MDB_SUCCESS) {
-        mdb_txn_abort(txn);
-        return elo_db_fail(s, err);
+    rc = elo_sealed_row(&w->rows, &rec->blind, rec->agent, &no, &row, &sealed);
+    if (rc == ELO_OK) {
+        rc = elo_sealed_key_of(w->s, rec, &ck);
     }
-    if (after != NULL) {
-        k = elo_val(elo_digest_slice(after));
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOKEY || rc == ELO_ENOTFOUND || rc == ELO_ECORRUPT
+                   ? ELO_OK
+                   : rc;
     }
-    err = mdb_cursor_get(c, &k, &v, after != NULL ? MDB_SET_RANGE : MDB_FIRST);
-    if (err == MDB_SUCCESS && after != NULL
-        && elo_slice_eq(elo_val_slice(k), elo_digest_slice(after)))
-    {
-        err = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-    }
-    for (; err == MDB_SUCCESS; err = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
-        if (k.mv_size != ELO_SHA256_LEN) {
-            rc = ELO_ECORRUPT;
-            break;
-        }
-        rc = elo_rec_blob_parse(elo_val_slice(k), elo_val_slice(v), &rec);
-        if (rc != ELO_OK) {
-            break;
-        }
-        memcpy(d.b, k.mv_data, ELO_SHA256_LEN);
-        elo_blob_stat_fill(&d, &rec, &st);
-        if (!fn(ctx, &st)) {
-            break;
-        }
-    }
-    mdb_cursor_close(c);
-    mdb_txn_abort(txn);
-    if (rc == ELO_OK && err != MDB_SUCCESS && err != MDB_NOTFOUND) {
-        rc = elo_db_fail(s, err);
-    }
-    return rc;
+    *is_shown = true;
+    elo_stat_sealed(&ck.plain, &sealed, rec, e, st);
+    elo_wipe(&ck, sizeof(ck));
+    return elo_blob_is_bad(w->s, &w->rows, d, &st->is_bad);
+}
+
+
+elo_err_t
+elo_store_each_sealed(elo_store_t *s, const elo_digest_t *after,
+                      elo_blob_each_fn fn, void *ctx)
+{
+    return s->keyring == NULL ? ELO_OK
+                              : walk_store(s, after, fn, ctx, show_sealed);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault: what an error of the system means for the store (I7). A full disk is
+/* fault: what an error of the system means for the store (S7). A full disk is
    weather: the write fails and the store goes on. An I/O error, or a sync that
    failed, leaves unknown what is on disk: no further write until a reopen, which
    reads what is really there. */
@@ -14,9 +14,12 @@
 static void
 set_readonly(elo_store_t *s, elo_err_t rc, const char *what)
 {
-    if (__atomic_exchange_n(&s->readonly, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (!elo_store_is_readonly(s)) {
         elo_log(ELO_LOG_CRIT, "store is read-only: %s failed: %s", what,
                 elo_strerror(rc));
+        if (s->kv != NULL) {
+            elo_kv_set_readonly(s->kv);
+        }
     }
 }
 
@@ -54,36 +57,6 @@ elo_store_fail_sync(elo_store_t *s, elo_err_t rc, const char *what)
     }
     set_readonly(s, rc, what);
     return ELO_EREADONLY;
-}
-
-
-elo_err_t
-elo_db_fail(elo_store_t *s, int rc)
-{
-    switch (rc) {
-    case MDB_SUCCESS:
-        return ELO_OK;
-    case MDB_NOTFOUND:
-        return ELO_ENOTFOUND;
-    case MDB_MAP_FULL:
-        return ELO_ENOSPC;
-    case MDB_TXN_FULL:
-        return ELO_ETOOBIG;
-    case MDB_READERS_FULL:
-        return ELO_EAGAIN;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-    case MDB_BAD_VALSIZE:
-        return ELO_ECORRUPT;
-    case MDB_PANIC:
-        set_readonly(s, ELO_EINTERNAL, "index");
-        return ELO_EREADONLY;
-    default:
-        return rc > 0 ? elo_store_fail(s, rc, "index") : ELO_EINTERNAL;
-    }
 }
 
 

@@ -2,7 +2,7 @@
 /* genpage: the store's side of common/cache/generation.h: the file is made once
    and then changed in place only, because workers of the Doorway have it mapped:
    another inode, or a shorter one, would leave them with a page that nobody
-   bumps (I9). */
+   bumps (S9). */
 #include "backend/store/store_internal.h"
 
 #include "backend/os/clock.h"
@@ -44,8 +44,7 @@ start_epoch(elo_store_t *s, elo_gen_page_t *page)
     do {
         elo_random(&epoch, sizeof(epoch));
     } while (epoch == 0 || epoch == page->epoch);
-    if (!elo_gen_page_ok(page, PAGE_LEN) || page->store_id != s->state.store_id)
-    {
+    if (!elo_gen_page_ok(page, PAGE_LEN) || page->store_id != s->store_id) {
         /* A page from nowhere: values that no earlier page had. */
         elo_random(&base, sizeof(base));
     }
@@ -55,7 +54,7 @@ start_epoch(elo_store_t *s, elo_gen_page_t *page)
     memcpy(page->magic, ELO_GEN_MAGIC, sizeof(page->magic));
     page->slots = ELO_GEN_SLOTS;
     page->reserved = 0;
-    page->store_id = s->state.store_id;
+    page->store_id = s->store_id;
     __atomic_store_n(&page->heartbeat_ns, elo_clock_mono_ns(),
                      __ATOMIC_RELEASE);
     __atomic_store_n(&page->epoch, epoch, __ATOMIC_RELEASE);

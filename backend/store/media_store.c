@@ -1,93 +1,123 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* media_store: keeps the media index of a blob in a file of its own, or the reason
-   why there is none. It does not read the index. */
-#include "backend/store/txn.h"
+/* media_store: keeps the media index of a blob, or the reason why there is none: a
+   short index in the log, with its row, a long one in a file of its own. It does
+   not read the index. */
+#include "backend/store/node_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 
+#include "backend/store/files.h"
 #include "common/base/num.h"
 #include "common/http/wire.h"
 
-#define OPEN_TRIES 3 /* an index replaced between look and open */
+#define READ_TRIES 3 /* an index moved or replaced between look and read */
+
+typedef struct {
+    elo_kv_op_t op;
+    elo_store_t *s;
+    const elo_digest_t *digest;
+    elo_rec_media_t rec;
+    elo_slice_t data;
+    elo_newfile_t *nf;
+    uint64_t old_file;
+    elo_slots_t slots;
+} media_op_t;
+
+
+elo_err_t
+elo_media_del(elo_kv_tx_t *tx, const elo_digest_t *d, uint64_t *file)
+{
+    elo_slice_t key = elo_digest_slice(d);
+    elo_rec_media_t old;
+    elo_kv_entry_t e;
+    elo_err_t rc = elo_kv_tx_get(tx, ELO_T_MEDIA, key, &e);
+
+    *file = 0;
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+    }
+    /* what is damaged may go: it is derived, and names no file for sure */
+    if (elo_rec_media_parse(e.value, e.data_len, &old) == ELO_OK) {
+        *file = old.file;
+    }
+    return elo_kv_tx_del(tx, ELO_T_MEDIA, key);
+}
 
 
 static elo_err_t
-write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_media_t *rec)
+put_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 {
+    media_op_t *o = (media_op_t *) op;
+    elo_slice_t key = elo_digest_slice(o->digest);
     uint8_t mem[ELO_MEDIA_REC_MAX];
     elo_buf_t buf;
+    bool is_held;
     elo_err_t rc;
 
-    elo_buf_init_fixed(&buf, mem, sizeof(mem));
-    elo_rec_media_encode(rec, elo_digest_slice(d), &buf);
-    if ((rc = elo_buf_err(&buf)) != ELO_OK
-        || (rc = elo_db_put(w, ELO_DB_MEDIA, elo_digest_slice(d),
-                            elo_buf_slice(&buf)))
-               != ELO_OK
-        || rec->seq == 0)
+    if ((rc = elo_blob_is_clear(tx, o->digest, &is_held)) != ELO_OK) {
+        return rc;
+    }
+    if (!is_held) {
+        return ELO_ENOTFOUND; /* removed while it was indexed */
+    }
+    if ((rc = elo_media_del(tx, o->digest, &o->old_file)) != ELO_OK
+        || (rc = elo_file_kill_tx(tx, ELO_FILE_MEDIA, o->old_file)) != ELO_OK)
     {
         return rc;
     }
-    return elo_wtxn_name(w, ELO_FILE_MEDIA, rec->seq, d);
+    if (o->nf != NULL) {
+        o->rec.file = o->nf->id;
+        if ((rc = elo_file_keep_tx(tx, o->nf)) != ELO_OK) {
+            return rc;
+        }
+    }
+    elo_buf_init_fixed(&buf, mem, sizeof(mem));
+    elo_rec_media_encode(&o->rec, &buf);
+    if ((rc = elo_buf_err(&buf)) != ELO_OK
+        || (rc = elo_kv_tx_put(tx, ELO_T_MEDIA, key, elo_buf_slice(&buf),
+                               &o->data, o->data.len > 0 ? 1 : 0))
+               != ELO_OK)
+    {
+        return rc;
+    }
+    return elo_slots_mark_blob(&o->slots, tx, o->digest);
 }
 
 
-/* Puts rec in the place of what is there; *old_seq is its file, or 0. */
 static elo_err_t
-media_replace(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_media_t *rec,
-              uint64_t *old_seq)
+exec(media_op_t *o)
 {
-    elo_slice_t key = elo_digest_slice(d), v;
-    elo_rec_media_t old = { 0 };
-    elo_rec_blob_t blob;
-    elo_err_t rc;
+    elo_err_t rc = elo_store_exec(o->s, &o->op);
 
-    if ((rc = elo_blob_get(w->s, w->txn, d, &blob)) != ELO_OK) {
-        return rc; /* removed while it was indexed */
-    }
-    rc = elo_db_get(w->s, w->txn, ELO_DB_MEDIA, key, &v);
     if (rc == ELO_OK) {
-        rc = elo_rec_media_parse(key, v, &old);
+        elo_slots_bump(o->s, &o->slots);
+        elo_file_bury(o->s, ELO_FILE_MEDIA, o->old_file);
     }
-    if (rc != ELO_OK && rc != ELO_ENOTFOUND && rc != ELO_ECORRUPT) {
-        return rc; /* what is damaged may be replaced: it is derived */
-    }
-    *old_seq = old.seq;
-    if (old.seq != 0
-        && (rc = elo_wtxn_kill(w, ELO_FILE_MEDIA, old.seq)) != ELO_OK) {
-        return rc;
-    }
-    if ((rc = write_records(w, d, rec)) != ELO_OK) {
-        return rc;
-    }
-    return elo_wtxn_bump_blob(w, d);
+    return rc;
 }
 
 
 static elo_err_t
-media_commit(elo_store_t *s, const elo_digest_t *d, elo_rec_media_t *rec,
-             elo_newfile_t *nf, bool *is_unknown)
+put_file(media_op_t *o, elo_slice_t index)
 {
-    uint64_t old_seq = 0;
-    elo_wtxn_t w;
-    elo_err_t rc;
+    elo_newfile_t nf = ELO_NEWFILE_NONE;
+    elo_err_t rc = elo_newfile_open(o->s, ELO_FILE_MEDIA, &nf);
 
-    if ((rc = elo_wtxn_begin(s, &w)) != ELO_OK) {
+    if (rc != ELO_OK) {
         return rc;
     }
-    if ((rc = media_replace(&w, d, rec, &old_seq)) != ELO_OK) {
-        elo_wtxn_abort(&w);
+    if ((rc = elo_newfile_write(&nf, index)) != ELO_OK
+        || (rc = elo_newfile_publish(&nf)) != ELO_OK)
+    {
+        elo_newfile_end(&nf, ELO_OK);
         return rc;
     }
-    if ((rc = elo_wtxn_commit(&w, nf)) != ELO_OK) {
-        *is_unknown = rc == ELO_EREADONLY;
-        return rc;
-    }
-    if (old_seq != 0) {
-        elo_file_bury(s, ELO_FILE_MEDIA, old_seq);
-    }
-    return ELO_OK;
+    o->nf = &nf;
+    o->rec.where = ELO_MEDIA_FILE;
+    rc = exec(o);
+    elo_newfile_end(&nf, rc);
+    return rc;
 }
 
 
@@ -95,65 +125,54 @@ elo_err_t
 elo_store_media_put(elo_store_t *s, const elo_digest_t *d, uint8_t status,
                     elo_slice_t index, elo_slice_t reason)
 {
-    elo_rec_media_t rec = { .status = status, .reason = reason };
-    elo_newfile_t nf = { .s = s, .fd = -1 };
-    bool is_unknown = false;
-    elo_blob_stat_t st;
-    elo_err_t rc;
+    media_op_t o = {
+        .op.run = put_run,
+        .s = s,
+        .digest = d,
+        .rec = { .status = status, .size = index.len, .reason = reason }
+    };
 
     assert(s->magic == ELO_STORE_MAGIC);
     if ((status == ELO_MEDIA_READY) != (index.len > 0)) {
         return ELO_EINVAL;
     }
-    rec.reason.len = ELO_MIN(rec.reason.len, ELO_REASON_MAX);
-    if (elo_store_is_readonly(s)) {
-        return ELO_EREADONLY;
+    o.rec.reason.len = ELO_MIN(reason.len, ELO_REASON_MAX);
+    if (index.len > s->inline_bytes) {
+        return put_file(&o, index);
     }
-    if ((rc = elo_store_stat(s, d, &st)) != ELO_OK
-        || (rc = elo_space_check(s, index.len)) != ELO_OK)
-    {
-        return rc;
-    }
-    if (index.len == 0) {
-        return media_commit(s, d, &rec, NULL, &is_unknown);
-    }
-    if ((rc = elo_newfile_open(s, ELO_FILE_MEDIA, &nf)) == ELO_OK
-        && (rc = elo_newfile_write(&nf, index)) == ELO_OK
-        && (rc = elo_newfile_publish(&nf)) == ELO_OK)
-    {
-        rec.seq = nf.seq;
-        rec.size = nf.size;
-        rc = media_commit(s, d, &rec, &nf, &is_unknown);
-    }
-    elo_newfile_end(&nf, is_unknown);
-    return rc;
+    o.data = index;
+    o.rec.where = index.len > 0 ? ELO_MEDIA_LOG : ELO_MEDIA_NOWHERE;
+    return exec(&o);
 }
 
 
-/* The record; reason, if not NULL, gets a copy of its text. */
+/* The record and where its data is; reason, if not NULL, gets a copy of its text. */
 static elo_err_t
 media_get(elo_store_t *s, const elo_digest_t *d, elo_rec_media_t *out,
-          elo_buf_t *reason)
+          elo_kv_entry_t *at, elo_buf_t *reason)
 {
-    elo_slice_t key = elo_digest_slice(d), v;
     elo_rec_media_t rec;
-    MDB_txn *txn;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
     elo_err_t rc;
 
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_db_get(s, txn, ELO_DB_MEDIA, key, &v)) == ELO_OK
-        && (rc = elo_rec_media_parse(key, v, &rec)) == ELO_OK)
+    rc = elo_kv_get(&v, ELO_T_MEDIA, elo_digest_slice(d), &e);
+    if (rc == ELO_OK
+        && (rc = elo_rec_media_parse(e.value, e.data_len, &rec)) == ELO_OK)
     {
         if (reason != NULL) {
             elo_buf_put_slice(reason, rec.reason);
             rc = elo_buf_err(reason);
         }
-        rec.reason = elo_slice(NULL, 0); /* it ends with the transaction */
+        rec.reason = elo_slice(NULL, 0); /* it ends with the view, as does */
+        e.value = elo_slice(NULL, 0);
         *out = rec;
+        *at = e;
     }
-    mdb_txn_abort(txn);
+    elo_kv_view_end(&v);
     return rc;
 }
 
@@ -163,10 +182,11 @@ elo_store_media_stat(elo_store_t *s, const elo_digest_t *d, uint8_t *status,
                      uint64_t *size, elo_buf_t *reason)
 {
     elo_rec_media_t rec;
+    elo_kv_entry_t at;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = media_get(s, d, &rec, reason)) == ELO_OK) {
+    if ((rc = media_get(s, d, &rec, &at, reason)) == ELO_OK) {
         *status = rec.status;
         *size = rec.size;
     }
@@ -175,27 +195,26 @@ elo_store_media_stat(elo_store_t *s, const elo_digest_t *d, uint8_t *status,
 
 
 static elo_err_t
-read_exactly(elo_store_t *s, int fd, uint64_t off, uint64_t len, elo_buf_t *out)
+read_file(elo_store_t *s, uint64_t file, uint64_t off, uint8_t *p, size_t len)
 {
-    uint8_t *p = elo_buf_extend(out, (size_t) len);
-    elo_err_t rc = ELO_OK;
+    char name[ELO_STORE_NAME_MAX + 1];
+    elo_err_t rc;
     size_t n;
+    int fd;
 
-    if (p == NULL) {
-        return elo_buf_err(out);
+    elo_file_name(ELO_FILE_MEDIA, file, name);
+    rc = s->vfs->open(s->vfs, s->root_fd, name, ELO_VFS_READ, 0, &fd);
+    if (rc != ELO_OK) {
+        return rc == ENOENT ? ELO_ENOTFOUND : rc;
     }
-    for (uint64_t got = 0; got < len; got += n) {
-        rc = s->vfs->pread(s->vfs, fd, p + got, (size_t) (len - got), off + got,
-                           &n);
+    for (size_t got = 0; rc == ELO_OK && got < len; got += n) {
+        rc = s->vfs->pread(s->vfs, fd, p + got, len - got, off + got, &n);
         if (rc == ELO_OK && n == 0) {
             rc = ELO_ECORRUPT; /* shorter than its record says */
         }
-        if (rc != ELO_OK) {
-            out->len -= (size_t) len;
-            return rc;
-        }
     }
-    return ELO_OK;
+    s->vfs->close(s->vfs, fd);
+    return rc;
 }
 
 
@@ -203,14 +222,14 @@ elo_err_t
 elo_store_media_read(elo_store_t *s, const elo_digest_t *d, uint64_t off,
                      uint64_t len, elo_buf_t *out)
 {
-    char name[ELO_STORE_NAME_MAX + 1];
     elo_rec_media_t rec;
+    elo_kv_entry_t at;
     elo_err_t rc;
-    int fd;
+    uint8_t *p;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    for (int i = 0; i < OPEN_TRIES; i++) {
-        if ((rc = media_get(s, d, &rec, NULL)) != ELO_OK) {
+    for (int i = 0; i < READ_TRIES; i++) {
+        if ((rc = media_get(s, d, &rec, &at, NULL)) != ELO_OK) {
             return rc;
         }
         if (off > rec.size || len > rec.size - off) {
@@ -219,14 +238,17 @@ elo_store_media_read(elo_store_t *s, const elo_digest_t *d, uint64_t off,
         if (len == 0) {
             return ELO_OK;
         }
-        elo_file_name(ELO_FILE_MEDIA, rec.seq, name);
-        rc = s->vfs->open(s->vfs, s->root_fd, name, ELO_VFS_READ, 0, &fd);
-        if (rc == ELO_OK) {
-            rc = read_exactly(s, fd, off, len, out);
-            s->vfs->close(s->vfs, fd);
-            return rc;
+        if ((p = elo_buf_extend(out, (size_t) len)) == NULL) {
+            return elo_buf_err(out);
         }
-        if (rc != ENOENT) {
+        rc = rec.where == ELO_MEDIA_LOG
+                 ? elo_kv_read(s->kv, at.segment, at.data_off + off, p,
+                               (size_t) len)
+                 : read_file(s, rec.file, off, p, (size_t) len);
+        if (rc != ELO_OK) {
+            out->len -= (size_t) len;
+        }
+        if (rc != ELO_ENOTFOUND) {
             return rc;
         }
     }

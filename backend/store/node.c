@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* node: content nodes: the current record of each, every version's JSON, and the
-   references from blobs back to nodes, all changed in one transaction (I8). */
-#include "backend/store/txn.h"
+/* node: content nodes: the current record of each, and every version's JSON, both
+   changed in one operation. References from blobs back to nodes are derived from
+   the current records. A blob whose last reference goes becomes an orphan in the
+   same operation. */
+#include "backend/store/node_internal.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-#define NODEV_KEY_MAX (ELO_CONTENT_ID_MAX + 1 + 8)
+#include "backend/store/put_internal.h"
+#include "backend/store/store_internal.h"
+#include "backend/store/wide.h"
 
+#define DEL_BATCH 64 /* keys of versions collected before they are deleted */
 
-/* id, NUL, version: in order of id, then of version; an id has no NUL. */
-static elo_slice_t
-nodev_key(elo_slice_t id, uint64_t version, uint8_t out[NODEV_KEY_MAX])
-{
-    memcpy(out, id.p, id.len);
-    out[id.len] = 0;
-    elo_seq_encode(version, out + id.len + 1);
-    return elo_slice(out, id.len + 1 + 8);
-}
-
-
-static elo_err_t
-node_get(elo_store_t *s, MDB_txn *txn, elo_slice_t id, elo_rec_node_t *out)
-{
-    elo_slice_t v;
-    elo_err_t rc = elo_db_get(s, txn, ELO_DB_NODE, id, &v);
-
-    return rc != ELO_OK ? rc : elo_rec_node_parse(id, v, out);
-}
+typedef struct {
+    elo_kv_op_t op;
+    elo_store_t *s;
+    elo_slice_t id;
+    uint64_t expect;
+    int64_t due;           /* of what becomes an orphan */
+    elo_rec_node_t is;     /* n_refs 0 and current 0: a removal */
+    elo_slice_t value;     /* of NODE */
+    elo_slice_t ver_value; /* of NODEV */
+    elo_slice_t ver_data;
+    elo_slots_t slots;
+} node_op_t;
 
 
 static bool
@@ -42,92 +39,248 @@ has_ref(const elo_rec_node_t *n, const elo_digest_t *d)
 }
 
 
-/* Moves the references of id from those of was to those of is, and bumps all. */
+/* ---- references ---- */
+
+/* Puts or deletes the references of key to those digests of n that other hasn't. */
 static elo_err_t
-refs_move(elo_wtxn_t *w, elo_slice_t id, const elo_rec_node_t *was,
-          const elo_rec_node_t *is)
+refs_derive(elo_kv_tx_t *tx, elo_slice_t id, const elo_rec_node_t *n,
+            const elo_rec_node_t *other, bool is_put)
 {
+    elo_slice_t none = elo_slice("", 0);
+    uint8_t mem[ELO_REF_KEY_MAX];
     elo_err_t rc;
 
-    for (uint32_t i = 0; i < was->n_refs; i++) {
-        elo_wtxn_bump(w, elo_digest_slice(&was->refs[i]));
-        if (!has_ref(is, &was->refs[i])
-            && (rc = elo_db_del(w, ELO_DB_REF, elo_digest_slice(&was->refs[i]),
-                                &id))
-                   != ELO_OK)
-        {
+    for (uint32_t i = 0; i < n->n_refs; i++) {
+        if (has_ref(other, &n->refs[i])) {
+            continue;
+        }
+        rc = elo_kv_tx_derive(tx, ELO_T_REF, elo_ref_key(&n->refs[i], id, mem),
+                              is_put ? &none : NULL);
+        if (rc != ELO_OK) {
             return rc;
         }
     }
-    for (uint32_t i = 0; i < is->n_refs; i++) {
-        elo_wtxn_bump(w, elo_digest_slice(&is->refs[i]));
-        if (!has_ref(was, &is->refs[i])
-            && (rc = elo_db_put(w, ELO_DB_REF, elo_digest_slice(&is->refs[i]),
-                                id))
-                   != ELO_OK)
-        {
-            return rc;
-        }
-    }
-    elo_wtxn_bump(w, id);
     return ELO_OK;
 }
 
 
-static elo_err_t
-write_records(elo_wtxn_t *w, const elo_node_t *node, const elo_rec_node_t *rec,
-              elo_buf_t *buf)
+elo_err_t
+elo_node_derive(elo_kv_tx_t *tx, elo_slice_t key, const elo_kv_entry_t *was,
+                const elo_kv_entry_t *now)
 {
-    elo_rec_nodev_t ver = { .reach = node->reach, .json = node->json };
-    uint8_t mem[NODEV_KEY_MAX];
-    elo_slice_t key = nodev_key(node->id, node->version, mem);
+    elo_rec_node_t old = { 0 }, is = { 0 };
     elo_err_t rc;
 
-    elo_rec_nodev_encode(&ver, key, buf);
-    if ((rc = elo_buf_err(buf)) != ELO_OK
-        || (rc = elo_db_put(w, ELO_DB_NODEV, key, elo_buf_slice(buf)))
+    if (!elo_content_id_ok(key)
+        || (was != NULL && elo_rec_node_parse(was->value, &old) != ELO_OK)
+        || (now != NULL && elo_rec_node_parse(now->value, &is) != ELO_OK))
+    {
+        return ELO_ECORRUPT;
+    }
+    if ((rc = refs_derive(tx, key, &old, &is, false)) != ELO_OK
+        || (rc = refs_derive(tx, key, &is, &old, true)) != ELO_OK
+        || (was != NULL) == (now != NULL))
+    {
+        return rc;
+    }
+    return elo_kv_tx_add(tx, ELO_SUM_TOTAL, ELO_TOTAL_NODES,
+                         now != NULL ? 1 : -1);
+}
+
+
+elo_err_t
+elo_ref_next(elo_kv_cursor_t *c, const elo_digest_t *d, elo_slice_t *id)
+{
+    elo_digest_t is;
+    elo_kv_entry_t e;
+    elo_slice_t key;
+    elo_err_t rc = elo_kv_cursor_next(c, &key, &e);
+
+    if (rc == ELO_OK && (rc = elo_ref_key_parse(key, &is, id)) == ELO_OK
+        && memcmp(is.b, d->b, ELO_SHA256_LEN) != 0)
+    {
+        rc = ELO_ENOTFOUND;
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_node_refers(elo_kv_tx_t *tx, const elo_digest_t *d, bool *out)
+{
+    elo_kv_cursor_t *c;
+    elo_slice_t id;
+    elo_err_t rc;
+
+    if ((rc = elo_kv_tx_cursor_open(tx, ELO_T_REF, elo_digest_slice(d), &c))
+        != ELO_OK)
+    {
+        return rc;
+    }
+    rc = elo_ref_next(c, d, &id);
+    elo_kv_cursor_close(&c);
+    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
+        *out = rc == ELO_OK;
+        rc = ELO_OK;
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
+                   void (*fn)(void *ctx, elo_slice_t id), void *ctx)
+{
+    elo_kv_cursor_t *c;
+    elo_slice_t id;
+    elo_err_t rc;
+
+    if ((rc = elo_kv_tx_cursor_open(tx, ELO_T_REF, elo_digest_slice(d), &c))
+        != ELO_OK)
+    {
+        return rc;
+    }
+    while ((rc = elo_ref_next(c, d, &id)) == ELO_OK) {
+        fn(ctx, id);
+    }
+    elo_kv_cursor_close(&c);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
+/* ---- writing ---- */
+
+static elo_err_t
+node_get_tx(elo_kv_tx_t *tx, elo_slice_t id, elo_rec_node_t *out)
+{
+    elo_kv_entry_t e;
+    elo_err_t rc = elo_kv_tx_get(tx, ELO_T_NODE, id, &e);
+
+    return rc != ELO_OK ? rc : elo_rec_node_parse(e.value, out);
+}
+
+
+/* What becomes of the blobs when the references of was are replaced by o->is,
+   which is done already. */
+static elo_err_t
+orphans_move(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
+{
+    bool is_held, is_referred;
+    elo_err_t rc;
+
+    for (uint32_t i = 0; i < was->n_refs; i++) {
+        const elo_digest_t *d = &was->refs[i];
+
+        elo_slots_mark(&o->slots, elo_digest_slice(d));
+        if (has_ref(&o->is, d)) {
+            continue;
+        }
+        if ((rc = elo_node_refers(tx, d, &is_referred)) != ELO_OK
+            || (rc = elo_blob_is_held(o->s, tx, d, &is_held)) != ELO_OK)
+        {
+            return rc;
+        }
+        if (!is_referred && is_held
+            && (rc = elo_orphan_add(tx, d, o->due)) != ELO_OK) {
+            return rc;
+        }
+    }
+    for (uint32_t i = 0; i < o->is.n_refs; i++) {
+        const elo_digest_t *d = &o->is.refs[i];
+
+        elo_slots_mark(&o->slots, elo_digest_slice(d));
+        if (!has_ref(was, d) && (rc = elo_orphan_del(tx, d)) != ELO_OK) {
+            return rc;
+        }
+    }
+    elo_slots_mark(&o->slots, o->id);
+    return ELO_OK;
+}
+
+
+/* What a wide node refers to, and is not held in the clear, may be held sealed. */
+static elo_err_t
+note_wide(elo_kv_tx_t *tx, const node_op_t *o)
+{
+    bool is_clear;
+    elo_err_t rc = ELO_OK;
+
+    if (elo_reach_is_sealed(o->is.reach)
+        || elo_kv_tx_sum(tx, ELO_SUM_TOTAL, ELO_TOTAL_SEALED) <= 0)
+    {
+        return ELO_OK;
+    }
+    for (uint32_t i = 0; i < o->is.n_refs && rc == ELO_OK; i++) {
+        rc = elo_blob_is_clear(tx, &o->is.refs[i], &is_clear);
+        if (rc == ELO_OK && !is_clear) {
+            rc = elo_wide_note_tx(tx, &o->is.refs[i]);
+        }
+    }
+    return rc;
+}
+
+
+static elo_err_t
+put_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    node_op_t *o = (node_op_t *) op;
+    uint8_t mem[ELO_NODEV_KEY_MAX];
+    elo_rec_node_t was = { 0 };
+    elo_err_t rc = node_get_tx(tx, o->id, &was);
+
+    if (rc == ELO_OK && o->expect == 0) {
+        return ELO_EEXISTS;
+    }
+    if (rc == ELO_ENOTFOUND) {
+        rc = o->expect == 0 ? ELO_OK : ELO_EPRECOND;
+    } else if (rc == ELO_OK && was.current != o->expect) {
+        rc = ELO_EPRECOND;
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc =
+        elo_kv_tx_put(tx, ELO_T_NODEV, elo_nodev_key(o->id, o->is.current, mem),
+                      o->ver_value, &o->ver_data, o->ver_data.len > 0 ? 1 : 0);
+    if (rc != ELO_OK
+        || (rc = elo_kv_tx_put(tx, ELO_T_NODE, o->id, o->value, NULL, 0))
                != ELO_OK)
     {
         return rc;
     }
-    elo_buf_clear(buf);
-    elo_rec_node_encode(rec, node->id, buf);
-    if ((rc = elo_buf_err(buf)) != ELO_OK) {
+    if ((rc = note_wide(tx, o)) != ELO_OK) {
         return rc;
     }
-    return elo_db_put(w, ELO_DB_NODE, node->id, elo_buf_slice(buf));
+    return orphans_move(tx, o, &was);
 }
 
 
-/* The node put as a transaction sees it. rec is the record to write. */
 static elo_err_t
-node_replace(elo_wtxn_t *w, const elo_node_t *node, const elo_rec_node_t *rec,
-             uint64_t expect, elo_buf_t *buf)
+exec(node_op_t *o)
 {
-    elo_rec_node_t was = { 0 };
-    elo_err_t rc = node_get(w->s, w->txn, node->id, &was);
+    elo_err_t rc = elo_store_exec(o->s, &o->op);
 
-    if (rc == ELO_OK && expect == 0) {
-        return ELO_EEXISTS;
+    if (rc == ELO_OK) {
+        elo_slots_bump(o->s, &o->slots);
     }
-    if (rc == ELO_ENOTFOUND) {
-        rc = expect == 0 ? ELO_OK : ELO_EPRECOND;
-    } else if (rc == ELO_OK && was.current != expect) {
-        rc = ELO_EPRECOND;
-    }
-    if (rc != ELO_OK || (rc = refs_move(w, node->id, &was, rec)) != ELO_OK) {
-        return rc;
-    }
-    return write_records(w, node, rec, buf);
+    return rc;
 }
 
 
 elo_err_t
 elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect)
 {
-    elo_rec_node_t rec = { .reach = node->reach, .current = node->version };
-    elo_buf_t buf;
-    elo_wtxn_t w;
+    node_op_t o = { .op.run = put_run,
+                    .s = s,
+                    .id = node->id,
+                    .expect = expect,
+                    .due = elo_store_orphan_due(s),
+                    .is = { .reach = node->reach, .current = node->version } };
+    elo_rec_nodev_t ver = { .reach = node->reach,
+                            .len = (uint32_t) node->json.len,
+                            .json = node->json };
+    uint8_t mem[ELO_NODE_REC_MAX], ver_mem[ELO_NODEV_REC_MAX];
+    elo_buf_t buf, ver_buf;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
@@ -142,288 +295,114 @@ elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect)
         return ELO_ETOOBIG;
     }
     for (uint32_t i = 0; i < node->n_refs; i++) {
-        if (!has_ref(&rec, &node->refs[i])) {
-            rec.refs[rec.n_refs++] = node->refs[i];
+        if (!has_ref(&o.is, &node->refs[i])) {
+            o.is.refs[o.is.n_refs++] = node->refs[i];
         }
     }
-    if (elo_store_is_readonly(s)) {
-        return ELO_EREADONLY;
+    if (node->json.len > ELO_NODEV_VALUE_MAX) {
+        ver.json = elo_slice(NULL, 0);
+        o.ver_data = node->json;
     }
-    if ((rc = elo_space_check(s, node->json.len)) != ELO_OK) {
+    elo_buf_init_fixed(&buf, mem, sizeof(mem));
+    elo_buf_init_fixed(&ver_buf, ver_mem, sizeof(ver_mem));
+    elo_rec_node_encode(&o.is, &buf);
+    elo_rec_nodev_encode(&ver, &ver_buf);
+    if ((rc = elo_buf_err(&buf)) != ELO_OK
+        || (rc = elo_buf_err(&ver_buf)) != ELO_OK)
+    {
         return rc;
     }
-    elo_buf_init(&buf, ELO_NODEV_REC_MAX);
-    if ((rc = elo_wtxn_begin(s, &w)) == ELO_OK) {
-        rc = node_replace(&w, node, &rec, expect, &buf);
-        if (rc == ELO_OK) {
-            rc = elo_wtxn_commit(&w, NULL);
-        } else {
-            elo_wtxn_abort(&w);
-        }
-    }
-    elo_buf_dispose(&buf);
-    return rc;
+    o.value = elo_buf_slice(&buf);
+    o.ver_value = elo_buf_slice(&ver_buf);
+    return exec(&o);
 }
 
 
-/* Parsed version of a node; *out borrows from txn. */
+/* Up to DEL_BATCH keys of versions of id above *version, which moves on. A cursor
+   isn't held over a deletion. */
 static elo_err_t
-nodev_get(elo_store_t *s, MDB_txn *txn, elo_slice_t id, uint64_t version,
-          elo_rec_nodev_t *out)
+versions_next(elo_kv_tx_t *tx, elo_slice_t id, uint64_t *version,
+              uint64_t out[DEL_BATCH], uint32_t *n)
 {
-    uint8_t mem[NODEV_KEY_MAX];
-    elo_slice_t key = nodev_key(id, version, mem), v;
-    elo_err_t rc = elo_db_get(s, txn, ELO_DB_NODEV, key, &v);
-
-    return rc != ELO_OK ? rc : elo_rec_nodev_parse(key, v, out);
-}
-
-
-elo_err_t
-elo_store_node_get(elo_store_t *s, elo_slice_t id, uint64_t version,
-                   elo_buf_t *json, elo_reach_t *reach, uint64_t *current)
-{
-    elo_rec_nodev_t ver;
-    elo_rec_node_t rec;
-    MDB_txn *txn;
+    uint8_t mem[ELO_NODEV_KEY_MAX];
+    elo_slice_t key, name;
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    uint64_t v;
     elo_err_t rc;
 
-    assert(s->magic == ELO_STORE_MAGIC);
-    if (!elo_content_id_ok(id)) {
-        return ELO_ENOTFOUND;
-    }
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
+    *n = 0;
+    rc = elo_kv_tx_cursor_open(tx, ELO_T_NODEV,
+                               elo_nodev_key(id, *version, mem), &c);
+    if (rc != ELO_OK) {
         return rc;
     }
-    rc = node_get(s, txn, id, &rec);
-    if (rc == ELO_OK && (json != NULL || version != 0)) {
-        rc = nodev_get(s, txn, id, version != 0 ? version : rec.current, &ver);
-        if (rc == ELO_ENOTFOUND && version == 0) {
-            rc = ELO_ECORRUPT; /* against (I8) */
+    while (*n < DEL_BATCH && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK) {
+        if ((rc = elo_nodev_key_parse(key, &name, &v)) != ELO_OK
+            || !elo_slice_eq(name, id))
+        {
+            break;
         }
-        if (rc == ELO_OK && json != NULL) {
-            elo_buf_put_slice(json, ver.json);
-            rc = elo_buf_err(json);
-        }
+        out[(*n)++] = v;
+        *version = v + 1;
     }
-    mdb_txn_abort(txn);
-    if (rc == ELO_OK && reach != NULL) {
-        *reach = rec.reach;
-    }
-    if (rc == ELO_OK && current != NULL) {
-        *current = rec.current;
-    }
-    return rc;
+    elo_kv_cursor_close(&c);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
 }
 
 
 static elo_err_t
-versions_del(elo_wtxn_t *w, elo_slice_t id)
+versions_del(elo_kv_tx_t *tx, elo_slice_t id)
 {
-    uint8_t mem[NODEV_KEY_MAX];
-    elo_slice_t from = nodev_key(id, 0, mem);
-    elo_slice_t prefix = elo_slice(from.p, id.len + 1);
-    MDB_val k = elo_val(from), v;
-    MDB_cursor *c;
-    int rc = mdb_cursor_open(w->txn, w->s->db[ELO_DB_NODEV], &c);
+    uint64_t from = 0, found[DEL_BATCH];
+    uint8_t mem[ELO_NODEV_KEY_MAX];
+    uint32_t n;
+    elo_err_t rc;
 
-    if (rc != MDB_SUCCESS) {
-        return elo_db_fail(w->s, rc);
-    }
-    rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-    while (rc == MDB_SUCCESS && elo_slice_has_prefix(elo_val_slice(k), prefix))
-    {
-        if ((rc = mdb_cursor_del(c, 0)) == MDB_SUCCESS) {
-            k = elo_val(from);
-            rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+    do {
+        if ((rc = versions_next(tx, id, &from, found, &n)) != ELO_OK) {
+            return rc;
         }
+        for (uint32_t i = 0; i < n; i++) {
+            rc = elo_kv_tx_del(tx, ELO_T_NODEV,
+                               elo_nodev_key(id, found[i], mem));
+            if (rc != ELO_OK) {
+                return rc;
+            }
+        }
+    } while (n == DEL_BATCH);
+    return ELO_OK;
+}
+
+
+static elo_err_t
+remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    node_op_t *o = (node_op_t *) op;
+    elo_rec_node_t was;
+    elo_err_t rc = node_get_tx(tx, o->id, &was);
+
+    if (rc == ELO_OK && o->expect != 0 && was.current != o->expect) {
+        rc = ELO_EPRECOND;
     }
-    mdb_cursor_close(c);
-    return rc == MDB_NOTFOUND ? ELO_OK : elo_db_fail(w->s, rc);
+    if (rc != ELO_OK || (rc = versions_del(tx, o->id)) != ELO_OK
+        || (rc = elo_kv_tx_del(tx, ELO_T_NODE, o->id)) != ELO_OK)
+    {
+        return rc;
+    }
+    return orphans_move(tx, o, &was);
 }
 
 
 elo_err_t
 elo_store_node_remove(elo_store_t *s, elo_slice_t id, uint64_t expect)
 {
-    elo_rec_node_t was, none = { 0 };
-    elo_wtxn_t w;
-    elo_err_t rc;
+    node_op_t o = { .op.run = remove_run,
+                    .s = s,
+                    .id = id,
+                    .expect = expect,
+                    .due = elo_store_orphan_due(s) };
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (!elo_content_id_ok(id)) {
-        return ELO_ENOTFOUND;
-    }
-    if ((rc = elo_wtxn_begin(s, &w)) != ELO_OK) {
-        return rc;
-    }
-    rc = node_get(s, w.txn, id, &was);
-    if (rc == ELO_OK && expect != 0 && was.current != expect) {
-        rc = ELO_EPRECOND;
-    }
-    if (rc != ELO_OK || (rc = refs_move(&w, id, &was, &none)) != ELO_OK
-        || (rc = elo_db_del(&w, ELO_DB_NODE, id, NULL)) != ELO_OK
-        || (rc = versions_del(&w, id)) != ELO_OK)
-    {
-        elo_wtxn_abort(&w);
-        return rc;
-    }
-    return elo_wtxn_commit(&w, NULL);
-}
-
-
-static elo_err_t
-node_show(elo_store_t *s, MDB_txn *txn, elo_slice_t id, elo_slice_t v,
-          elo_node_each_fn fn, void *ctx, bool *goes_on)
-{
-    elo_rec_nodev_t ver;
-    elo_rec_node_t rec;
-    elo_node_t node;
-    elo_err_t rc;
-
-    if (!elo_content_id_ok(id)) {
-        return ELO_ECORRUPT;
-    }
-    if ((rc = elo_rec_node_parse(id, v, &rec)) != ELO_OK) {
-        return rc;
-    }
-    if ((rc = nodev_get(s, txn, id, rec.current, &ver)) != ELO_OK) {
-        return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
-    }
-    node = (elo_node_t){ .id = id,
-                         .version = rec.current,
-                         .reach = rec.reach,
-                         .n_refs = rec.n_refs,
-                         .refs = rec.refs,
-                         .json = ver.json };
-    *goes_on = fn(ctx, &node);
-    return ELO_OK;
-}
-
-
-elo_err_t
-elo_store_node_each(elo_store_t *s, elo_slice_t after, elo_node_each_fn fn,
-                    void *ctx)
-{
-    MDB_val k = elo_val(after), v;
-    bool goes_on = true;
-    MDB_txn *txn;
-    MDB_cursor *c;
-    elo_err_t rc;
-    int err;
-
-    assert(s->magic == ELO_STORE_MAGIC);
-    if (after.len > ELO_CONTENT_ID_MAX) {
-        return ELO_EINVAL;
-    }
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
-        return rc;
-    }
-    if ((err = mdb_cursor_open(txn, s->db[ELO_DB_NODE], &c)) != MDB_SUCCESS) {
-        mdb_txn_abort(txn);
-        return elo_db_fail(s, err);
-    }
-    err = mdb_cursor_get(c, &k, &v, after.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    if (err == MDB_SUCCESS && elo_slice_eq(elo_val_slice(k), after)) {
-        err = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-    }
-    while (err == MDB_SUCCESS && rc == ELO_OK && goes_on) {
-        rc = node_show(s, txn, elo_val_slice(k), elo_val_slice(v), fn, ctx,
-                       &goes_on);
-        if (rc == ELO_OK && goes_on) {
-            err = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-        }
-    }
-    mdb_cursor_close(c);
-    mdb_txn_abort(txn);
-    if (rc == ELO_OK && err != MDB_SUCCESS && err != MDB_NOTFOUND) {
-        rc = elo_db_fail(s, err);
-    }
-    return rc;
-}
-
-
-/* Walks the ids that refer to d. */
-static elo_err_t
-refs_each(elo_store_t *s, MDB_txn *txn, const elo_digest_t *d,
-          elo_id_each_fn fn, void *ctx)
-{
-    MDB_val k = elo_val(elo_digest_slice(d)), v;
-    elo_err_t rc = ELO_OK;
-    MDB_cursor *c;
-    int err = mdb_cursor_open(txn, s->db[ELO_DB_REF], &c);
-
-    if (err != MDB_SUCCESS) {
-        return elo_db_fail(s, err);
-    }
-    for (err = mdb_cursor_get(c, &k, &v, MDB_SET); err == MDB_SUCCESS;
-         err = mdb_cursor_get(c, &k, &v, MDB_NEXT_DUP))
-    {
-        if (!elo_content_id_ok(elo_val_slice(v))) {
-            rc = ELO_ECORRUPT;
-            break;
-        }
-        if (!fn(ctx, elo_val_slice(v))) {
-            break;
-        }
-    }
-    mdb_cursor_close(c);
-    if (rc == ELO_OK && err != MDB_SUCCESS && err != MDB_NOTFOUND) {
-        rc = elo_db_fail(s, err);
-    }
-    return rc;
-}
-
-
-elo_err_t
-elo_store_referrers(elo_store_t *s, const elo_digest_t *d, elo_id_each_fn fn,
-                    void *ctx)
-{
-    MDB_txn *txn;
-    elo_err_t rc;
-
-    assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
-        return rc;
-    }
-    rc = refs_each(s, txn, d, fn, ctx);
-    mdb_txn_abort(txn);
-    return rc;
-}
-
-
-typedef struct {
-    elo_store_t *s;
-    MDB_txn *txn;
-    elo_reach_t widest;
-} reach_ctx_t;
-
-
-static bool
-widen(void *ctx, elo_slice_t id)
-{
-    reach_ctx_t *r = ctx;
-    elo_rec_node_t rec;
-
-    /* A reference without a sound node gives nothing: the gate fails shut. */
-    if (node_get(r->s, r->txn, id, &rec) == ELO_OK && rec.reach > r->widest) {
-        r->widest = rec.reach;
-    }
-    return r->widest < ELO_REACH_COMMONS;
-}
-
-
-elo_reach_t
-elo_store_blob_reach(elo_store_t *s, const elo_digest_t *d)
-{
-    reach_ctx_t r = { .s = s, .widest = ELO_REACH_PRIVATE };
-    elo_err_t rc;
-
-    assert(s->magic == ELO_STORE_MAGIC);
-    if (elo_rtxn_begin(s, &r.txn) != ELO_OK) {
-        return ELO_REACH_PRIVATE;
-    }
-    rc = refs_each(s, r.txn, d, widen, &r);
-    mdb_txn_abort(r.txn);
-    return rc == ELO_OK ? r.widest : ELO_REACH_PRIVATE;
+    return elo_content_id_ok(id) ? exec(&o) : ELO_ENOTFOUND;
 }

@@ -1,92 +1,157 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* put: one upload: hashed while it is written, decided by its commit. Memory is
-   that of the struct, whatever the length. */
-#include "backend/store/txn.h"
-
+/* put: a blob of any length comes in: hashed, encrypted if need be, and written,
+   with memory that doesn't grow with it. The end is in put_commit.c. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/os/clock.h"
-#include "common/base/crypto.h"
-#include "common/base/num.h"
+#include "backend/store/blob_row.h"
+#include "backend/store/put_state.h"
 
-struct elo_put_s {
-    uint32_t magic;
-    elo_store_t *s; /* borrowed */
-    elo_newfile_t file;
-    elo_sha256_t *sha;
-    bool has_expect;
-    elo_digest_t expect;
-    elo_err_t err; /* first failure: nothing but abort works after it */
-    size_t type_len;
-    uint8_t type[ELO_MIME_MAX];
-};
+#define QUOTA_EVERY (64u << 20) /* bytes between two looks at the quota */
+#define READ_BYTES  ELO_TREE_CHUNK
 
 
-static bool
-is_mime(elo_slice_t s)
-{
-    if (s.len > ELO_MIME_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f) {
-            return false; /* it becomes a header field */
-        }
-    }
-    return true;
-}
+/* ---- beginning and ending ---- */
 
-
-static void
-put_free(elo_put_t **pp, bool is_unknown)
+void
+elo_put_free(elo_put_t **pp, elo_err_t rc)
 {
     elo_put_t *p = *pp;
 
     *pp = NULL;
-    elo_newfile_end(&p->file, is_unknown);
+    elo_sink_dispose(&p->sink);
+    elo_newfile_end(&p->file, rc);
+    elo_sealer_dispose(&p->sealer);
+    if (p->key != NULL) {
+        elo_secret_free(p->key);
+    }
+    elo_buf_dispose(&p->mem);
     elo_sha256_free(&p->sha);
+    free(p->invited);
     p->magic = 0;
     free(p);
 }
 
 
-elo_err_t
-elo_put_begin(elo_store_t *s, const elo_digest_t *expect, uint64_t size_hint,
-              elo_slice_t content_type, elo_put_t **out)
+/* The caller's options are borrowed for his call only. */
+static elo_err_t
+opt_copy(elo_put_t *p, const elo_put_opt_t *opt)
+{
+    p->opt = *opt;
+    p->opt.content_type = elo_slice(p->type, opt->content_type.len);
+    if (opt->content_type.len > 0) {
+        memcpy(p->type, opt->content_type.p, opt->content_type.len);
+    }
+    p->opt.invited = NULL;
+    if (opt->n_invited > 0) {
+        p->invited = calloc(opt->n_invited, sizeof(*p->invited));
+        if (p->invited == NULL) {
+            return ELO_ENOMEM;
+        }
+        memcpy(p->invited, opt->invited,
+               opt->n_invited * sizeof(*opt->invited));
+        p->opt.invited = p->invited;
+    }
+    return ELO_OK;
+}
+
+
+static elo_err_t
+key_set(elo_put_t *p, const elo_content_key_t *key)
+{
+    if ((p->key = elo_secret_alloc(sizeof(*p->key))) == NULL) {
+        return ELO_ENOMEM;
+    }
+    if (key != NULL) {
+        *p->key = *key;
+    } else {
+        elo_content_key_fresh(p->key);
+    }
+    return elo_sealer_init(&p->sealer, p->key);
+}
+
+
+/* An agent that sends again what it has sent needs no room for it. */
+static bool
+is_sent(elo_store_t *s, const elo_put_opt_t *opt)
+{
+    elo_kv_view_t v;
+    elo_rows_t r = { .view = &v };
+    elo_rec_sealed_t sealed;
+    elo_rec_blob_t rec;
+    elo_digest_t blind;
+    elo_kv_entry_t e;
+    bool has = false;
+    uint32_t no;
+    elo_err_t rc;
+
+    if (!opt->has_expect || elo_kv_view_begin(s->kv, &v) != ELO_OK) {
+        return false;
+    }
+    rc = elo_agent_no(&v, &opt->agent, &no);
+    if (rc == ELO_OK && elo_blob_row(&r, &opt->expect, &e, &rec) == ELO_OK) {
+        rc = elo_own_has(&r, &opt->expect, &rec, no, &has);
+    }
+    if (rc == ELO_OK && !has && elo_reach_is_sealed(opt->reach)
+        && (rc = elo_keyring_blind(s->keyring, &opt->expect, &blind)) == ELO_OK)
+    {
+        has = elo_sealed_row(&r, &blind, no, &no, &e, &sealed) == ELO_OK;
+    }
+    elo_kv_view_end(&v);
+    return rc == ELO_OK && has;
+}
+
+
+/* May it begin at all? kept: bytes that are here already. */
+static elo_err_t
+check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t kept)
+{
+    uint64_t want = opt->size_hint > kept ? opt->size_hint - kept : 0;
+    elo_err_t rc;
+
+    if ((rc = elo_put_opt_check(opt)) != ELO_OK) {
+        return rc;
+    }
+    if (elo_store_is_readonly(s)) {
+        return ELO_EREADONLY;
+    }
+    if (elo_reach_is_sealed(opt->reach) && s->keyring == NULL) {
+        return ELO_ENOKEY;
+    }
+    if ((rc = elo_space_check(s, want)) != ELO_OK) {
+        return rc;
+    }
+    rc = elo_quota_check(s, &opt->agent, opt->size_hint);
+    return rc == ELO_EQUOTA && is_sent(s, opt) ? ELO_OK : rc;
+}
+
+
+static elo_err_t
+create(elo_store_t *s, const elo_put_opt_t *opt, const elo_content_key_t *key,
+       uint64_t kept, elo_put_t **out)
 {
     elo_put_t *p;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (!is_mime(content_type)) {
-        return ELO_EINVAL;
-    }
-    if (elo_store_is_readonly(s)) {
-        return ELO_EREADONLY;
-    }
-    if ((rc = elo_space_check(s, size_hint)) != ELO_OK) {
+    if ((rc = check(s, opt, kept)) != ELO_OK) {
         return rc;
     }
-    p = calloc(1, sizeof(*p));
-    if (p == NULL) {
+    if ((p = calloc(1, sizeof(*p))) == NULL) {
         return ELO_ENOMEM;
     }
     p->magic = ELO_PUT_MAGIC;
     p->s = s;
-    if ((rc = elo_newfile_open(s, ELO_FILE_BLOB, &p->file)) != ELO_OK
-        || (rc = elo_sha256_create(&p->sha)) != ELO_OK)
+    p->file = ELO_NEWFILE_NONE;
+    p->is_sealed = elo_reach_is_sealed(opt->reach);
+    elo_buf_init(&p->mem, s->inline_bytes);
+    if ((rc = opt_copy(p, opt)) != ELO_OK
+        || (rc = elo_sha256_create(&p->sha)) != ELO_OK
+        || (p->is_sealed && (rc = key_set(p, key)) != ELO_OK))
     {
-        put_free(&p, false);
+        elo_put_free(&p, ELO_OK);
         return rc;
-    }
-    if (expect != NULL) {
-        p->has_expect = true;
-        p->expect = *expect;
-    }
-    p->type_len = content_type.len;
-    if (content_type.len > 0) {
-        memcpy(p->type, content_type.p, content_type.len);
     }
     *out = p;
     return ELO_OK;
@@ -94,173 +159,21 @@ elo_put_begin(elo_store_t *s, const elo_digest_t *expect, uint64_t size_hint,
 
 
 elo_err_t
-elo_put_write(elo_put_t *p, elo_slice_t bytes)
+elo_put_begin(elo_store_t *s, const elo_put_opt_t *opt, elo_put_t **out)
 {
-    assert(p->magic == ELO_PUT_MAGIC && p->err == ELO_OK);
-    if (elo_store_is_readonly(p->s)) {
-        p->err = ELO_EREADONLY;
-    } else {
-        p->err = elo_sha256_update(p->sha, bytes);
-    }
-    if (p->err == ELO_OK) {
-        p->err = elo_newfile_write(&p->file, bytes);
-    }
-    return p->err;
-}
-
-
-/* Looks for d. *is_held: it is there and its file is whole. *bad_seq: it is
-   there, but its file is not, and may be replaced; else 0. */
-static elo_err_t
-look_up(elo_store_t *s, const elo_digest_t *d, elo_blob_stat_t *st,
-        bool *is_held, uint64_t *bad_seq)
-{
-    elo_rec_blob_t rec;
-    MDB_txn *txn;
+    elo_put_t *p;
     elo_err_t rc;
-    uint64_t seq;
-    int fd;
 
-    *is_held = false;
-    *bad_seq = 0;
-    if ((rc = elo_rtxn_begin(s, &txn)) != ELO_OK) {
+    if ((rc = create(s, opt, NULL, 0, &p)) != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_blob_get(s, txn, d, &rec)) == ELO_OK) {
-        elo_blob_stat_fill(d, &rec, st);
-        seq = rec.seq;
-    }
-    mdb_txn_abort(txn);
-    if (rc != ELO_OK) {
-        return rc == ELO_ENOTFOUND ? ELO_OK : rc;
-    }
-    rc = elo_blob_open_file(s, st, &fd);
-    if (rc == ELO_OK) {
-        s->vfs->close(s->vfs, fd);
-        *is_held = true;
-    } else if (rc == ELO_ECORRUPT) {
-        *bad_seq = seq;
-        rc = ELO_OK;
-    }
-    return rc;
-}
-
-
-static elo_err_t
-write_records(elo_wtxn_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec)
-{
-    uint8_t mem[ELO_BLOB_REC_MAX];
-    elo_buf_t buf;
-    elo_err_t rc;
-
-    elo_buf_init_fixed(&buf, mem, sizeof(mem));
-    elo_rec_blob_encode(rec, elo_digest_slice(d), &buf);
-    if ((rc = elo_buf_err(&buf)) != ELO_OK
-        || (rc = elo_db_put(w, ELO_DB_BLOB, elo_digest_slice(d),
-                            elo_buf_slice(&buf)))
-               != ELO_OK)
+    if (opt->size_hint > s->inline_bytes && (rc = elo_put_to_file(p)) != ELO_OK)
     {
+        elo_put_free(&p, ELO_OK);
         return rc;
     }
-    return elo_wtxn_name(w, ELO_FILE_BLOB, rec->seq, d);
-}
-
-
-/* The commit proper. bad_seq: file that the new one takes the place of. */
-static elo_err_t
-decide(elo_put_t *p, const elo_digest_t *d, uint64_t bad_seq,
-       elo_blob_stat_t *out, bool *existed)
-{
-    elo_rec_blob_t rec = {
-        .seq = p->file.seq,
-        .size = p->file.size,
-        .created_at = elo_clock_unix_s(),
-        .content_type = elo_slice(p->type, p->type_len),
-    };
-    elo_rec_blob_t old;
-    elo_wtxn_t w;
-    elo_err_t rc;
-    bool replaces = false;
-
-    if ((rc = elo_wtxn_begin(p->s, &w)) != ELO_OK) {
-        return rc;
-    }
-    rc = elo_blob_get(p->s, w.txn, d, &old);
-    if (rc == ELO_OK && old.seq != bad_seq) {
-        /* Another put of the same bytes came first. */
-        elo_blob_stat_fill(d, &old, out);
-        elo_wtxn_abort(&w);
-        *existed = true;
-        return ELO_OK;
-    }
-    if (rc == ELO_OK) {
-        replaces = true;
-        rc = w.state.blobs == 0 || w.state.bytes < old.size
-                 ? ELO_ECORRUPT
-                 : elo_wtxn_kill(&w, ELO_FILE_BLOB, old.seq);
-        w.state.blobs -= 1;
-        w.state.bytes -= old.size;
-    } else if (rc == ELO_ENOTFOUND) {
-        rc = ELO_OK;
-    }
-    w.state.blobs += 1;
-    if (!elo_add_u64(w.state.bytes, rec.size, &w.state.bytes)) {
-        rc = rc == ELO_OK ? ELO_ENOSPC : rc;
-    }
-    if (rc != ELO_OK || (rc = write_records(&w, d, &rec)) != ELO_OK
-        || (rc = elo_wtxn_bump_blob(&w, d)) != ELO_OK)
-    {
-        elo_wtxn_abort(&w);
-        return rc;
-    }
-    if ((rc = elo_wtxn_commit(&w, &p->file)) != ELO_OK) {
-        return rc;
-    }
-    elo_blob_stat_fill(d, &rec, out);
-    *existed = false;
-    if (replaces) {
-        elo_file_bury(p->s, ELO_FILE_BLOB, bad_seq);
-    }
+    *out = p;
     return ELO_OK;
-}
-
-
-elo_err_t
-elo_put_commit(elo_put_t **pp, elo_blob_stat_t *out, bool *existed)
-{
-    elo_put_t *p = *pp;
-    elo_digest_t d;
-    elo_blob_stat_t st;
-    uint64_t bad_seq;
-    bool held = false, is_unknown = false;
-    elo_err_t rc;
-
-    assert(p->magic == ELO_PUT_MAGIC && p->err == ELO_OK);
-    rc = elo_sha256_final(p->sha, &d);
-    if (rc == ELO_OK && p->has_expect
-        && memcmp(d.b, p->expect.b, ELO_SHA256_LEN) != 0)
-    {
-        rc = ELO_EHASH;
-    }
-    if (rc == ELO_OK && elo_store_is_readonly(p->s)) {
-        rc = ELO_EREADONLY;
-    }
-    if (rc == ELO_OK) {
-        rc = look_up(p->s, &d, &st, &held, &bad_seq);
-    }
-    if (rc == ELO_OK && !held) {
-        rc = elo_newfile_publish(&p->file);
-        if (rc == ELO_OK) {
-            rc = decide(p, &d, bad_seq, &st, &held);
-            is_unknown = rc == ELO_EREADONLY;
-        }
-    }
-    if (rc == ELO_OK) {
-        *out = st;
-        *existed = held;
-    }
-    put_free(pp, is_unknown);
-    return rc;
 }
 
 
@@ -269,6 +182,253 @@ elo_put_abort(elo_put_t **pp)
 {
     if (pp != NULL && *pp != NULL) {
         assert((*pp)->magic == ELO_PUT_MAGIC);
-        put_free(pp, false);
+        (*pp)->file.is_kept_name = false;
+        elo_put_free(pp, ELO_OK);
+    }
+}
+
+
+/* ---- writing ---- */
+
+elo_err_t
+elo_put_to_file(elo_put_t *p)
+{
+    elo_err_t rc;
+
+    if ((rc = elo_newfile_open(p->s, ELO_FILE_BLOB, &p->file)) != ELO_OK
+        || (rc = elo_sink_init(&p->sink, &p->file, p->is_sealed)) != ELO_OK)
+    {
+        return rc;
+    }
+    p->in_file = true;
+    if (p->mem.len == 0) {
+        return ELO_OK;
+    }
+    elo_sink_begin(&p->sink, elo_buf_slice(&p->mem));
+    rc = elo_sink_end(&p->sink);
+    elo_buf_dispose(&p->mem);
+    return rc;
+}
+
+
+static elo_err_t
+write_clear(elo_put_t *p, elo_slice_t bytes)
+{
+    elo_err_t rc, err;
+
+    if (!p->in_file && bytes.len <= p->s->inline_bytes - p->mem.len) {
+        elo_buf_put_slice(&p->mem, bytes);
+        rc = elo_buf_err(&p->mem);
+        return rc != ELO_OK ? rc : elo_sha256_update(p->sha, bytes);
+    }
+    if (!p->in_file && (rc = elo_put_to_file(p)) != ELO_OK) {
+        return rc;
+    }
+    elo_sink_begin(&p->sink, bytes);
+    rc = elo_sha256_update(p->sha, bytes);
+    err = elo_sink_end(&p->sink); /* they are the caller's again */
+    return rc != ELO_OK ? rc : err;
+}
+
+
+/* The crew has the last chunk while the next is collected and hashed. */
+static elo_err_t
+write_sealed(elo_put_t *p, elo_slice_t bytes)
+{
+    elo_slice_t chunk, before;
+    elo_err_t rc;
+
+    while (bytes.len > 0) {
+        if (p->sealer.n == ELO_SEAL_CHUNK
+            && ((rc = elo_sink_end(&p->sink)) != ELO_OK
+                || (!p->in_file && (rc = elo_put_to_file(p)) != ELO_OK)))
+        {
+            return rc;
+        }
+        before = bytes;
+        if ((rc = elo_sealer_next(&p->sealer, &bytes, &chunk)) != ELO_OK) {
+            return rc;
+        }
+        if (chunk.len > 0) {
+            elo_sink_begin(&p->sink, chunk);
+        }
+        rc = elo_sha256_update(p->sha,
+                               elo_slice(before.p, before.len - bytes.len));
+        if (rc != ELO_OK) {
+            return rc;
+        }
+    }
+    return ELO_OK;
+}
+
+
+static elo_err_t
+take_in(elo_put_t *p, elo_slice_t bytes)
+{
+    elo_err_t rc;
+
+    rc = p->is_sealed ? write_sealed(p, bytes) : write_clear(p, bytes);
+    if (rc == ELO_OK) {
+        p->size += bytes.len;
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_put_write(elo_put_t *p, elo_slice_t bytes)
+{
+    assert(p->magic == ELO_PUT_MAGIC && p->err == ELO_OK);
+    if (bytes.len == 0) {
+        return ELO_OK;
+    }
+    if (elo_store_is_readonly(p->s)) {
+        p->err = ELO_EREADONLY;
+    } else if (bytes.len > (uint64_t) INT64_MAX - p->size) {
+        p->err = ELO_ETOOBIG;
+    } else if (p->size - p->checked >= QUOTA_EVERY) {
+        p->checked = p->size;
+        p->err = elo_quota_check(p->s, &p->opt.agent, p->size);
+    }
+    if (p->err == ELO_OK) {
+        p->err = take_in(p, bytes);
+    }
+    return p->err;
+}
+
+
+/* ---- in a file with a name ---- */
+
+/* Hashes what an earlier put has left in the file. */
+static elo_err_t
+again(elo_put_t *p, uint64_t kept)
+{
+    uint8_t *buf = malloc(READ_BYTES);
+    elo_slice_t bytes;
+    elo_err_t rc = buf == NULL ? ELO_ENOMEM : ELO_OK;
+
+    for (uint64_t off = 0; rc == ELO_OK && off < kept; off += bytes.len) {
+        bytes = elo_slice(
+            buf, (size_t) (kept - off < READ_BYTES ? kept - off : READ_BYTES));
+        if ((rc = elo_newfile_read(&p->file, off, buf, bytes.len)) != ELO_OK
+            || (rc = elo_sink_again(&p->sink, bytes)) != ELO_OK)
+        {
+            break;
+        }
+        if (p->is_sealed
+            && (rc = elo_sealer_again(&p->sealer, buf, &bytes)) != ELO_OK) {
+            break;
+        }
+        rc = elo_sha256_update(p->sha, bytes);
+        p->size += bytes.len;
+    }
+    free(buf);
+    return rc;
+}
+
+
+static elo_err_t
+open_at(elo_put_t *p, const elo_put_at_t *at)
+{
+    elo_err_t rc;
+
+    if (p->is_sealed
+            ? at->kept % ELO_SEAL_CHUNK != 0 || at->tail.len > ELO_SEAL_CHUNK
+            : at->tail.len > 0)
+    {
+        return ELO_ECORRUPT;
+    }
+    if ((rc = elo_newfile_open_at(p->s, ELO_FILE_BLOB, p->name, at->kept,
+                                  &p->file))
+            != ELO_OK
+        || (rc = elo_sink_init(&p->sink, &p->file, p->is_sealed)) != ELO_OK)
+    {
+        return rc;
+    }
+    p->in_file = true;
+    if ((rc = again(p, at->kept)) != ELO_OK) {
+        return rc;
+    }
+    return take_in(p, at->tail);
+}
+
+
+elo_err_t
+elo_put_begin_at(elo_store_t *s, const elo_put_opt_t *opt, const char *name,
+                 const elo_content_key_t *key, const elo_put_at_t *at,
+                 elo_put_t **out)
+{
+    elo_put_t *p;
+    elo_err_t rc;
+
+    if ((rc = create(s, opt, key, at->kept, &p)) != ELO_OK) {
+        return rc;
+    }
+    snprintf(p->name, sizeof(p->name), "%s", name);
+    if ((rc = open_at(p, at)) != ELO_OK) {
+        elo_put_free(&p, ELO_OK);
+        return rc;
+    }
+    *out = p;
+    return ELO_OK;
+}
+
+
+uint64_t
+elo_put_size(const elo_put_t *p)
+{
+    return p->size;
+}
+
+
+elo_err_t
+elo_put_sync(elo_put_t *p, elo_put_at_t *at)
+{
+    char dir[ELO_STORE_NAME_MAX + 1], *slash;
+
+    assert(p->magic == ELO_PUT_MAGIC && p->err == ELO_OK);
+    snprintf(dir, sizeof(dir), "%s", p->name);
+    slash = strrchr(dir, '/');
+    assert(slash != NULL);
+    *slash = '\0';
+    if ((p->err = elo_sink_end(&p->sink)) != ELO_OK
+        || (p->err = elo_newfile_sync(&p->file)) != ELO_OK
+        || (!p->is_named && (p->err = elo_dir_sync(p->s, dir)) != ELO_OK))
+    {
+        return p->err;
+    }
+    p->is_named = true;
+    at->kept = p->file.size;
+    at->tail = elo_slice(p->sealer.plain, p->is_sealed ? p->sealer.n : 0);
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_put_rewind(elo_put_t *p, const elo_put_at_t *at)
+{
+    assert(p->magic == ELO_PUT_MAGIC && p->name[0] != '\0');
+    elo_sink_dispose(&p->sink);
+    elo_newfile_end(&p->file, ELO_OK);
+    elo_sealer_dispose(&p->sealer);
+    p->in_file = false;
+    p->size = p->checked = 0;
+    p->err = elo_sha256_reset(p->sha);
+    if (p->err == ELO_OK && p->is_sealed) {
+        p->err = elo_sealer_init(&p->sealer, p->key);
+    }
+    if (p->err == ELO_OK) {
+        p->err = open_at(p, at);
+    }
+    return p->err;
+}
+
+
+void
+elo_put_leave(elo_put_t **pp)
+{
+    if (pp != NULL && *pp != NULL) {
+        assert((*pp)->magic == ELO_PUT_MAGIC);
+        elo_put_free(pp, ELO_OK);
     }
 }

@@ -1,123 +1,259 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* records: bytes of the index, see docs/formats/store.md. Big-endian; each record
-   is a version byte, its fields and a CRC-32C (RFC 3720, B.4) over key and bytes
-   before it. No byte may be left over. */
+/* records: bytes of the store's tables, see docs/formats/store.md. Big-endian; each
+   value is a version byte and its fields. No byte may be left over. */
 #include "backend/store/records.h"
 
 #include <stdio.h>
 
 #include "common/base/enc.h"
+#include "common/base/num.h"
 #include "common/base/rd.h"
 
-#define REC_VERSION  1
-#define STORAGE_FILE 0 /* the blob is a file of its own, from its first byte */
-#define CRC_LEN      4
+#define REC_VERSION 1
 
-static const char format_magic[] = "elohim-store 1\nid ";
+enum { BLOB_OBJECT = 0x01, BLOB_FILE = 0x02 };
+enum { OWN_HAS = 0, OWN_GONE = 1 };
 
-
-uint32_t
-elo_crc32c(uint32_t crc, elo_slice_t s)
-{
-    /* The reflected polynomial 0x82f63b78, four bits at a time: records are
-       short, so that a small table beats a large one. */
-    static const uint32_t t[16] = {
-        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-        0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-    };
-
-    crc = ~crc;
-    for (size_t i = 0; i < s.len; i++) {
-        crc ^= s.p[i];
-        crc = crc >> 4 ^ t[crc & 15];
-        crc = crc >> 4 ^ t[crc & 15];
-    }
-    return ~crc;
-}
+static const char format_magic[] = "elohim-store 2\nid ";
+static const char format_old[] = "elohim-store 1\n";
 
 
-/* Ends a record that began at offset from. */
 static void
-seal(elo_buf_t *out, size_t from, elo_slice_t key)
+wr_be32(uint8_t *p, uint32_t v)
 {
-    uint32_t crc;
-
-    if (elo_buf_err(out) != ELO_OK) {
-        return;
+    for (int i = 3; i >= 0; i--) {
+        p[i] = (uint8_t) v;
+        v >>= 8;
     }
-    crc = elo_crc32c(elo_crc32c(0, key),
-                     elo_slice(out->p + from, out->len - from));
-    elo_buf_put_be32(out, crc);
-}
-
-
-/* Checks CRC and version; *body is what stands between them. */
-static elo_err_t
-unseal(elo_slice_t key, elo_slice_t s, elo_slice_t *body)
-{
-    const uint8_t *tail;
-    uint32_t crc;
-
-    if (s.len < 1 + CRC_LEN) {
-        return ELO_ECORRUPT;
-    }
-    tail = s.p + s.len - CRC_LEN;
-    if (elo_rd_be32(tail, s.p + s.len, &crc) == NULL
-        || crc
-               != elo_crc32c(elo_crc32c(0, key),
-                             elo_slice(s.p, s.len - CRC_LEN))
-        || s.p[0] != REC_VERSION)
-    {
-        return ELO_ECORRUPT;
-    }
-    *body = elo_slice(s.p + 1, s.len - 1 - CRC_LEN);
-    return ELO_OK;
 }
 
 
 static void
-put_str16(elo_buf_t *out, elo_slice_t s)
+wr_be64(uint8_t *p, uint64_t v)
 {
-    elo_buf_put_be16(out, (uint16_t) s.len);
+    for (int i = 7; i >= 0; i--) {
+        p[i] = (uint8_t) v;
+        v >>= 8;
+    }
+}
+
+
+/* Behind the version byte; NULL for another version. */
+static const uint8_t *
+rd_version(elo_slice_t s, const uint8_t **end)
+{
+    uint8_t version = 0;
+    const uint8_t *p;
+
+    *end = s.p + s.len;
+    p = elo_rd_u8(s.p, *end, &version);
+    return version == REC_VERSION ? p : NULL;
+}
+
+
+static void
+put_str8(elo_buf_t *out, elo_slice_t s)
+{
+    elo_buf_put_u8(out, (uint8_t) s.len);
     elo_buf_put_slice(out, s);
 }
 
 
-void
-elo_rec_state_encode(const elo_rec_state_t *r, elo_slice_t key, elo_buf_t *out)
+static const uint8_t *
+rd_str8(const uint8_t *p, const uint8_t *end, elo_slice_t *v)
 {
-    size_t from = out->len;
+    uint8_t n = 0;
+
+    p = elo_rd_u8(p, end, &n);
+    return p == NULL ? NULL : elo_rd_bytes(p, end, n, v);
+}
+
+
+/* A digest and a number, the shape of several keys. */
+static elo_slice_t
+pair_key(const elo_digest_t *d, uint32_t no, uint8_t *out)
+{
+    memcpy(out, d->b, ELO_SHA256_LEN);
+    wr_be32(out + ELO_SHA256_LEN, no);
+    return elo_slice(out, ELO_SHA256_LEN + 4);
+}
+
+
+static elo_err_t
+pair_key_parse(elo_slice_t key, elo_digest_t *d, uint32_t *no)
+{
+    uint32_t v;
+
+    if (key.len != ELO_SHA256_LEN + 4
+        || elo_rd_be32(key.p + ELO_SHA256_LEN, key.p + key.len, &v) == NULL)
+    {
+        return ELO_ECORRUPT;
+    }
+    memcpy(d->b, key.p, ELO_SHA256_LEN);
+    *no = v;
+    return ELO_OK;
+}
+
+
+/* ---- BLOB ---- */
+
+void
+elo_rec_blob_encode(const elo_rec_blob_t *r, elo_buf_t *out)
+{
+    unsigned flags =
+        (r->is_object ? BLOB_OBJECT : 0u) | (r->file != 0 ? BLOB_FILE : 0u);
 
     elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_be64(out, r->store_id);
-    elo_buf_put_be64(out, r->seq_reserved);
-    elo_buf_put_be64(out, r->scan_from);
-    elo_buf_put_be64(out, r->blobs);
-    elo_buf_put_be64(out, r->bytes);
-    seal(out, from, key);
+    elo_buf_put_u8(out, (uint8_t) flags);
+    elo_buf_put_u8(out, (uint8_t) r->reach);
+    elo_buf_put_be32(out, r->agent);
+    elo_buf_put_be64(out, r->created_us);
+    if (r->is_object) {
+        elo_buf_put(out, r->blind.b, ELO_SHA256_LEN);
+    }
+    if (r->file != 0) {
+        elo_buf_put_be64(out, r->file);
+        elo_buf_put_be64(out, r->size);
+    }
+    put_str8(out, r->content_type);
 }
 
 
 elo_err_t
-elo_rec_state_parse(elo_slice_t key, elo_slice_t s, elo_rec_state_t *out)
+elo_rec_blob_parse(elo_slice_t s, uint32_t data_len, elo_rec_blob_t *out)
 {
-    elo_rec_state_t r;
+    elo_rec_blob_t r = { .size = data_len };
+    uint8_t flags = 0, reach = 0;
+    elo_slice_t blind = { 0 };
     const uint8_t *p, *end;
-    elo_err_t rc;
 
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
+    p = rd_version(s, &end);
+    p = elo_rd_u8(p, end, &flags);
+    p = elo_rd_u8(p, end, &reach);
+    p = elo_rd_be32(p, end, &r.agent);
+    p = elo_rd_be64(p, end, &r.created_us);
+    if ((flags & BLOB_OBJECT) != 0) {
+        p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &blind);
     }
-    end = s.p + s.len;
-    p = elo_rd_be64(s.p, end, &r.store_id);
-    p = elo_rd_be64(p, end, &r.seq_reserved);
-    p = elo_rd_be64(p, end, &r.scan_from);
-    p = elo_rd_be64(p, end, &r.blobs);
-    p = elo_rd_be64(p, end, &r.bytes);
-    if (p == NULL || p != end || r.seq_reserved == 0
-        || r.scan_from > r.seq_reserved)
+    if ((flags & BLOB_FILE) != 0) {
+        p = elo_rd_be64(p, end, &r.file);
+        p = elo_rd_be64(p, end, &r.size);
+    }
+    p = rd_str8(p, end, &r.content_type);
+    if (p == NULL || p != end || flags > (BLOB_OBJECT | BLOB_FILE)
+        || reach >= ELO_REACH_COUNT || r.content_type.len > ELO_MIME_MAX
+        || r.size > INT64_MAX
+        || ((flags & BLOB_FILE) != 0 && (r.file == 0 || data_len != 0)))
     {
+        return ELO_ECORRUPT;
+    }
+    r.is_object = (flags & BLOB_OBJECT) != 0;
+    if (r.is_object) {
+        memcpy(r.blind.b, blind.p, ELO_SHA256_LEN);
+    }
+    r.reach = (elo_reach_t) reach;
+    *out = r;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_rec_blob_stamp(elo_slice_t s, elo_reach_t *reach, uint64_t *created_us)
+{
+    uint64_t created = 0;
+    const uint8_t *p, *end;
+    uint8_t to = 0;
+
+    p = rd_version(s, &end);
+    p = elo_rd_skip(p, end, 1);
+    p = elo_rd_u8(p, end, &to);
+    p = elo_rd_skip(p, end, 4);
+    p = elo_rd_be64(p, end, &created);
+    if (p == NULL || to >= ELO_REACH_COUNT) {
+        return ELO_ECORRUPT;
+    }
+    *reach = (elo_reach_t) to;
+    *created_us = created;
+    return ELO_OK;
+}
+
+
+/* ---- SEALED ---- */
+
+void
+elo_rec_sealed_encode(const elo_rec_sealed_t *r, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_u8(out, (uint8_t) r->reach);
+    elo_buf_put_be64(out, r->created_us);
+    elo_buf_put_be64(out, r->size);
+    elo_buf_put(out, r->object.b, ELO_SHA256_LEN);
+    put_str8(out, r->content_type);
+}
+
+
+elo_err_t
+elo_rec_sealed_parse(elo_slice_t s, elo_rec_sealed_t *out)
+{
+    elo_rec_sealed_t r = { 0 };
+    const uint8_t *p, *end;
+    elo_slice_t object = { 0 };
+    uint8_t reach = 0;
+
+    p = rd_version(s, &end);
+    p = elo_rd_u8(p, end, &reach);
+    p = elo_rd_be64(p, end, &r.created_us);
+    p = elo_rd_be64(p, end, &r.size);
+    p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &object);
+    p = rd_str8(p, end, &r.content_type);
+    if (p == NULL || p != end || reach >= ELO_REACH_COUNT
+        || r.content_type.len > ELO_MIME_MAX || r.size > INT64_MAX)
+    {
+        return ELO_ECORRUPT;
+    }
+    r.reach = (elo_reach_t) reach;
+    memcpy(r.object.b, object.p, ELO_SHA256_LEN);
+    *out = r;
+    return ELO_OK;
+}
+
+
+elo_slice_t
+elo_sealed_key(const elo_digest_t *blind, uint32_t agent,
+               uint8_t out[ELO_SEALED_KEY])
+{
+    return pair_key(blind, agent, out);
+}
+
+
+elo_err_t
+elo_sealed_key_parse(elo_slice_t key, elo_digest_t *blind, uint32_t *agent)
+{
+    return pair_key_parse(key, blind, agent);
+}
+
+
+/* ---- AGENT ---- */
+
+void
+elo_rec_agent_encode(const elo_rec_agent_t *r, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_be32(out, r->no);
+    elo_buf_put_be64(out, r->quota);
+}
+
+
+elo_err_t
+elo_rec_agent_parse(elo_slice_t s, elo_rec_agent_t *out)
+{
+    elo_rec_agent_t r = { 0 };
+    const uint8_t *p, *end;
+
+    p = rd_version(s, &end);
+    p = elo_rd_be32(p, end, &r.no);
+    p = elo_rd_be64(p, end, &r.quota);
+    if (p == NULL || p != end) {
         return ELO_ECORRUPT;
     }
     *out = r;
@@ -125,233 +261,124 @@ elo_rec_state_parse(elo_slice_t key, elo_slice_t s, elo_rec_state_t *out)
 }
 
 
-void
-elo_rec_file_encode(const elo_rec_file_t *r, elo_slice_t key, elo_buf_t *out)
+elo_slice_t
+elo_agentno_key(uint32_t no, uint8_t out[ELO_AGENTNO_KEY])
 {
-    size_t from = out->len;
-
-    elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_u8(out, (uint8_t) r->kind);
-    elo_buf_put(out, r->digest.b, ELO_SHA256_LEN);
-    seal(out, from, key);
+    wr_be32(out, no);
+    return elo_slice(out, ELO_AGENTNO_KEY);
 }
 
 
 elo_err_t
-elo_rec_file_parse(elo_slice_t key, elo_slice_t s, elo_rec_file_t *out)
+elo_agentno_parse(elo_slice_t key, uint32_t *no)
 {
-    const uint8_t *p, *end;
-    elo_slice_t digest;
-    uint8_t kind;
-    elo_err_t rc;
+    uint32_t v;
 
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
+    if (key.len != ELO_AGENTNO_KEY
+        || elo_rd_be32(key.p, key.p + key.len, &v) == NULL)
+    {
+        return ELO_ECORRUPT;
     }
-    end = s.p + s.len;
-    p = elo_rd_u8(s.p, end, &kind);
-    p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &digest);
+    *no = v;
+    return ELO_OK;
+}
+
+
+/* ---- OWN ---- */
+
+void
+elo_rec_own_encode(const elo_rec_own_t *r, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_u8(out, r->is_gone ? OWN_GONE : OWN_HAS);
+    elo_buf_put_be64(out, r->size);
+}
+
+
+elo_err_t
+elo_rec_own_parse(elo_slice_t s, elo_rec_own_t *out)
+{
+    elo_rec_own_t r = { 0 };
+    const uint8_t *p, *end;
+    uint8_t state = 0;
+
+    p = rd_version(s, &end);
+    p = elo_rd_u8(p, end, &state);
+    p = elo_rd_be64(p, end, &r.size);
+    if (p == NULL || p != end || state > OWN_GONE || r.size > INT64_MAX) {
+        return ELO_ECORRUPT;
+    }
+    r.is_gone = state == OWN_GONE;
+    *out = r;
+    return ELO_OK;
+}
+
+
+elo_slice_t
+elo_own_key(const elo_digest_t *d, uint32_t agent, uint8_t out[ELO_OWN_KEY])
+{
+    return pair_key(d, agent, out);
+}
+
+
+elo_err_t
+elo_own_key_parse(elo_slice_t key, elo_digest_t *d, uint32_t *agent)
+{
+    return pair_key_parse(key, d, agent);
+}
+
+
+/* ---- FILE ---- */
+
+void
+elo_rec_file_encode(const elo_rec_file_t *r, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_u8(out, (uint8_t) r->kind);
+    elo_buf_put_u8(out, (uint8_t) r->state);
+}
+
+
+elo_err_t
+elo_rec_file_parse(elo_slice_t s, elo_rec_file_t *out)
+{
+    uint8_t kind = 0, state = 0;
+    const uint8_t *p, *end;
+
+    p = rd_version(s, &end);
+    p = elo_rd_u8(p, end, &kind);
+    p = elo_rd_u8(p, end, &state);
     if (p == NULL || p != end
-        || (kind != ELO_FILE_BLOB && kind != ELO_FILE_MEDIA)) {
+        || (kind != ELO_FILE_BLOB && kind != ELO_FILE_MEDIA)
+        || state > ELO_FILE_DOUBTFUL)
+    {
         return ELO_ECORRUPT;
     }
     out->kind = (elo_file_kind_t) kind;
-    memcpy(out->digest.b, digest.p, ELO_SHA256_LEN);
+    out->state = (elo_file_state_t) state;
     return ELO_OK;
 }
 
 
-void
-elo_rec_blob_encode(const elo_rec_blob_t *r, elo_slice_t key, elo_buf_t *out)
+elo_slice_t
+elo_file_key(uint64_t id, uint8_t out[ELO_FILE_KEY])
 {
-    size_t from = out->len;
-
-    elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_u8(out, STORAGE_FILE);
-    elo_buf_put_be64(out, r->seq);
-    elo_buf_put_be64(out, r->size);
-    elo_buf_put_be64(out, (uint64_t) r->created_at);
-    put_str16(out, r->content_type);
-    seal(out, from, key);
+    wr_be64(out, id);
+    return elo_slice(out, ELO_FILE_KEY);
 }
 
 
 elo_err_t
-elo_rec_blob_parse(elo_slice_t key, elo_slice_t s, elo_rec_blob_t *out)
-{
-    elo_rec_blob_t r = { 0 };
-    const uint8_t *p, *end;
-    uint64_t created = 0;
-    uint8_t storage = 0;
-    elo_err_t rc;
-
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
-    }
-    end = s.p + s.len;
-    p = elo_rd_u8(s.p, end, &storage);
-    p = elo_rd_be64(p, end, &r.seq);
-    p = elo_rd_be64(p, end, &r.size);
-    p = elo_rd_be64(p, end, &created);
-    p = elo_rd_str16(p, end, &r.content_type);
-    if (p == NULL || p != end || storage != STORAGE_FILE || r.seq == 0
-        || r.size > INT64_MAX || r.content_type.len > ELO_MIME_MAX)
-    {
-        return ELO_ECORRUPT;
-    }
-    r.created_at = (int64_t) created;
-    *out = r;
-    return ELO_OK;
-}
-
-
-void
-elo_rec_media_encode(const elo_rec_media_t *r, elo_slice_t key, elo_buf_t *out)
-{
-    size_t from = out->len;
-
-    elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_u8(out, r->status);
-    elo_buf_put_be64(out, r->seq);
-    elo_buf_put_be64(out, r->size);
-    put_str16(out, r->reason);
-    seal(out, from, key);
-}
-
-
-elo_err_t
-elo_rec_media_parse(elo_slice_t key, elo_slice_t s, elo_rec_media_t *out)
-{
-    elo_rec_media_t r;
-    const uint8_t *p, *end;
-    elo_err_t rc;
-
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
-    }
-    end = s.p + s.len;
-    p = elo_rd_u8(s.p, end, &r.status);
-    p = elo_rd_be64(p, end, &r.seq);
-    p = elo_rd_be64(p, end, &r.size);
-    p = elo_rd_str16(p, end, &r.reason);
-    if (p == NULL || p != end || r.reason.len > ELO_REASON_MAX
-        || r.size > INT64_MAX || (r.seq == 0 && r.size != 0))
-    {
-        return ELO_ECORRUPT;
-    }
-    *out = r;
-    return ELO_OK;
-}
-
-
-void
-elo_rec_node_encode(const elo_rec_node_t *r, elo_slice_t key, elo_buf_t *out)
-{
-    size_t from = out->len;
-
-    elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_u8(out, (uint8_t) r->reach);
-    elo_buf_put_be64(out, r->current);
-    elo_buf_put_be16(out, (uint16_t) r->n_refs);
-    for (uint32_t i = 0; i < r->n_refs; i++) {
-        elo_buf_put(out, r->refs[i].b, ELO_SHA256_LEN);
-    }
-    seal(out, from, key);
-}
-
-
-elo_err_t
-elo_rec_node_parse(elo_slice_t key, elo_slice_t s, elo_rec_node_t *out)
-{
-    const uint8_t *p, *end;
-    elo_slice_t refs = { 0 };
-    uint64_t current = 0;
-    uint16_t n = 0;
-    uint8_t reach = 0;
-    elo_err_t rc;
-
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
-    }
-    end = s.p + s.len;
-    p = elo_rd_u8(s.p, end, &reach);
-    p = elo_rd_be64(p, end, &current);
-    p = elo_rd_be16(p, end, &n);
-    if (p == NULL || n > ELO_CONTENT_BLOBS_MAX || reach >= ELO_REACH_COUNT
-        || current == 0
-        || elo_rd_bytes(p, end, (uint64_t) n * ELO_SHA256_LEN, &refs) != end)
-    {
-        return ELO_ECORRUPT;
-    }
-    out->reach = (elo_reach_t) reach;
-    out->current = current;
-    out->n_refs = n;
-    for (uint32_t i = 0; i < n; i++) {
-        memcpy(out->refs[i].b, refs.p + (size_t) i * ELO_SHA256_LEN,
-               ELO_SHA256_LEN);
-    }
-    return ELO_OK;
-}
-
-
-void
-elo_rec_nodev_encode(const elo_rec_nodev_t *r, elo_slice_t key, elo_buf_t *out)
-{
-    size_t from = out->len;
-
-    elo_buf_put_u8(out, REC_VERSION);
-    elo_buf_put_u8(out, (uint8_t) r->reach);
-    elo_buf_put_be32(out, (uint32_t) r->json.len);
-    elo_buf_put_slice(out, r->json);
-    seal(out, from, key);
-}
-
-
-elo_err_t
-elo_rec_nodev_parse(elo_slice_t key, elo_slice_t s, elo_rec_nodev_t *out)
-{
-    const uint8_t *p, *end;
-    elo_slice_t json;
-    uint32_t len;
-    uint8_t reach;
-    elo_err_t rc;
-
-    if ((rc = unseal(key, s, &s)) != ELO_OK) {
-        return rc;
-    }
-    end = s.p + s.len;
-    p = elo_rd_u8(s.p, end, &reach);
-    p = elo_rd_be32(p, end, &len);
-    if (p == NULL || reach >= ELO_REACH_COUNT || len > ELO_CONTENT_JSON_MAX
-        || elo_rd_bytes(p, end, len, &json) != end)
-    {
-        return ELO_ECORRUPT;
-    }
-    out->reach = (elo_reach_t) reach;
-    out->json = json;
-    return ELO_OK;
-}
-
-
-void
-elo_seq_encode(uint64_t seq, uint8_t out[8])
-{
-    for (int i = 7; i >= 0; i--) {
-        out[i] = (uint8_t) seq;
-        seq >>= 8;
-    }
-}
-
-
-elo_err_t
-elo_seq_parse(elo_slice_t s, uint64_t *seq)
+elo_file_key_parse(elo_slice_t key, uint64_t *id)
 {
     uint64_t v;
 
-    if (s.len != 8 || elo_rd_be64(s.p, s.p + 8, &v) == NULL || v == 0) {
+    if (key.len != ELO_FILE_KEY || elo_rd_be64(key.p, key.p + 8, &v) == NULL
+        || v == 0)
+    {
         return ELO_ECORRUPT;
     }
-    *seq = v;
+    *id = v;
     return ELO_OK;
 }
 
@@ -364,20 +391,100 @@ kind_dir(elo_file_kind_t kind)
 
 
 void
-elo_file_dir(elo_file_kind_t kind, uint64_t seq, char *out)
+elo_file_dir(elo_file_kind_t kind, uint64_t id, char *out)
 {
     snprintf(out, ELO_STORE_NAME_MAX + 1, "%s/%02x", kind_dir(kind),
-             (unsigned) (seq & 0xff));
+             (unsigned) (id & 0xff));
 }
 
 
 void
-elo_file_name(elo_file_kind_t kind, uint64_t seq, char *out)
+elo_file_name(elo_file_kind_t kind, uint64_t id, char *out)
 {
     snprintf(out, ELO_STORE_NAME_MAX + 1, "%s/%02x/%016llx", kind_dir(kind),
-             (unsigned) (seq & 0xff), (unsigned long long) seq);
+             (unsigned) (id & 0xff), (unsigned long long) id);
 }
 
+
+/* ---- TREE, PIN, BAD ---- */
+
+void
+elo_rec_tree_encode(const elo_digest_t *root, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put(out, root->b, ELO_SHA256_LEN);
+}
+
+
+elo_err_t
+elo_rec_tree_parse(elo_slice_t s, elo_digest_t *root)
+{
+    elo_slice_t v = { 0 };
+    const uint8_t *p, *end;
+
+    p = rd_version(s, &end);
+    p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &v);
+    if (p == NULL || p != end) {
+        return ELO_ECORRUPT;
+    }
+    memcpy(root->b, v.p, ELO_SHA256_LEN);
+    return ELO_OK;
+}
+
+
+void
+elo_rec_pin_encode(int64_t since, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_be64(out, (uint64_t) since);
+}
+
+
+elo_err_t
+elo_rec_pin_parse(elo_slice_t s, int64_t *since)
+{
+    const uint8_t *p, *end;
+    uint64_t v = 0;
+
+    p = rd_version(s, &end);
+    p = elo_rd_be64(p, end, &v);
+    if (p == NULL || p != end) {
+        return ELO_ECORRUPT;
+    }
+    *since = (int64_t) v;
+    return ELO_OK;
+}
+
+
+void
+elo_rec_bad_encode(const elo_rec_bad_t *r, elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_be64(out, (uint64_t) r->since);
+    put_str8(out, elo_slice(r->why.p, ELO_MIN(r->why.len, ELO_WHY_MAX)));
+}
+
+
+elo_err_t
+elo_rec_bad_parse(elo_slice_t s, elo_rec_bad_t *out)
+{
+    elo_rec_bad_t r = { 0 };
+    const uint8_t *p, *end;
+    uint64_t since = 0;
+
+    p = rd_version(s, &end);
+    p = elo_rd_be64(p, end, &since);
+    p = rd_str8(p, end, &r.why);
+    if (p == NULL || p != end || r.why.len > ELO_WHY_MAX) {
+        return ELO_ECORRUPT;
+    }
+    r.since = (int64_t) since;
+    *out = r;
+    return ELO_OK;
+}
+
+
+/* ---- format ---- */
 
 void
 elo_format_encode(uint64_t store_id, elo_buf_t *out)
@@ -390,10 +497,13 @@ elo_format_encode(uint64_t store_id, elo_buf_t *out)
 elo_err_t
 elo_format_parse(elo_slice_t s, uint64_t *store_id)
 {
-    size_t n = sizeof(format_magic) - 1;
+    size_t n = sizeof(format_magic) - 1, old = sizeof(format_old) - 1;
     uint8_t id[8];
     uint64_t v;
 
+    if (s.len >= old && memcmp(s.p, format_old, old) == 0) {
+        return ELO_EUNSUPPORTED;
+    }
     if (s.len != n + 17 || memcmp(s.p, format_magic, n) != 0
         || s.p[n + 16] != '\n'
         || elo_hex_decode(elo_slice(s.p + n, 16), id, 8) != ELO_OK

@@ -1,94 +1,117 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* store_internal: what the files of backend/store share. Invariants I1–I9 are
+/* store_internal: what the files of backend/store share. Invariants S1 to S12 are
    those of docs/formats/store.md. */
 #ifndef ELO_STORE_STORE_INTERNAL_H
 #define ELO_STORE_STORE_INTERNAL_H
 
-#include <lmdb.h>
-
 #include "backend/os/mutex.h"
-#include "backend/os/vfs.h"
 #include "backend/store/records.h"
+#include "backend/store/resume_internal.h"
 #include "backend/store/store.h"
+#include "backend/store/tables.h"
+#include "backend/store/task_internal.h"
 
 #define ELO_STORE_MAGIC 0x454c5354u /* "ELST" */
 #define ELO_PUT_MAGIC   0x454c5055u /* "ELPU" */
-
-#define ELO_SEQ_BATCH 1024u /* numbers reserved with one commit */
-#define ELO_DEAD_MAX  64u   /* removed files whose mark the next commit drops */
+#define ELO_BLOB_MAGIC  0x454c424cu /* "ELBL" */
 
 #define ELO_FILE_MODE 0640u
 #define ELO_DIR_MODE  02750u /* setgid: files inherit the readers' group */
-#define ELO_PRIV_MODE 0700u  /* index/ and tmp/ */
+#define ELO_PRIV_MODE 0700u  /* index/, tmp/ and uploads/ */
 
-enum {
-    ELO_DB_META,
-    ELO_DB_BLOB,
-    ELO_DB_FILE,
-    ELO_DB_DEAD,
-    ELO_DB_NODE,
-    ELO_DB_NODEV,
-    ELO_DB_REF,
-    ELO_DB_MEDIA,
-    ELO_DB_COUNT
-};
-
-/* A file on its way into the store: written, then published under its number,
-   then either kept by the commit that names it or dropped. */
-typedef struct elo_newfile_s elo_newfile_t;
-struct elo_newfile_s {
-    elo_store_t *s;
-    int fd;           /* -1: closed */
-    uint64_t size;    /* bytes written */
-    uint64_t started; /* write-back of the bytes below has been started */
-    uint64_t checked; /* size at the last look at free space */
-    char tmp[ELO_STORE_NAME_MAX + 1];  /* "" for a file without a name */
-    char name[ELO_STORE_NAME_MAX + 1]; /* once linked; else "" */
-    elo_file_kind_t kind;
-    uint64_t seq; /* 0: none yet */
-    /* shared: s->mtx. Numbers that no commit has decided on, ascending. */
-    elo_newfile_t *prev, *next;
-};
+struct elo_crew_s;
+struct elo_hashes_s;
 
 struct elo_store_s {
     uint32_t magic;
     const elo_vfs_t *vfs;
-    int group;
-    uint64_t min_free;
+    elo_keyring_t *keyring; /* borrowed; may be NULL */
     int root_fd;
     int lock_fd;
+    int group;
+    uint64_t store_id;
+    uint64_t min_free;
+    uint64_t quota_bytes;
+    uint64_t queue_max;
+    uint32_t inline_bytes;
+    uint32_t upload_keep_s;
+    uint32_t grace_s;
     bool nameless; /* O_TMPFILE and linkat work here */
     elo_gen_page_t *gen;
-    MDB_env *env;
-    MDB_dbi db[ELO_DB_COUNT];
+    elo_kv_t *kv;
+    elo_tasks_t *tasks;
+    elo_uploads_t *uploads;
+    struct elo_crew_s *crew;     /* puts' second pair of hands */
+    struct elo_hashes_s *hashes; /* running hashes to be used again */
 
     /* shared: atomic */
-    uint32_t readonly;
-    uint64_t blobs;
-    uint64_t bytes;
     uint64_t tmp_n;
-
-    /* shared: mtx, which also serialises write transactions */
-    elo_mutex_t mtx;
-    elo_rec_state_t state; /* as committed, scan_from perhaps further */
-    uint64_t seq_next;
-    uint64_t seq_stuck; /* lowest number whose file could not be unlinked */
-    elo_newfile_t *first, *last;
-    uint64_t dead[ELO_DEAD_MAX]; /* unlinked durably, mark still there */
-    uint32_t n_dead;
+    uint64_t operator_quota; /* its own, or ELO_QUOTA_DEFAULT */
+    uint64_t dirs[2]
+                 [4]; /* directories xx of blobs/ and media/ that are there */
 };
 
-/* ---- store.c ---- */
+/* ---- operations ---- */
 
-/* elo_store_open through another table of file operations. */
-elo_err_t elo_store_open_vfs(const elo_store_cfg_t *cfg, const elo_vfs_t *vfs,
-                             elo_store_t **out) ELO_MUST_USE;
+/* [work] elo_kv_exec, but ELO_EREADONLY at once where that is known. */
+elo_err_t elo_store_exec(elo_store_t *s, elo_kv_op_t *op) ELO_MUST_USE;
 
-/* ---- fault.c: what an error means for the store ---- */
+/* Slots of the generation page that an operation will bump: marked in its run,
+   bumped when it is durable, before anybody is told (S5). Zeroed at first. */
+typedef struct {
+    uint64_t set[ELO_GEN_SLOTS / 64];
+} elo_slots_t;
+void elo_slots_mark(elo_slots_t *m, elo_slice_t key);
+void elo_slots_bump(elo_store_t *s, const elo_slots_t *m);
+/* [commit] Marks d's slot and those of all nodes that refer to it. */
+elo_err_t elo_slots_mark_blob(elo_slots_t *m, elo_kv_tx_t *tx,
+                              const elo_digest_t *d) ELO_MUST_USE;
+
+/* Unix seconds at which what becomes an orphan now may be collected. [any] */
+int64_t elo_store_orphan_due(elo_store_t *s);
+
+/* ---- agents (agent.c) ---- */
+
+/* Part of opening a store. */
+elo_err_t elo_agents_open(elo_store_t *s) ELO_MUST_USE;
+
+#define ELO_NO_AGENT UINT32_MAX
+
+/* [commit] Number of an agent, the zero agent being 0; ELO_ENOTFOUND for one that
+   has never written. */
+elo_err_t elo_agent_no_tx(elo_kv_tx_t *tx, const elo_agent_t *a,
+                          uint32_t *no) ELO_MUST_USE;
+/* [commit] The same, giving it a number when it has none. */
+elo_err_t elo_agent_intern_tx(elo_kv_tx_t *tx, const elo_agent_t *a,
+                              uint32_t *no) ELO_MUST_USE;
+/* The same by a view; no numbers are given. [any] */
+elo_err_t elo_agent_no(elo_kv_view_t *v, const elo_agent_t *a,
+                       uint32_t *no) ELO_MUST_USE;
+elo_err_t elo_agent_of(elo_kv_view_t *v, uint32_t no,
+                       elo_agent_t *out) ELO_MUST_USE;
+/* [commit] ELO_EQUOTA when more bytes of that agent would be too many. */
+elo_err_t elo_quota_check_tx(elo_store_t *s, elo_kv_tx_t *tx,
+                             const elo_agent_t *a, uint32_t no,
+                             uint64_t more) ELO_MUST_USE;
+/* [any] The same as things are now: a first look. */
+elo_err_t elo_quota_check(elo_store_t *s, const elo_agent_t *a,
+                          uint64_t more) ELO_MUST_USE;
+
+/* ---- blobs (blob_row.c) ---- */
+
+/* [commit] True in *out when d is held: in the clear, or sealed of any agent. */
+elo_err_t elo_blob_is_held(elo_store_t *s, elo_kv_tx_t *tx,
+                           const elo_digest_t *d, bool *out) ELO_MUST_USE;
+
+/* [commit] True in *out when d is held in the clear: media indexes are of such
+   blobs only. */
+elo_err_t elo_blob_is_clear(elo_kv_tx_t *tx, const elo_digest_t *d,
+                            bool *out) ELO_MUST_USE;
+
+/* ---- fault.c: what an error means for the store (S7) ---- */
 
 /* Maps the errno of a file operation that writes. ENOSPC and EDQUOT become
-   ELO_ENOSPC; EIO and its like make the store read-only (I7). what is for the
-   log. */
+   ELO_ENOSPC; EIO and its like make the store read-only. what is for the log. */
 elo_err_t elo_store_fail(elo_store_t *s, elo_err_t rc,
                          const char *what) ELO_MUST_USE;
 
@@ -96,27 +119,26 @@ elo_err_t elo_store_fail(elo_store_t *s, elo_err_t rc,
 elo_err_t elo_store_fail_sync(elo_store_t *s, elo_err_t rc,
                               const char *what) ELO_MUST_USE;
 
-/* Maps a result of LMDB; reads, and writes before their commit. */
-elo_err_t elo_db_fail(elo_store_t *s, int rc) ELO_MUST_USE;
-
 /* ELO_ENOSPC when want more bytes would cross the floor of free space. */
 elo_err_t elo_space_check(elo_store_t *s, uint64_t want) ELO_MUST_USE;
 
-/* ---- newfile.c ---- */
+/* ---- derive.c ---- */
 
-elo_err_t elo_newfile_open(elo_store_t *s, elo_file_kind_t kind,
-                           elo_newfile_t *nf) ELO_MUST_USE;
-elo_err_t elo_newfile_write(elo_newfile_t *nf, elo_slice_t bytes) ELO_MUST_USE;
+elo_err_t elo_store_derive(void *ctx, elo_kv_tx_t *tx, uint8_t table,
+                           elo_slice_t key, const elo_kv_entry_t *was,
+                           const elo_kv_entry_t *now, bool moved) ELO_MUST_USE;
 
-/* Syncs the bytes, then links the file under its number and syncs the directory:
-   from here on a record may name it (I2). */
-elo_err_t elo_newfile_publish(elo_newfile_t *nf) ELO_MUST_USE;
+/* ---- layout.c: lock, format, directories ---- */
 
-/* Closes, and removes the file unless it was kept by a commit (seq 0 then) or
-   is_unknown. Safe on a struct that was zeroed with fd -1. */
-void elo_newfile_end(elo_newfile_t *nf, bool is_unknown);
+/* Everything below the root but the engine: takes the lock, makes or checks the
+   layout, sets store_id. */
+elo_err_t elo_layout_open(elo_store_t *s, const char *root) ELO_MUST_USE;
 
-/* fsync of the directory of a file. */
+/* Makes a directory unless it is there, and sets mode and, for ELO_DIR_MODE,
+   group. Its parent isn't synced. */
+elo_err_t elo_dir_make(elo_store_t *s, const char *path,
+                       unsigned mode) ELO_MUST_USE;
+/* fsync of a directory. */
 elo_err_t elo_dir_sync(elo_store_t *s, const char *dir) ELO_MUST_USE;
 
 /* ---- genpage.c ---- */
@@ -125,20 +147,18 @@ elo_err_t elo_dir_sync(elo_store_t *s, const char *dir) ELO_MUST_USE;
 elo_err_t elo_genpage_open(elo_store_t *s) ELO_MUST_USE;
 void elo_genpage_close(elo_store_t *s);
 
-/* ---- sweep.c: what interrupted writes left behind ---- */
+/* ---- hashes.c: SHA-256 without an allocation each ---- */
 
-elo_err_t elo_store_sweep(elo_store_t *s) ELO_MUST_USE;
+elo_err_t elo_hashes_create(struct elo_hashes_s **out) ELO_MUST_USE;
+void elo_hashes_free(struct elo_hashes_s **h);
+/* [any] Of one message. */
+elo_err_t elo_store_sha256(elo_store_t *s, elo_slice_t bytes,
+                           elo_digest_t *out) ELO_MUST_USE;
 
-/* ---- blob.c ---- */
-
-elo_err_t elo_blob_get(elo_store_t *s, MDB_txn *txn, const elo_digest_t *d,
-                       elo_rec_blob_t *out) ELO_MUST_USE;
-void elo_blob_stat_fill(const elo_digest_t *d, const elo_rec_blob_t *rec,
-                        elo_blob_stat_t *out);
-
-/* ELO_ECORRUPT when the file is missing or not of its size; else opens it for
-   reading. */
-elo_err_t elo_blob_open_file(elo_store_t *s, const elo_blob_stat_t *st,
-                             int *fd) ELO_MUST_USE;
+static inline elo_slice_t
+elo_digest_slice(const elo_digest_t *d)
+{
+    return elo_slice(d->b, ELO_SHA256_LEN);
+}
 
 #endif

@@ -3,7 +3,6 @@
    8.8.3 (entity tags), 5.6.7 (dates). */
 #include "common/http/precond.h"
 
-#include <stdio.h>
 
 #include "common/base/num.h"
 
@@ -257,6 +256,15 @@ elo_http_date_parse(elo_slice_t s, int64_t *out)
 }
 
 
+static void
+put_two(char *out, int v)
+{
+    out[0] = (char) ('0' + v / 10);
+    out[1] = (char) ('0' + v % 10);
+}
+
+
+/* By hand: it stands in each answer. */
 void
 elo_http_date_format(int64_t t, char out[ELO_HTTP_DATE_LEN + 1])
 {
@@ -267,12 +275,15 @@ elo_http_date_format(int64_t t, char out[ELO_HTTP_DATE_LEN + 1])
     z = t / DAY_SECONDS;
     sec = (int) (t % DAY_SECONDS);
     civil_from_days(z, &year, &month, &day);
-    /* 1970-01-01 was a Thursday; the remainders tell gcc the widths */
-    snprintf(out, ELO_HTTP_DATE_LEN + 1,
-             "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + (z + 4) % 7 * 3,
-             (unsigned) day % 100, months + (ptrdiff_t) (month - 1) * 3,
-             (unsigned) year % 10000, (unsigned) sec / 3600 % 100,
-             (unsigned) sec / 60 % 60, (unsigned) sec % 60);
+    memcpy(out, "www, dd mmm yyyy hh:mm:ss GMT", ELO_HTTP_DATE_LEN + 1);
+    memcpy(out, days + (z + 4) % 7 * 3, 3); /* 1970-01-01 was a Thursday */
+    put_two(out + 5, day);
+    memcpy(out + 8, months + (ptrdiff_t) (month - 1) * 3, 3);
+    put_two(out + 12, year / 100);
+    put_two(out + 14, year % 100);
+    put_two(out + 17, sec / 3600);
+    put_two(out + 20, sec / 60 % 60);
+    put_two(out + 23, sec % 60);
 }
 
 

@@ -6,7 +6,8 @@
 #include "common/base/cid.h"
 #include "common/manifest/model.h"
 
-#define MAX_PARTS 5 /* longest: id, version, track, file behind the prefix */
+#define MAX_PARTS     5 /* longest: id, version, track, file behind the prefix */
+#define UPLOAD_ID_LEN 32
 
 typedef struct {
     elo_slice_t part[MAX_PARTS];
@@ -16,20 +17,31 @@ typedef struct {
 typedef void (*match_fn)(const parts_t *parts, elo_route_t *out);
 
 
+/* An address, also one of a kind that is refused later, with a reason. */
 static bool
-addr_ok(elo_slice_t s)
+take_addr(elo_slice_t s, elo_route_t *out)
 {
-    elo_digest_t unused;
+    elo_err_t rc = elo_addr_parse(s, &out->digest);
 
-    /* of a kind that is refused later, with a reason */
-    return elo_addr_parse(s, &unused) != ELO_EINVAL;
+    out->has_digest = rc == ELO_OK;
+    if (rc != ELO_EINVAL) {
+        out->id = s;
+    }
+    return rc != ELO_EINVAL;
 }
 
 
 static bool
-id_ok(elo_slice_t s)
+take_id(elo_slice_t s, elo_route_t *out)
 {
-    return addr_ok(s) || elo_content_id_ok(s);
+    if (take_addr(s, out)) {
+        return true;
+    }
+    if (elo_content_id_ok(s)) {
+        out->id = s;
+        return true;
+    }
+    return false;
 }
 
 
@@ -73,22 +85,73 @@ cut_suffix(elo_slice_t *s, elo_slice_t suffix)
 static void
 match_alias(const parts_t *parts, elo_route_t *out)
 {
-    if (parts->n == 1 && id_ok(parts->part[0])) {
+    if (parts->n == 1 && take_id(parts->part[0], out)) {
         out->kind = ELO_ROUTE_BLOB;
-        out->id = parts->part[0];
     }
 }
 
 
-/* /api/blob/{addr|id}, /api/blob/{addr}/status */
+/* One spelling a number, so that a cache has one entry for it. */
+static bool
+number_ok(elo_slice_t s, uint32_t *out)
+{
+    uint64_t n;
+
+    if (!elo_slice_u64(s, &n) || n > UINT32_MAX
+        || (s.p[0] == '0' && s.len != 1)) {
+        return false;
+    }
+    *out = (uint32_t) n;
+    return true;
+}
+
+
+static bool
+hex_ok(elo_slice_t s, size_t len)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.p[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) {
+            return false;
+        }
+    }
+    return s.len == len;
+}
+
+
+/* /api/blob/{addr|id}, /api/blob/{addr}/status, tree, /api/blob/{addr|id}/{n} */
 static void
 match_blob(const parts_t *parts, elo_route_t *out)
 {
-    match_alias(parts, out);
-    if (parts->n == 2 && addr_ok(parts->part[0])
-        && elo_slice_eq(parts->part[1], ELO_SLICE("status")))
-    {
+    elo_slice_t what;
+    bool is_addr;
+
+    if (parts->n != 2) {
+        match_alias(parts, out);
+        return;
+    }
+    what = parts->part[1];
+    if (!take_id(parts->part[0], out)) {
+        return;
+    }
+    is_addr = !elo_content_id_ok(parts->part[0]);
+    if (is_addr && elo_slice_eq(what, ELO_SLICE("status"))) {
         out->kind = ELO_ROUTE_BLOB_STATUS;
+    } else if (is_addr && elo_slice_eq(what, ELO_SLICE("tree"))) {
+        out->kind = ELO_ROUTE_BLOB_TREE;
+    } else if (number_ok(what, &out->number)) {
+        out->kind = ELO_ROUTE_CHUNK;
+    }
+}
+
+
+/* /api/upload/{32 hex} */
+static void
+match_upload(const parts_t *parts, elo_route_t *out)
+{
+    if (parts->n == 1 && hex_ok(parts->part[0], UPLOAD_ID_LEN)) {
+        out->kind = ELO_ROUTE_UPLOAD;
         out->id = parts->part[0];
     }
 }
@@ -98,9 +161,8 @@ match_blob(const parts_t *parts, elo_route_t *out)
 static void
 match_manifest(const parts_t *parts, elo_route_t *out)
 {
-    if (parts->n == 1 && addr_ok(parts->part[0])) {
+    if (parts->n == 1 && take_addr(parts->part[0], out)) {
         out->kind = ELO_ROUTE_MANIFEST;
-        out->id = parts->part[0];
     }
 }
 
@@ -172,10 +234,17 @@ match_stream(const parts_t *parts, elo_route_t *out)
 }
 
 
-/* /api/stream/hls/{id}, /api/stream/dash/{id} */
+/* /api/stream/hls/{id}, /api/stream/dash/{id}, /api/stream/chunk/{addr}/{n} */
 static void
 match_stream_alias(const parts_t *parts, elo_route_t *out)
 {
+    if (parts->n == 3 && elo_slice_eq(parts->part[0], ELO_SLICE("chunk"))
+        && take_addr(parts->part[1], out)
+        && number_ok(parts->part[2], &out->number))
+    {
+        out->kind = ELO_ROUTE_CHUNK;
+        return;
+    }
     if (parts->n != 2 || !elo_content_id_ok(parts->part[1])) {
         return;
     }
@@ -190,30 +259,48 @@ match_stream_alias(const parts_t *parts, elo_route_t *out)
 }
 
 
+#define PATH(lit)                                                              \
+    {                                                                          \
+        (const uint8_t *) (lit), sizeof(lit) - 1                               \
+    }
+
 static const struct {
-    const char *path;
+    elo_slice_t path;
     elo_route_kind_t kind;
 } whole[] = {
-    { "/api/blob", ELO_ROUTE_BLOB_NEW },
-    { "/blob", ELO_ROUTE_BLOB_NEW },
-    { "/blob/", ELO_ROUTE_BLOB_NEW },
-    { "/api/content", ELO_ROUTE_CONTENT_LIST },
-    { "/health", ELO_ROUTE_HEALTH },
-    { "/version", ELO_ROUTE_VERSION },
+    { PATH("/api/blob"), ELO_ROUTE_BLOB_NEW },
+    { PATH("/blob"), ELO_ROUTE_BLOB_NEW },
+    { PATH("/blob/"), ELO_ROUTE_BLOB_NEW },
+    { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST },
+    { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW },
+    { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW },
+    { PATH("/health"), ELO_ROUTE_HEALTH },
+    { PATH("/version"), ELO_ROUTE_VERSION },
 };
 
 static const struct {
-    const char *path;
+    elo_slice_t path;
     match_fn match;
 } prefixes[] = {
-    { "/api/blob/", match_blob },
-    { "/blob/", match_alias },
-    { "/store/", match_alias },
-    { "/api/manifest/", match_stream },
-    { "/api/stream/", match_stream_alias },
-    { "/api/content/", match_content },
-    { "/manifest/", match_manifest },
+    { PATH("/api/blob/"), match_blob },
+    { PATH("/blob/"), match_alias },
+    { PATH("/store/"), match_alias },
+    { PATH("/api/manifest/"), match_stream },
+    { PATH("/api/stream/"), match_stream_alias },
+    { PATH("/api/content/"), match_content },
+    { PATH("/api/upload/"), match_upload },
+    { PATH("/manifest/"), match_manifest },
 };
+
+
+/* What did not match keeps nothing of what was tried. */
+static void
+settle(elo_route_t *out)
+{
+    if (out->kind == ELO_ROUTE_UNKNOWN) {
+        *out = (elo_route_t){ .kind = ELO_ROUTE_UNKNOWN };
+    }
+}
 
 
 void
@@ -223,19 +310,20 @@ elo_route_parse(elo_slice_t path, elo_route_t *out)
     parts_t parts;
 
     *out = (elo_route_t){ .kind = ELO_ROUTE_UNKNOWN };
-    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-        if (elo_slice_eq(path, elo_slice_str(whole[i].path))) {
-            out->kind = whole[i].kind;
-            return;
-        }
-    }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        prefix = elo_slice_str(prefixes[i].path);
-        if (elo_slice_has_prefix(path, prefix)) {
+        prefix = prefixes[i].path;
+        if (path.len > prefix.len && elo_slice_has_prefix(path, prefix)) {
             if (split(elo_slice(path.p + prefix.len, path.len - prefix.len),
                       &parts)) {
                 prefixes[i].match(&parts, out);
             }
+            settle(out);
+            return;
+        }
+    }
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        if (elo_slice_eq(path, whole[i].path)) {
+            out->kind = whole[i].kind;
             return;
         }
     }

@@ -5,6 +5,7 @@
 #ifndef ELO_HTTP_ROUTE_H
 #define ELO_HTTP_ROUTE_H
 
+#include "common/base/cid.h"
 #include "common/base/slice.h"
 
 typedef enum {
@@ -12,6 +13,11 @@ typedef enum {
     ELO_ROUTE_BLOB,         /* /api/blob/{addr|id}, /blob/…, /store/… */
     ELO_ROUTE_BLOB_NEW,     /* /api/blob, /blob, /blob/ : POST, PUT */
     ELO_ROUTE_BLOB_STATUS,  /* /api/blob/{addr}/status */
+    ELO_ROUTE_BLOB_TREE,    /* /api/blob/{addr}/tree */
+    ELO_ROUTE_CHUNK,        /* /api/blob/{addr|id}/{number},
+                               /api/stream/chunk/{addr}/{number} */
+    ELO_ROUTE_UPLOAD_NEW,   /* /api/upload, /api/upload/ */
+    ELO_ROUTE_UPLOAD,       /* /api/upload/{32 hex} */
     ELO_ROUTE_MANIFEST,     /* /manifest/{addr} */
     ELO_ROUTE_CONTENT_LIST, /* /api/content */
     ELO_ROUTE_CONTENT,      /* /api/content/{id} */
@@ -26,10 +32,12 @@ typedef enum {
 
 typedef struct {
     elo_route_kind_t kind;
-    elo_slice_t id;      /* address or content id, as in the path */
+    bool has_digest;     /* id is an address: */
+    elo_digest_t digest; /* this one */
+    elo_slice_t id;      /* address, content id or upload, as in the path */
     elo_slice_t version; /* of the media index */
     elo_slice_t track;
-    uint32_t number; /* of the segment, from 1 */
+    uint32_t number; /* of the segment, from 1; of the chunk, from 0 */
 } elo_route_t;
 
 /* Slices borrow from path. What does not match in full (an empty id, an id

@@ -12,7 +12,7 @@
 #define MAGIC        "EL"
 #define EXTENT_LEN   16
 #define DURATION_LEN 4
-#define NAME_LEN     25                     /* blobs/xx/ and 16 digits */
+#define ID_LEN       16                     /* hex digits of a file's name */
 #define START_MAX    (UINT64_C(1) << 53)    /* exact in every player */
 #define FILE_OFF_MAX ((uint64_t) INT64_MAX) /* off_t */
 
@@ -277,6 +277,17 @@ is_within(uint64_t offset, uint64_t len, uint64_t size)
 }
 
 
+/* An extent of a file, or nothing of the kind. */
+static bool
+place_ok(const elo_grant_t *g)
+{
+    if ((g->head.flags & ELO_WIRE_SEALED) != 0) {
+        return g->name.len == 0 && g->offset == 0;
+    }
+    return elo_store_name_ok(g->name);
+}
+
+
 elo_err_t
 elo_wire_get_grant(elo_slice_t msg, elo_grant_t *out)
 {
@@ -296,8 +307,7 @@ elo_wire_get_grant(elo_slice_t msg, elo_grant_t *out)
     p = elo_rd_be64(p, end, &mtime);
     p = elo_rd_str16(p, end, &g.name);
     p = elo_rd_str16(p, end, &g.content_type);
-    if (p == NULL || p != end || !elo_store_name_ok(g.name)
-        || !type_ok(g.content_type)
+    if (p == NULL || p != end || !place_ok(&g) || !type_ok(g.content_type)
         || !is_within(g.offset, g.size, FILE_OFF_MAX))
     {
         return ELO_EINVAL;
@@ -503,8 +513,19 @@ is_lower_hex(elo_slice_t s)
 bool
 elo_store_name_ok(elo_slice_t name)
 {
-    return name.len == NAME_LEN
-           && elo_slice_has_prefix(name, ELO_SLICE("blobs/"))
-           && name.p[8] == '/' && is_lower_hex(elo_slice(name.p + 9, 16))
-           && name.p[6] == name.p[23] && name.p[7] == name.p[24];
+    elo_slice_t segments = ELO_SLICE("log/");
+    elo_slice_t blobs = ELO_SLICE("blobs/");
+    const uint8_t *id;
+
+    if (name.len == segments.len + ID_LEN
+        && elo_slice_has_prefix(name, segments)) {
+        return is_lower_hex(elo_slice(name.p + segments.len, ID_LEN));
+    }
+    if (name.len != blobs.len + 3 + ID_LEN
+        || !elo_slice_has_prefix(name, blobs)) {
+        return false;
+    }
+    id = name.p + blobs.len + 3;
+    return name.p[blobs.len + 2] == '/' && is_lower_hex(elo_slice(id, ID_LEN))
+           && memcmp(name.p + blobs.len, id + ID_LEN - 2, 2) == 0;
 }

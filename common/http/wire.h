@@ -10,19 +10,21 @@
                                                         -> ELO_WIRE_RECIPE
    with status 200 and Content-Length; anything else carries no descriptor.
 
-   Message: magic "EL" (2), version 1 (1), type (1), body length (4), body.
+   Message: magic "EL" (2), version 2 (1), type (1), body length (4), body.
    str16 is a 16-bit length and that many bytes. Every body begins with head_t:
      generation 8, slot 4, reach 1, flags 1.
    GRANT:  digest 32, size 8, offset 8, mtime 8 (Unix seconds), name str16,
-           content_type str16.
+           content_type str16. With the flag SEALED there is no extent: name is
+           empty and offset 0, size is that of the plaintext; the bytes come
+           from GET /api/blob/… of the daemon, which decrypts them.
    MEDIA:  status 1, reason str16, title str16, version str16, duration_ms 8,
            n_tracks 2, then each: kind 1, id str16, blob 32, codec str16,
            language str16, name str16, width 2, height 2, fps_num 4, fps_den 4,
            sample_rate 4, channels 2, timescale 4, avg_bps 4, peak_bps 4,
            start 8, n_segments 4, durations 4 each.
-   RECIPE: digest 32 (of the source), size 8 (of its file), name str16,
-           content_type str16, head_len 4, head, n_extents 4, each offset 8,
-           len 8.
+   RECIPE: digest 32 (of the source), size 8 (where the source ends in its
+           file, at least), name str16, content_type str16, head_len 4, head,
+           n_extents 4, each offset 8 (in the file, not in the source), len 8.
    A body with bytes left over is malformed. */
 #ifndef ELO_HTTP_WIRE_H
 #define ELO_HTTP_WIRE_H
@@ -32,7 +34,7 @@
 #include "common/base/cid.h"
 #include "common/manifest/model.h"
 
-#define ELO_WIRE_VERSION    1
+#define ELO_WIRE_VERSION    2
 #define ELO_WIRE_HEADER_LEN 8
 #define ELO_WIRE_TYPE       "application/vnd.elohim.wire"
 
@@ -40,6 +42,7 @@ enum { ELO_WIRE_GRANT = 1, ELO_WIRE_MEDIA = 2, ELO_WIRE_RECIPE = 3 };
 
 /* flags of elo_wire_head_t */
 #define ELO_WIRE_BY_HASH 0x01 /* asked by digest: the answer is immutable */
+#define ELO_WIRE_SEALED  0x02 /* of a grant: encrypted at rest, no extent */
 
 /* How far the media index of a content is. */
 enum {
@@ -55,14 +58,16 @@ typedef struct {
     uint8_t flags;
 } elo_wire_head_t;
 
-/* Permission to read an extent of a store file. */
+/* Permission to read an extent of a store file, or, when it is sealed, to have
+   the daemon stream the blob. The file may be longer than the extent's end. */
 typedef struct {
     elo_wire_head_t head;
     elo_digest_t digest;
     uint64_t size;   /* bytes of the blob = of the extent */
     uint64_t offset; /* where it starts in the file */
     int64_t mtime;
-    elo_slice_t name; /* below the store's root; see elo_store_name_ok */
+    elo_slice_t name; /* below the store's root, see elo_store_name_ok; empty
+                         when sealed */
     elo_slice_t content_type;
 } elo_grant_t;
 
@@ -101,7 +106,8 @@ elo_err_t elo_wire_put_recipe(elo_buf_t *b, const elo_recipe_t *r) ELO_MUST_USE;
 /* Each takes one whole message and borrows from it. ELO_EUNSUPPORTED for
    another version, ELO_EINVAL for anything malformed: wrong magic or type, a
    length that disagrees, an unknown reach, a slot outside the table, a name
-   outside the store's pattern, extents that are empty or outside size, offsets
+   outside the store's pattern, a sealed grant with a name or an offset, extents
+   that are empty or outside size, offsets
    past INT64_MAX, a content type that is no header value, a recipe of nothing;
    of a medium: an unknown status or kind, an id or version outside its pattern,
    an id used twice, a zero timescale, a start past 2^53, a count past its
@@ -118,7 +124,8 @@ elo_extent_t elo_recipe_extent(const elo_recipe_t *r, uint32_t i);
 uint64_t elo_recipe_len(const elo_recipe_t *r);
 
 /* True for a file name that the store makes: "blobs/xx/<16 hex>", xx being the
-   last two digits; lower-case hex. Nothing else is ever opened by the Doorway. */
+   last two digits, or "log/<16 hex>", a segment; lower-case hex. Nothing else is
+   ever opened by the Doorway. */
 bool elo_store_name_ok(elo_slice_t name);
 
 #endif

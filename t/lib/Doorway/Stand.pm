@@ -366,14 +366,16 @@ sub send_to_nginx {
     return Doorway::Http::request( $self->{port}, %opt );
 }
 
-# Puts bytes in; returns the daemon's answer as a hash.
+# Puts bytes in; returns the daemon's answer as a hash. They are meant for
+# everyone, which by itself shows them to nobody, unless told otherwise: put(…,
+# …, 'private') has them encrypted.
 sub put {
-    my ( $self, $bytes, $type ) = @_;
+    my ( $self, $bytes, $type, $reach ) = @_;
     my $res = $self->ask(
         method  => 'POST',
         path    => '/api/blob',
         body    => $bytes,
-        headers => [ defined $type ? "Content-Type: $type" : () ]
+        headers => [ reach($reach), defined $type ? "Content-Type: $type" : () ]
     );
 
     $res->{status} =~ /^20[01]$/
@@ -381,15 +383,21 @@ sub put {
     return decode( $res->{body} );
 }
 
+sub reach {
+    my ($reach) = @_;
+    return 'X-Elohim-Reach: ' . ( $reach // 'commons' );
+}
+
 # Puts a file in; streams it.
 sub put_file {
-    my ( $self, $file, $type ) = @_;
+    my ( $self, $file, $type, $reach ) = @_;
     open my $in, '<:raw', $file or die "$file: $!\n";
     my $res = $self->ask(
         method  => 'POST',
         path    => '/api/blob',
-        headers => [ "Content-Type: $type", 'Content-Length: ' . -s $in ],
-        body    => sub {
+        headers =>
+          [ reach($reach), "Content-Type: $type", 'Content-Length: ' . -s $in ],
+        body => sub {
             my $n = sysread $in, my $piece, 262_144;
             return $n ? $piece : undef;
         }
@@ -417,6 +425,43 @@ sub publish {
     );
     $res->{status} == 201 or die "publish: $res->{status} $res->{body}\n";
     return decode( $res->{body} );
+}
+
+# Options by which replication works for a moment and then pauses as long as it
+# may. Many tasks at once are more than a moment's work: pause_queue leaves some
+# in the queue, and what comes next stays there, too.
+sub slow_queue {
+    return qw(--repl-batch 1 --repl-budget 1ms --repl-pause 1m);
+}
+
+sub pause_queue {
+    my ($self) = @_;
+
+    for my $round ( 1 .. 20 ) {
+        my @socks =
+          map { Doorway::Http::connect_to( $self->{socket} ) } 1 .. 30;
+        for my $i ( 0 .. $#socks ) {
+            my $body = "$round.$i";
+            syswrite $socks[$i],
+                "POST /api/blob HTTP/1.1\r\nHost: x\r\n"
+              . "X-Elohim-Reach: commons\r\nConnection: close\r\n"
+              . 'Content-Length: '
+              . length($body)
+              . "\r\n\r\n$body";
+        }
+        for my $sock (@socks) {
+            1 while sysread $sock, my $in, 65_536;
+        }
+        my $before = $self->queue_length;
+        select undef, undef, undef, 0.2;
+        return $before if $before && $before == $self->queue_length;
+    }
+    die "the queue does not stand still\n";
+}
+
+sub queue_length {
+    my ($self) = @_;
+    return decode( $self->ask( path => '/health' )->{body} )->{queue};
 }
 
 # Waits until the media of a content is indexed; its status and reason.

@@ -98,14 +98,16 @@ canon_of(const void *p, size_t len)
 }
 
 
-/* Puts a blob by POST; its address is valid until the next canon_of. */
+/* Puts a blob for everyone, by POST; its address is valid until the next
+   canon_of. */
 static inline const char *
 api_put(const api_t *a, const char *type, const void *p, size_t len)
 {
     char headers[256];
     answer_t r;
 
-    snprintf(headers, sizeof(headers), "Content-Type: %s\r\n", type);
+    snprintf(headers, sizeof(headers),
+             "Content-Type: %s\r\nX-Elohim-Reach: commons\r\n", type);
     r = api_call(a, "POST", "/api/blob", headers, p, (ssize_t) len);
     assert_true(r.status == 201 || r.status == 200);
     answer_free(&r);

@@ -29,7 +29,7 @@ test_methods(void **state)
         { "DELETE", "/version", 405, "GET, HEAD, OPTIONS" },
         { "PATCH", "/api/blob/" HEX_ABC, 405,
           "GET, HEAD, PUT, DELETE, OPTIONS" },
-        { "DELETE", "/api/blob", 405, "GET, HEAD, POST, PUT, OPTIONS" },
+        { "DELETE", "/api/blob", 405, "GET, HEAD, PUT, POST, OPTIONS" },
         { "PUT", "/api/content", 405, "GET, HEAD, POST, OPTIONS" },
         { "POST", "/api/content/x", 405, "GET, HEAD, PUT, DELETE, OPTIONS" },
         { "PUT", "/manifest/" HEX_ABC, 405, "GET, HEAD, OPTIONS" },
@@ -241,7 +241,8 @@ test_grant_by_id(void **state)
     assert_int_equal(status_of_grant(a, "film"), 404); /* not held */
 
     (void) api_put(a, "application/octet-stream", "other", 5);
-    r = api_call(a, "POST", "/api/blob", "", "abc", 3); /* without a type */
+    r = api_call(a, "POST", "/api/blob?reach=commons", "", "abc",
+                 3); /* without a type */
     answer_free(&r);
     put_node(a, "film", "commons", "published",
              "{\"hash\":\"" HEX_NONE "\",\"role\":\"variant\"},"

@@ -103,7 +103,7 @@ static const struct {
     { "min_free = k", "is not a size" },
     { "idle_timeout = 10", "is not a time such as" }, /* of what? */
     { "idle_timeout = 999ms", "is out of range (1000 to 3600000 ms)" },
-    { "idle_timeout = 10d", "is not a time" },
+    { "idle_timeout = 10w", "is not a time" },
     { "max_connections = 0", "is out of range (1 to 65536)" },
     { "max_connections = 1k", "is not a number" },
     { "max_connections = 1.5", "is not a number" },

@@ -699,7 +699,7 @@ test_drain(void **state)
     assert_non_null(strstr(get_all(slow), "\r\n\r\n4 "));
     assert_non_null(strstr(get_all(later), "Connection: close\r\n"));
     assert_int_equal(elo_unix_connect(server.path, &fd), ELO_EUNAVAIL);
-    assert_int_equal(test_server_stop(&server), 0);
+    assert_int_equal(test_server_wait(&server), 0);
 }
 
 

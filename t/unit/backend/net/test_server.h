@@ -92,18 +92,26 @@ test_server_start(test_server_t *s, uint32_t idle_ms, uint32_t max_conns)
 }
 
 
-/* SIGTERM, then the exit status; -1 for a death by signal. */
+/* Waits for its end: the exit status; -1 for a death by signal. */
 static inline int
-test_server_stop(test_server_t *s)
+test_server_wait(test_server_t *s)
 {
     int status = 0;
 
-    (void) kill(s->pid, SIGTERM);
     if (waitpid(s->pid, &status, 0) != s->pid) {
         return -1;
     }
     (void) rmdir(s->dir);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+
+/* The same behind SIGTERM, which was not sent yet. */
+static inline int
+test_server_stop(test_server_t *s)
+{
+    (void) kill(s->pid, SIGTERM);
+    return test_server_wait(s);
 }
 
 #endif

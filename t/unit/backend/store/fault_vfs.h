@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fault_vfs: the real file operations, but for one that fails: the at-th of those
-   counted. For tests of backend/store only; one thread. */
+   counted, whichever thread comes to it. For tests of backend/store and what
+   stands on it. */
 #ifndef ELO_T_UNIT_FAULT_VFS_H
 #define ELO_T_UNIT_FAULT_VFS_H
 
@@ -18,7 +19,8 @@ typedef struct {
     fault_kind_t kind;
     elo_err_t err;
     bool no_tmpfile; /* open_tmp is not supported */
-    unsigned at;     /* 0: never */
+    /* shared: atomic */
+    unsigned at; /* 0: never */
     unsigned count;
     bool fired;
 } fault_t;
@@ -31,16 +33,17 @@ static inline bool
 fault_hit(const elo_vfs_t *v, int op)
 {
     fault_t *f = (fault_t *) (uintptr_t) v;
+    unsigned at = __atomic_load_n(&f->at, __ATOMIC_RELAXED);
 
     if ((f->kind == FAULT_SYNC && op != OP_SYNC)
-        || (f->kind >= FAULT_SHORT && op != OP_WRITE))
+        || (f->kind >= FAULT_SHORT && op != OP_WRITE) || at == 0)
     {
         return false;
     }
-    if (++f->count != f->at) {
+    if (__atomic_add_fetch(&f->count, 1, __ATOMIC_RELAXED) != at) {
         return false;
     }
-    f->fired = true;
+    __atomic_store_n(&f->fired, true, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -62,6 +65,8 @@ WRAP(open, OP_ANY, (const elo_vfs_t *v, int dir, const char *path,
 WRAP(open_root, OP_ANY, (const elo_vfs_t *v, const char *path, unsigned mode,
      int *fd), (v, path, mode, fd))
 WRAP(pread, OP_ANY, (const elo_vfs_t *v, int fd, void *p, size_t len,
+     uint64_t off, size_t *n), (v, fd, p, len, off, n))
+WRAP(pread_now, OP_ANY, (const elo_vfs_t *v, int fd, void *p, size_t len,
      uint64_t off, size_t *n), (v, fd, p, len, off, n))
 WRAP(size, OP_ANY, (const elo_vfs_t *v, int fd, uint64_t *size), (v, fd, size))
 WRAP(truncate, OP_ANY, (const elo_vfs_t *v, int fd, uint64_t size),
@@ -127,6 +132,24 @@ fault_pwrite(const elo_vfs_t *v, int fd, const void *p, size_t len,
 }
 
 
+static elo_err_t
+fault_pwritev(const elo_vfs_t *v, int fd, const elo_slice_t *parts,
+              unsigned n_parts, uint64_t off, size_t *n)
+{
+    const fault_t *f = (const fault_t *) v;
+
+    if (fault_hit(v, OP_WRITE)) {
+        if (f->kind != FAULT_SHORT) {
+            *n = 0;
+            return f->kind == FAULT_ZERO ? ELO_OK : f->err;
+        }
+        n_parts = (n_parts + 1) / 2;
+    }
+    v = elo_vfs_posix();
+    return v->pwritev(v, fd, parts, n_parts, off, n);
+}
+
+
 static inline void
 fault_init(fault_t *f, fault_kind_t kind, elo_err_t err, bool no_tmpfile)
 {
@@ -137,7 +160,9 @@ fault_init(fault_t *f, fault_kind_t kind, elo_err_t err, bool no_tmpfile)
         .open_tmp = fault_open_tmp,
         .close = elo_vfs_posix()->close,
         .pread = fault_pread,
+        .pread_now = fault_pread_now,
         .pwrite = fault_pwrite,
+        .pwritev = fault_pwritev,
         .size = fault_size,
         .truncate = fault_truncate,
         .fdatasync = fault_fdatasync,
@@ -164,9 +189,16 @@ fault_init(fault_t *f, fault_kind_t kind, elo_err_t err, bool no_tmpfile)
 static inline void
 fault_arm(fault_t *f, unsigned at)
 {
-    f->at = at;
-    f->count = 0;
-    f->fired = false;
+    __atomic_store_n(&f->count, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->fired, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->at, at, __ATOMIC_RELAXED);
+}
+
+
+static inline bool
+fault_fired(fault_t *f)
+{
+    return __atomic_load_n(&f->fired, __ATOMIC_RELAXED);
 }
 
 #endif

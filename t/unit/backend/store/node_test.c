@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of backend/store/node: versions, references, reach, cursors; and of the
-   generations: whatever changes what a grant says revokes it. */
-#include "t/unit/backend/store/store_dir.c"
+/* Tests of backend/store/node, node_read and orphan: versions, texts, references,
+   reach, cursors, what becomes of blobs that lose their last reference; and of
+   the generations: whatever changes what a grant says revokes it. */
+#include "t/unit/backend/store/side_dir.h"
 
 #include "common/http/wire.h"
 
@@ -25,7 +26,7 @@ version_is(elo_store_t *s, const char *id, uint64_t version, const char *want)
     elo_buf_t json;
     bool same;
 
-    elo_buf_init(&json, 1024);
+    elo_buf_init(&json, ELO_CONTENT_JSON_MAX);
     same = elo_store_node_get(s, elo_slice_str(id), version, &json, NULL, NULL)
                == ELO_OK
            && elo_slice_eq(elo_buf_slice(&json), elo_slice_str(want));
@@ -74,6 +75,85 @@ test_versions(void **state)
     assert_int_equal(put_node(s, "a", 1, ELO_REACH_LOCAL, NULL, "new"), ELO_OK);
     assert_false(version_is(s, "a", 2, "two"));
     assert_true(version_is(s, "a", 0, "new"));
+}
+
+
+/* Texts of all lengths, short ones in the index, long ones in the log, through
+   reopening, a fresh index and compaction. */
+static void
+test_texts(void **state)
+{
+    static const uint32_t lens[] = {
+        0,
+        1,
+        ELO_NODEV_VALUE_MAX,
+        ELO_NODEV_VALUE_MAX + 1,
+        100000,
+        ELO_CONTENT_JSON_MAX,
+    };
+    static char text[ELO_CONTENT_JSON_MAX + 2];
+    dir_t *d = *state;
+    char id[] = "a";
+    bool is_gone = false;
+
+    elo_store_close(&d->s);
+    d->cfg.segment_bytes = 4u << 20; /* the longest fits a quarter of it */
+    dir_open(d);
+    memset(text, 'j', sizeof(text));
+    for (uint32_t round = 0; round < 4; round++) {
+        for (size_t i = 0; i < ELO_COUNT(lens); i++) {
+            id[0] = (char) ('a' + i);
+            text[lens[i]] = '\0';
+            if (round == 0) {
+                assert_int_equal(
+                    put_node(d->s, id, 1, ELO_REACH_LOCAL, NULL, text), ELO_OK);
+            }
+            assert_true(version_is(d->s, id, 0, text));
+            text[lens[i]] = 'j';
+        }
+        if (round == 0) {
+            dir_reopen(d);
+        } else if (round == 1) {
+            side_rebuild(d);
+        } else if (round == 2) {
+            assert_int_equal(elo_kv_seal(d->s->kv), ELO_OK);
+            assert_int_equal(put_node(d->s, "y", 1, 0, NULL, ""), ELO_OK);
+            assert_int_equal(elo_kv_checkpoint(d->s->kv), ELO_OK);
+            while (!is_gone) {
+                assert_int_equal(
+                    elo_kv_compact(d->s->kv, 1, 1u << 20, NULL, NULL, &is_gone),
+                    ELO_OK);
+            }
+        }
+    }
+    text[ELO_CONTENT_JSON_MAX + 1] = '\0';
+    assert_int_equal(put_node(d->s, "z", 1, ELO_REACH_LOCAL, NULL, text),
+                     ELO_ETOOBIG);
+}
+
+
+/* More versions than are deleted in one go. */
+static void
+test_many_versions(void **state)
+{
+    enum { N = 150 };
+    dir_t *d = *state;
+
+    for (uint32_t i = 1; i <= N; i++) {
+        assert_int_equal(put_node(d->s, "a", i, ELO_REACH_LOCAL, NULL, "x"),
+                         ELO_OK);
+    }
+    assert_int_equal(put_node(d->s, "a-b", 1, ELO_REACH_LOCAL, NULL, "y"),
+                     ELO_OK);
+    assert_int_equal(side_rows(d->s, ELO_T_NODEV), N + 1);
+    assert_int_equal(side_totals(d->s).nodes, 2);
+    assert_int_equal(elo_store_node_remove(d->s, ID("a"), N), ELO_OK);
+    assert_int_equal(side_rows(d->s, ELO_T_NODEV), 1);
+    assert_int_equal(side_totals(d->s).nodes, 1);
+    side_rebuild(d);
+    assert_int_equal(side_rows(d->s, ELO_T_NODEV), 1);
+    assert_int_equal(side_totals(d->s).nodes, 1);
+    assert_true(version_is(d->s, "a-b", 0, "y"));
 }
 
 
@@ -174,12 +254,12 @@ test_references(void **state)
     referrers_are(s, &y, "twice ");
     assert_int_equal(elo_store_blob_reach(s, &x), ELO_REACH_COMMONS);
     assert_int_equal(elo_store_blob_reach(s, &y), ELO_REACH_LOCAL);
-    assert_int_equal(elo_store_remove(s, &x), ELO_EBUSY);
+    assert_int_equal(elo_store_remove(s, &x, NULL), ELO_EBUSY);
 
     /* the wide one goes: what stays counts */
     assert_int_equal(elo_store_node_remove(s, ID("once"), 0), ELO_OK);
     assert_int_equal(elo_store_blob_reach(s, &x), ELO_REACH_LOCAL);
-    assert_int_equal(elo_store_remove(s, &x), ELO_EBUSY);
+    assert_int_equal(elo_store_remove(s, &x, NULL), ELO_EBUSY);
 
     /* named twice is one reference: it goes with one version that lacks it */
     node.version = 2;
@@ -188,12 +268,13 @@ test_references(void **state)
     assert_int_equal(elo_store_node_put(s, &node, 1), ELO_OK);
     referrers_are(s, &x, "");
     assert_int_equal(elo_store_blob_reach(s, &x), ELO_REACH_PRIVATE);
-    assert_int_equal(elo_store_remove(s, &x), ELO_OK);
-    assert_int_equal(elo_store_remove(s, &x), ELO_ENOTFOUND);
+    assert_int_equal(elo_store_remove(s, &x, NULL), ELO_OK);
+    assert_int_equal(elo_store_remove(s, &x, NULL), ELO_ENOTFOUND);
     dir_reopen(d);
     referrers_are(d->s, &x, "");
     referrers_are(d->s, &y, "twice ");
-    totals_are(d->s, 0, 0);
+    assert_int_equal(side_totals(d->s).blobs, 0);
+    assert_int_equal(side_totals(d->s).nodes, 1);
 }
 
 
@@ -231,6 +312,70 @@ test_cursor(void **state)
         elo_store_node_each(d->s, elo_slice(longest, ELO_CONTENT_ID_MAX + 1),
                             add_node, &n),
         ELO_EINVAL);
+}
+
+
+/* ---- orphans ---- */
+
+/* Due time of x's row; 0: it has none. */
+static int64_t
+orphan_due(elo_store_t *s, const elo_digest_t *x)
+{
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    elo_digest_t d;
+    int64_t due, found = 0;
+
+    assert_int_equal(elo_kv_view_begin(s->kv, &v), ELO_OK);
+    assert_int_equal(elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice("", 0), &c),
+                     ELO_OK);
+    while (elo_kv_cursor_next(c, &key, &e) == ELO_OK) {
+        if (elo_orphan_key_parse(key, &due, &d) == ELO_OK
+            && memcmp(d.b, x->b, ELO_SHA256_LEN) == 0)
+        {
+            assert_int_equal(found, 0); /* one for a digest */
+            found = due;
+        }
+    }
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+    return found;
+}
+
+
+static void
+test_orphans(void **state)
+{
+    dir_t *d = *state;
+    elo_digest_t x = digest_of(ELO_SLICE("x")), y = digest_of(ELO_SLICE("y"));
+    int64_t due;
+
+    assert_int_equal(put_bytes(d->s, ELO_SLICE("x"), NULL, NULL), ELO_OK);
+    assert_int_equal(orphan_due(d->s, &x), 0); /* never referred to: stays */
+    assert_int_equal(put_node(d->s, "a", 1, ELO_REACH_LOCAL, &x, ""), ELO_OK);
+    assert_int_equal(put_node(d->s, "b", 1, ELO_REACH_LOCAL, &x, ""), ELO_OK);
+    assert_int_equal(elo_store_node_remove(d->s, ID("a"), 0), ELO_OK);
+    assert_int_equal(orphan_due(d->s, &x), 0); /* b has it still */
+    assert_int_equal(put_node(d->s, "b", 2, ELO_REACH_LOCAL, &y, ""), ELO_OK);
+    due = orphan_due(d->s, &x);
+    assert_true(due > 3600);
+    assert_int_equal(orphan_due(d->s, &y), 0);
+    side_rebuild(d);
+    assert_int_equal(orphan_due(d->s, &x), due);
+
+    /* referred to again, by a version */
+    assert_int_equal(put_node(d->s, "b", 3, ELO_REACH_LOCAL, &x, ""), ELO_OK);
+    assert_int_equal(orphan_due(d->s, &x), 0);
+    /* y was never held: nothing to collect */
+    assert_int_equal(orphan_due(d->s, &y), 0);
+    assert_int_equal(elo_store_node_remove(d->s, ID("b"), 3), ELO_OK);
+    assert_true(orphan_due(d->s, &x) >= due);
+    /* sent again: its sender may rely on it */
+    assert_int_equal(put_bytes(d->s, ELO_SLICE("x"), NULL, NULL), ELO_OK);
+    assert_int_equal(orphan_due(d->s, &x), 0);
+    assert_int_equal(side_rows(d->s, ELO_T_ORPHAN), 0);
 }
 
 
@@ -303,7 +448,7 @@ do_drop_node(world_t *w)
 static elo_err_t
 do_drop_blob(world_t *w)
 {
-    return elo_store_remove(w->s, &w->x);
+    return elo_store_remove(w->s, &w->x, NULL);
 }
 
 
@@ -357,11 +502,10 @@ test_quiet(void **state)
     for (uint32_t i = 0; i < ELO_GEN_SLOTS; i++) {
         before[i] = elo_gen_load(elo_store_gen(d->s), i);
     }
-    assert_int_equal(put_bytes(d->s, ELO_SLICE("x"), NULL, NULL), ELO_OK);
     assert_int_equal(put_node(d->s, "n", 1, ELO_REACH_LOCAL, &x, "{}"),
                      ELO_EEXISTS);
     assert_int_equal(elo_store_node_remove(d->s, ID("n"), 7), ELO_EPRECOND);
-    assert_int_equal(elo_store_remove(d->s, &x), ELO_EBUSY);
+    assert_int_equal(elo_store_remove(d->s, &x, NULL), ELO_EBUSY);
     for (uint32_t i = 0; i < ELO_GEN_SLOTS; i++) {
         assert_int_equal(elo_gen_load(elo_store_gen(d->s), i), before[i]);
     }
@@ -377,8 +521,9 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, dir_setup, dir_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_versions), TEST(test_refusals),    TEST(test_references),
-        TEST(test_cursor),   TEST(test_generations), TEST(test_quiet),
+        TEST(test_versions), TEST(test_refusals),      TEST(test_references),
+        TEST(test_cursor),   TEST(test_generations),   TEST(test_quiet),
+        TEST(test_texts),    TEST(test_many_versions), TEST(test_orphans),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

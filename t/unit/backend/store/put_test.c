@@ -1,301 +1,572 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of backend/store/put: uploads, one and many at a time. */
+/* Tests of backend/store/put: blobs of any length come in. */
 #include "t/unit/backend/store/store_dir.c"
 
-#include <pthread.h>
+#include "backend/store/put_internal.h"
 
 #define MIB (1u << 20)
 
 
-static void
-test_put(void **state)
-{
-    dir_t *d = *state;
-    elo_slice_t hello = ELO_SLICE("hello"), empty = ELO_SLICE("");
-    elo_digest_t want = digest_of(hello);
-    elo_blob_stat_t st;
-    struct stat sb;
-    bool existed;
+/* Lengths around every border: none, one, the log's limit, a chunk, several. */
+static const size_t lengths[] = {
+    0,       1,   DIR_INLINE - 1, DIR_INLINE, DIR_INLINE + 1,
+    MIB - 1, MIB, MIB + 1,        3 * MIB,    3 * MIB + 17,
+};
 
-    assert_int_equal(put_bytes(d->s, hello, &st, &existed), ELO_OK);
-    assert_false(existed);
-    assert_memory_equal(st.digest.b, want.b, ELO_SHA256_LEN);
-    assert_int_equal(st.size, 5);
-    assert_int_equal(st.offset, 0);
-    assert_string_equal(st.content_type, "text/plain");
-    assert_true(reads_back(d->s, hello));
-    assert_int_equal(stat(dir_path(d, st.name), &sb), 0);
-    assert_int_equal(sb.st_mode & 07777, ELO_FILE_MODE);
-    totals_are(d->s, 1, 5);
-
-    assert_int_equal(put_bytes(d->s, hello, &st, &existed), ELO_OK);
-    assert_true(existed);
-    assert_int_equal(dir_count(d, "blobs"), 1);
-    assert_int_equal(put_bytes(d->s, empty, &st, &existed), ELO_OK);
-    assert_true(reads_back(d->s, empty));
-    totals_are(d->s, 2, 5);
-
-    dir_reopen(d);
-    assert_true(reads_back(d->s, hello));
-    assert_true(reads_back(d->s, empty));
-    totals_are(d->s, 2, 5);
-    assert_int_equal(dir_count(d, "tmp"), 0);
-}
+static const size_t pieces[] = { 0, 4096, 70000, 262144 };
 
 
 static void
-test_mismatch_and_abort(void **state)
+each_length(dir_t *d, elo_reach_t reach)
 {
-    dir_t *d = *state;
-    elo_digest_t want = digest_of(ELO_SLICE("something else"));
-    elo_blob_stat_t st;
-    elo_put_t *p;
-    bool existed;
+    elo_put_opt_t opt = opt_of(reach, 0);
+    size_t n = sizeof(lengths) / sizeof(lengths[0]);
+    uint64_t sum = 0;
 
-    assert_int_equal(elo_put_begin(d->s, &want, 0, ELO_SLICE(""), &p), ELO_OK);
-    assert_int_equal(elo_put_write(p, ELO_SLICE("hello")), ELO_OK);
-    assert_int_equal(elo_put_commit(&p, &st, &existed), ELO_EHASH);
-    assert_null(p);
-    assert_int_equal(elo_put_begin(d->s, NULL, 0, ELO_SLICE(""), &p), ELO_OK);
-    assert_int_equal(elo_put_write(p, ELO_SLICE("hello")), ELO_OK);
-    elo_put_abort(&p);
-    elo_put_abort(&p);
-    assert_int_equal(dir_count(d, "blobs"), 0);
-    assert_int_equal(dir_count(d, "tmp"), 0);
-    totals_are(d->s, 0, 0);
+    for (size_t i = 0; i < n; i++) {
+        elo_slice_t bytes = bytes_of(lengths[i], (uint32_t) i);
+        size_t piece = pieces[i % 4];
+        elo_blob_stat_t st;
+        bool existed;
 
-    want = digest_of(ELO_SLICE("hello"));
-    assert_int_equal(elo_put_begin(d->s, &want, 0, ELO_SLICE(""), &p), ELO_OK);
-    assert_int_equal(elo_put_write(p, ELO_SLICE("hel")), ELO_OK);
-    assert_int_equal(elo_put_write(p, ELO_SLICE("lo")), ELO_OK);
-    assert_int_equal(elo_put_commit(&p, &st, &existed), ELO_OK);
-}
-
-
-static void
-test_content_type(void **state)
-{
-    dir_t *d = *state;
-    char longest[ELO_MIME_MAX + 2];
-    elo_put_t *p;
-    static const char *const bad[] = { "text/html\r\nX-Evil: 1", "a\x01",
-                                       "\x7f" };
-
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(
-            elo_put_begin(d->s, NULL, 0, elo_slice_str(bad[i]), &p),
-            ELO_EINVAL);
+        opt.size_hint = i % 2 == 0 ? bytes.len : 0;
+        assert_int_equal(put_opt(d->s, &opt, bytes, piece, &st, &existed),
+                         ELO_OK);
+        assert_false(existed);
+        assert_int_equal(st.size, bytes.len);
+        assert_int_equal(st.is_sealed, reach <= ELO_REACH_LOCAL);
+        assert_string_equal(st.content_type, "text/plain");
+        assert_true(reads_back(d->s, bytes));
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, &existed), ELO_OK);
+        assert_true(existed);
+        sum += bytes.len;
+        totals_are(d->s, i + 1, sum);
+        bytes_free(bytes);
     }
-    memset(longest, 'a', sizeof(longest));
-    assert_int_equal(
-        elo_put_begin(d->s, NULL, 0, elo_slice(longest, ELO_MIME_MAX + 1), &p),
-        ELO_EINVAL);
-    assert_int_equal(
-        elo_put_begin(d->s, NULL, 0, elo_slice(longest, ELO_MIME_MAX), &p),
-        ELO_OK);
-    elo_put_abort(&p);
+    assert_int_equal(dir_count(d, "blobs"), 6);
+    assert_int_equal(dir_count(d, "tmp"), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_FILE), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_TASK), n);
+    dir_reopen(d);
+    totals_are(d->s, n, sum);
+    for (size_t i = 0; i < n; i++) {
+        elo_slice_t bytes = bytes_of(lengths[i], (uint32_t) i);
+
+        assert_true(reads_back(d->s, bytes));
+        bytes_free(bytes);
+    }
 }
 
 
-/* Long enough for several windows of write-behind and a look at free space. */
+static void
+test_clear(void **state)
+{
+    each_length(*state, ELO_REACH_COMMONS);
+}
+
+
+static void
+test_sealed(void **state)
+{
+    each_length(*state, ELO_REACH_PRIVATE);
+}
+
+
+/* What isn't what was expected, and what is given up, leaves nothing. */
+static void
+test_nothing_left(void **state)
+{
+    static const size_t sizes[] = { 5, DIR_INLINE + 5, 2 * MIB + 5 };
+    static const elo_reach_t reaches[] = { ELO_REACH_COMMONS,
+                                           ELO_REACH_PRIVATE };
+    dir_t *d = *state;
+
+    for (size_t i = 0; i < 6; i++) {
+        elo_slice_t bytes = bytes_of(sizes[i / 2], 1);
+        elo_put_opt_t opt = opt_of(reaches[i % 2], 0);
+        elo_blob_stat_t st;
+        elo_put_t *p;
+        bool existed;
+
+        opt.has_expect = true;
+        opt.expect = digest_of(ELO_SLICE("something else"));
+        assert_int_equal(put_opt(d->s, &opt, bytes, 1000, NULL, NULL),
+                         ELO_EHASH);
+        assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_OK);
+        assert_int_equal(elo_put_write(p, bytes), ELO_OK);
+        elo_put_abort(&p);
+        elo_put_abort(&p);
+        assert_int_equal(dir_count(d, "blobs"), 0);
+        assert_int_equal(dir_count(d, "tmp"), 0);
+        totals_are(d->s, 0, 0);
+        opt.expect = digest_of(bytes);
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, &existed), ELO_OK);
+        assert_int_equal(elo_store_remove(d->s, &st.digest, NULL), ELO_OK);
+        assert_int_equal(dir_count(d, "blobs"), 0);
+        bytes_free(bytes);
+    }
+    dir_reopen(d);
+    assert_int_equal(rows_of(d->s, ELO_T_FILE), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_BLOB), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_TREE), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_SEALED), 0);
+    assert_int_equal(rows_of(d->s, ELO_T_TASK), 0);
+}
+
+
+static void
+test_refused(void **state)
+{
+    dir_t *d = *state;
+    elo_put_opt_t fine = opt_of(ELO_REACH_COMMONS, 0), opt;
+    elo_put_t *p;
+
+    opt = fine;
+    opt.content_type = ELO_SLICE("a\x01");
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_EINVAL);
+    opt = fine;
+    opt.reach = (elo_reach_t) 99;
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_EINVAL);
+    opt = fine;
+    opt.reach = ELO_REACH_INVITED;
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_ENOKEY);
+    opt = fine;
+    opt.size_hint = UINT64_MAX;
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_ENOSPC);
+    opt.size_hint = (uint64_t) 1 << 60;
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_ENOSPC);
+    assert_false(elo_store_is_readonly(d->s));
+    assert_int_equal(elo_put_begin(d->s, &fine, &p), ELO_OK);
+    elo_kv_set_readonly(elo_store_kv(d->s));
+    assert_int_equal(elo_put_write(p, ELO_SLICE("x")), ELO_EREADONLY);
+    elo_put_abort(&p);
+    assert_int_equal(elo_put_begin(d->s, &fine, &p), ELO_EREADONLY);
+}
+
+
+/* At once when the length is told, else at the end; what he has may come again. */
+static void
+test_quota(void **state)
+{
+    dir_t *d = *state;
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 1);
+    elo_slice_t bytes = bytes_of(MIB, 1), more = bytes_of(MIB, 2);
+    elo_put_t *p;
+    bool existed;
+
+    elo_store_close(&d->s);
+    d->cfg.quota_bytes = MIB + MIB / 2;
+    dir_open(d);
+    assert_int_equal(put_opt(d->s, &opt, bytes, 0, NULL, NULL), ELO_OK);
+    opt.size_hint = MIB;
+    assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_EQUOTA);
+    opt.has_expect = true;
+    opt.expect = digest_of(bytes);
+    assert_int_equal(put_opt(d->s, &opt, bytes, 0, NULL, &existed), ELO_OK);
+    assert_true(existed);
+    opt.has_expect = false;
+    opt.size_hint = 0;
+    assert_int_equal(put_opt(d->s, &opt, more, 0, NULL, NULL), ELO_EQUOTA);
+    assert_int_equal(dir_count(d, "blobs"), 1);
+    assert_int_equal(dir_count(d, "tmp"), 0);
+    totals_are(d->s, 1, MIB);
+    bytes_free(bytes);
+    bytes_free(more);
+}
+
+
+/* Long enough for several windows of write-behind, in pieces for which the crew is
+   asked and others. */
 static void
 test_long(void **state)
 {
+    static const size_t steps[] = { 8 * MIB, 300000, 10, 262144 };
     dir_t *d = *state;
-    uint8_t *mib = malloc(MIB);
-    elo_blob_stat_t st;
-    elo_put_t *p;
-    bool existed;
-    struct stat sb;
+    elo_slice_t bytes = bytes_of(70 * MIB + 3, 5);
+    elo_reach_t reach = ELO_REACH_COMMONS;
 
-    for (size_t i = 0; i < MIB; i++) {
-        mib[i] = (uint8_t) (i * 31 >> 3);
+    for (int i = 0; i < 2; i++) {
+        elo_put_opt_t opt = opt_of(reach, 0);
+        elo_blob_stat_t st;
+        elo_put_t *p;
+        bool existed;
+        size_t at = 0;
+
+        assert_int_equal(elo_put_begin(d->s, &opt, &p), ELO_OK);
+        for (size_t k = 0; at < bytes.len; k++) {
+            size_t n = steps[k % 4];
+
+            n = n < bytes.len - at ? n : bytes.len - at;
+            assert_int_equal(elo_put_write(p, elo_slice(bytes.p + at, n)),
+                             ELO_OK);
+            at += n;
+        }
+        assert_int_equal(elo_put_commit(&p, &st, &existed), ELO_OK);
+        assert_false(existed);
+        assert_int_equal(st.size, bytes.len);
+        assert_true(reads_back(d->s, bytes));
+        assert_int_equal(elo_store_remove(d->s, &st.digest, NULL), ELO_OK);
+        reach = ELO_REACH_LOCAL;
     }
-    assert_int_equal(elo_put_begin(d->s, NULL, 0, ELO_SLICE(""), &p), ELO_OK);
-    for (uint32_t i = 0; i < 70; i++) {
-        memcpy(mib, &i, sizeof(i));
-        assert_int_equal(elo_put_write(p, elo_slice(mib, MIB - i)), ELO_OK);
-    }
-    assert_int_equal(elo_put_commit(&p, &st, &existed), ELO_OK);
-    assert_int_equal(st.size, 70u * MIB - 69 * 70 / 2);
-    assert_int_equal(stat(dir_path(d, st.name), &sb), 0);
-    assert_int_equal(sb.st_size, st.size);
-    free(mib);
+    bytes_free(bytes);
 }
 
 
-static void
-test_floor(void **state)
-{
-    dir_t *d = *state;
-    elo_put_t *p;
+typedef struct {
+    dir_t *d;
+    elo_slice_t bytes;
+    elo_put_opt_t opt;
+    uint32_t n_existed; /* atomic */
+} race_t;
 
-    assert_int_equal(elo_put_begin(d->s, NULL, UINT64_MAX, ELO_SLICE(""), &p),
-                     ELO_ENOSPC);
-    assert_int_equal(
-        elo_put_begin(d->s, NULL, (uint64_t) 1 << 60, ELO_SLICE(""), &p),
-        ELO_ENOSPC);
-    elo_store_close(&d->s);
-    d->cfg.min_free_bytes = (uint64_t) 1 << 60;
-    dir_open(d);
-    assert_int_equal(elo_put_begin(d->s, NULL, 0, ELO_SLICE(""), &p),
-                     ELO_ENOSPC);
-    assert_int_equal(put_node(d->s, "n", 1, ELO_REACH_COMMONS, NULL, "{}"),
-                     ELO_ENOSPC);
-    assert_false(elo_store_is_readonly(d->s));
+
+static void
+race_main(void *arg)
+{
+    race_t *r = arg;
+    bool existed = false;
+
+    if (put_opt(r->d->s, &r->opt, r->bytes, 100000, NULL, &existed) != ELO_OK) {
+        abort();
+    }
+    __atomic_fetch_add(&r->n_existed, existed, __ATOMIC_RELAXED);
 }
 
 
-/* The index is full: 507, nothing left behind, and room again after a removal. */
+/* Puts of the same bytes at the same time cost one copy, sealed or not. */
 static void
-test_map_full(void **state)
+test_race(void **state)
 {
+    static const elo_reach_t reaches[] = { ELO_REACH_COMMONS,
+                                           ELO_REACH_PRIVATE };
     dir_t *d = *state;
-    char *json = malloc(64 * 1024);
-    char id[32];
-    elo_err_t rc = ELO_OK;
-    size_t n = 0;
 
-    elo_store_close(&d->s);
-    d->cfg.map_bytes = MIB;
-    dir_open(d);
-    memset(json, 'x', 64 * 1024 - 1);
-    json[64 * 1024 - 1] = '\0';
-    while (rc == ELO_OK && n < 100) {
-        snprintf(id, sizeof(id), "node-%zu", n);
-        rc = put_node(d->s, id, 1, ELO_REACH_COMMONS, NULL, json);
-        n += rc == ELO_OK;
+    for (size_t i = 0; i < 2; i++) {
+        elo_thread_t t[4];
+        race_t r = { .d = d,
+                     .bytes = bytes_of(2 * MIB + 7, (uint32_t) i),
+                     .opt = opt_of(reaches[i], 0) };
+
+        for (size_t k = 0; k < 4; k++) {
+            assert_int_equal(elo_thread_create(&t[k], "put", race_main, &r),
+                             ELO_OK);
+        }
+        for (size_t k = 0; k < 4; k++) {
+            elo_thread_join(&t[k]);
+        }
+        assert_int_equal(r.n_existed, 3);
+        assert_int_equal(dir_count(d, "blobs"), i + 1);
+        assert_int_equal(dir_count(d, "tmp"), 0);
+        assert_true(reads_back(d->s, r.bytes));
+        bytes_free(r.bytes);
     }
-    assert_int_equal(rc, ELO_ENOSPC);
-    assert_in_range(n, 2, 99);
-    assert_false(elo_store_is_readonly(d->s));
-    assert_int_equal(elo_store_node_remove(d->s, ELO_SLICE("node-0"), 0),
-                     ELO_OK);
-    assert_int_equal(elo_store_node_remove(d->s, ELO_SLICE("node-1"), 0),
-                     ELO_OK);
-    assert_int_equal(put_bytes(d->s, ELO_SLICE("fits"), NULL, NULL), ELO_OK);
     dir_reopen(d);
-    assert_true(reads_back(d->s, ELO_SLICE("fits")));
-    free(json);
+    assert_int_equal(rows_of(d->s, ELO_T_FILE), 0);
+}
+
+
+/* ---- damage ---- */
+
+typedef struct {
+    elo_kv_op_t op;
+    const elo_digest_t *stored;
+} bad_op_t;
+
+
+static elo_err_t
+bad_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    uint8_t mem[ELO_BAD_REC_MAX];
+    elo_buf_t buf;
+
+    elo_buf_init_fixed(&buf, mem, sizeof(mem));
+    elo_rec_bad_encode(&(elo_rec_bad_t){ .since = 1, .why = ELO_SLICE("x") },
+                       &buf);
+    return elo_kv_tx_put(tx, ELO_T_BAD,
+                         elo_digest_slice(((bad_op_t *) op)->stored),
+                         elo_buf_slice(&buf), NULL, 0);
+}
+
+
+/* A quarantined blob is made whole by sending it again, in the log and in files,
+   sealed or not; whose it was it stays. */
+static void
+test_heal_bad(void **state)
+{
+    static const size_t sizes[] = { 100, 3 * MIB };
+    static const elo_reach_t reaches[] = { ELO_REACH_COMMONS,
+                                           ELO_REACH_PRIVATE };
+    dir_t *d = *state;
+
+    for (size_t i = 0; i < 4; i++) {
+        elo_put_opt_t opt = opt_of(reaches[i / 2], 0);
+        elo_slice_t bytes = bytes_of(sizes[i % 2], (uint32_t) i);
+        elo_store_totals_t t;
+        elo_blob_stat_t st;
+        elo_blob_t *b;
+        bad_op_t o;
+        bool existed;
+
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, NULL), ELO_OK);
+        o = (bad_op_t){ .op.run = bad_run, .stored = &st._object };
+        assert_int_equal(elo_store_exec(d->s, &o.op), ELO_OK);
+        elo_store_totals(d->s, &t);
+        assert_int_equal(t.bad, 1);
+        assert_int_equal(elo_store_stat(d->s, &st.digest, NULL, &st), ELO_OK);
+        assert_true(st.is_bad);
+        assert_int_equal(elo_blob_open(d->s, &st, &b), ELO_ECORRUPT);
+        assert_false(reads_back(d->s, bytes));
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, &existed), ELO_OK);
+        assert_true(existed);
+        assert_false(st.is_bad);
+        assert_true(reads_back(d->s, bytes));
+        elo_store_totals(d->s, &t);
+        assert_int_equal(t.bad, 0);
+        assert_int_equal(t.blobs, i + 1);
+        assert_int_equal(rows_of(d->s, ELO_T_TASK), i + 1);
+        assert_int_equal(dir_count(d, "blobs"), i / 2 + i % 2);
+        bytes_free(bytes);
+    }
+    dir_reopen(d);
+    assert_int_equal(rows_of(d->s, ELO_T_FILE), 0);
+    assert_int_equal(dir_count(d, "blobs"), 2);
 }
 
 
 /* A blob whose file is gone or cut is made whole by putting it again. */
 static void
-test_heal(void **state)
+test_heal_file(void **state)
 {
+    static const long lens[] = { 4, 0, 3 * MIB + 1, -1 };
+    static const elo_reach_t reaches[] = { ELO_REACH_COMMONS,
+                                           ELO_REACH_PRIVATE };
     dir_t *d = *state;
-    elo_slice_t bytes = ELO_SLICE("to be damaged");
-    elo_digest_t dig = digest_of(bytes);
-    elo_blob_stat_t st, again;
-    bool existed;
-    int fd;
 
-    assert_int_equal(put_bytes(d->s, bytes, &st, &existed), ELO_OK);
-    assert_int_equal(truncate(dir_path(d, st.name), 4), 0);
-    assert_int_equal(elo_store_open_blob(d->s, &dig, &fd, &again),
-                     ELO_ECORRUPT);
-    assert_int_equal(put_bytes(d->s, bytes, &again, &existed), ELO_OK);
-    assert_false(existed);
-    assert_string_not_equal(st.name, again.name);
-    assert_true(reads_back(d->s, bytes));
-    totals_are(d->s, 1, bytes.len);
-    assert_int_equal(dir_count(d, "blobs"), 1);
+    for (size_t i = 0; i < 8; i++) {
+        elo_put_opt_t opt = opt_of(reaches[i / 4], 0);
+        elo_slice_t bytes = bytes_of(3 * MIB, (uint32_t) i);
+        char name[ELO_STORE_NAME_MAX + 1];
+        elo_blob_stat_t st, again;
+        elo_blob_t *b;
+        bool existed;
 
-    assert_int_equal(unlink(dir_path(d, again.name)), 0);
-    assert_int_equal(elo_store_open_blob(d->s, &dig, &fd, &st), ELO_ECORRUPT);
-    assert_int_equal(put_bytes(d->s, bytes, &st, &existed), ELO_OK);
-    dir_reopen(d);
-    assert_true(reads_back(d->s, bytes));
-    totals_are(d->s, 1, bytes.len);
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, NULL), ELO_OK);
+        elo_file_name(ELO_FILE_BLOB, st._file, name);
+        assert_int_equal(lens[i % 4] < 0
+                             ? unlink(dir_path(d, name))
+                             : truncate(dir_path(d, name), lens[i % 4]),
+                         0);
+        assert_int_equal(elo_blob_open(d->s, &st, &b), ELO_ECORRUPT);
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &again, &existed),
+                         ELO_OK);
+        assert_int_not_equal(st._file, again._file);
+        assert_true(reads_back(d->s, bytes));
+        assert_int_equal(dir_count(d, "blobs"), i + 1);
+        bytes_free(bytes);
+    }
+    assert_int_equal(rows_of(d->s, ELO_T_BLOB), 8);
 }
 
+
+/* ---- in a file with a name ---- */
+
+#define NAME "uploads/0123"
 
 typedef struct {
-    elo_store_t *s;
-    unsigned id;
-    unsigned fresh; /* puts that were the first */
-    unsigned failed;
-} worker_t;
-
-#define SHARED  20
-#define PRIVATE 20
+    uint64_t kept;
+    uint8_t tail[MIB];
+    size_t tail_len;
+} place_t;
 
 
-static void *
-work(void *arg)
+static void
+keep(elo_put_t *p, place_t *at)
 {
-    worker_t *w = arg;
-    char text[64];
+    elo_put_at_t now;
+
+    assert_int_equal(elo_put_sync(p, &now), ELO_OK);
+    at->kept = now.kept;
+    at->tail_len = now.tail.len;
+    if (now.tail.len > 0) {
+        memcpy(at->tail, now.tail.p, now.tail.len);
+    }
+    assert_int_equal(now.kept + now.tail.len, elo_put_size(p));
+}
+
+
+static elo_put_at_t
+place_of(const place_t *at)
+{
+    return (elo_put_at_t){ .kept = at->kept,
+                           .tail = elo_slice(at->tail, at->tail_len) };
+}
+
+
+static elo_err_t
+also(void *ctx, elo_kv_tx_t *tx, const elo_blob_stat_t *st)
+{
+    (void) tx;
+    *(uint64_t *) ctx = st->size;
+    return ELO_OK;
+}
+
+
+/* Left and taken up again, gone back, with a restart in between. */
+static void
+resumed(dir_t *d, elo_reach_t reach, size_t len, size_t step)
+{
+    elo_put_opt_t opt = opt_of(reach, 0);
+    elo_slice_t bytes = bytes_of(len, (uint32_t) len + reach);
+    elo_content_key_t key = { .cipher = ELO_CIPHER_CHACHA20_POLY1305,
+                              .key = { 1, 2, 3 } };
+    const elo_content_key_t *k = reach == ELO_REACH_COMMONS ? NULL : &key;
+    place_t *at = calloc(1, sizeof(*at)), *before = calloc(1, sizeof(*at));
+    uint64_t told = 0;
+    elo_blob_stat_t st;
+    elo_put_at_t where;
+    elo_put_t *p = NULL;
     bool existed;
 
-    for (unsigned i = 0; i < SHARED + PRIVATE; i++) {
-        if (i % 2 == 0) {
-            snprintf(text, sizeof(text), "shared %u", i);
-        } else {
-            snprintf(text, sizeof(text), "private %u %u", w->id, i);
+    for (size_t off = 0, i = 0; off < len; i++) {
+        size_t n = step < len - off ? step : len - off;
+
+        if (p == NULL) {
+            where = place_of(at);
+            assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, k, &where, &p),
+                             ELO_OK);
+            assert_int_equal(elo_put_size(p), off);
         }
-        if (put_bytes(w->s, elo_slice_str(text), NULL, &existed) != ELO_OK) {
-            w->failed++;
-        } else {
-            w->fresh += !existed;
+        assert_int_equal(elo_put_write(p, elo_slice(bytes.p + off, n)), ELO_OK);
+        off += n;
+        *before = *at;
+        keep(p, at);
+        switch (i % 4) {
+        case 1: /* the process ends in order */
+            elo_put_leave(&p);
+            assert_null(p);
+            break;
+        case 2: /* wrong bytes, taken back */
+            assert_int_equal(elo_put_write(p, ELO_SLICE("nonsense")), ELO_OK);
+            where = place_of(at);
+            assert_int_equal(elo_put_rewind(p, &where), ELO_OK);
+            assert_int_equal(elo_put_size(p), off);
+            break;
+        case 3: /* what came after the last sync is lost */
+            where = place_of(before);
+            elo_put_leave(&p);
+            assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, k, &where, &p),
+                             ELO_OK);
+            off = (size_t) elo_put_size(p);
+            *at = *before;
+            break;
+        default:
+            break;
         }
-        if (!reads_back(w->s, elo_slice_str(text))) {
-            w->failed++;
+        if (i % 4 == 3) { /* go on: this piece comes again */
+            assert_int_equal(elo_put_write(p, elo_slice(bytes.p + off, n)),
+                             ELO_OK);
+            off += n;
+            keep(p, at);
         }
     }
-    return NULL;
-}
-
-
-static void
-test_threads(void **state)
-{
-    dir_t *d = *state;
-    worker_t w[8];
-    pthread_t t[8];
-    unsigned fresh = 0;
-    uint64_t n, len;
-
-    for (unsigned i = 0; i < 8; i++) {
-        w[i] = (worker_t){ .s = d->s, .id = i };
-        assert_int_equal(pthread_create(&t[i], NULL, work, &w[i]), 0);
+    if (p == NULL) {
+        where = place_of(at);
+        assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, k, &where, &p),
+                         ELO_OK);
     }
-    for (unsigned i = 0; i < 8; i++) {
-        pthread_join(t[i], NULL);
-        assert_int_equal(w[i].failed, 0);
-        fresh += w[i].fresh;
-    }
-    assert_int_equal(fresh, SHARED + 8 * PRIVATE);
-    elo_store_totals(d->s, &n, &len);
-    assert_int_equal(n, fresh);
-    assert_int_equal(dir_count(d, "blobs"), fresh);
-    assert_int_equal(dir_count(d, "tmp"), 0);
-    dir_reopen(d);
-    assert_int_equal(dir_count(d, "blobs"), fresh);
-}
-
-
-/* Two puts of the same bytes, interleaved: the second to commit drops its copy. */
-static void
-test_same_twice(void **state)
-{
-    dir_t *d = *state;
-    elo_slice_t bytes = ELO_SLICE("twin");
-    elo_blob_stat_t a, b;
-    elo_put_t *p, *q;
-    bool ex_p, ex_q;
-
-    assert_int_equal(elo_put_begin(d->s, NULL, 0, ELO_SLICE(""), &p), ELO_OK);
-    assert_int_equal(elo_put_begin(d->s, NULL, 0, ELO_SLICE(""), &q), ELO_OK);
+    assert_int_equal(elo_put_commit_also(&p, also, &told, &st, &existed),
+                     ELO_OK);
+    assert_int_equal(told, len);
+    assert_false(existed);
+    assert_int_equal(access(dir_path(d, NAME), F_OK), -1);
+    assert_true(reads_back(d->s, bytes));
+    /* Once more: known, and told of all the same. */
+    told = 0;
+    where = (elo_put_at_t){ .kept = 0 };
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, k, &where, &p), ELO_OK);
     assert_int_equal(elo_put_write(p, bytes), ELO_OK);
-    assert_int_equal(elo_put_write(q, bytes), ELO_OK);
-    assert_int_equal(elo_put_commit(&q, &a, &ex_q), ELO_OK);
-    assert_int_equal(elo_put_commit(&p, &b, &ex_p), ELO_OK);
-    assert_false(ex_q);
-    assert_true(ex_p);
-    assert_string_equal(a.name, b.name);
-    assert_int_equal(dir_count(d, "blobs"), 1);
+    assert_int_equal(elo_put_commit_also(&p, also, &told, &st, &existed),
+                     ELO_OK);
+    assert_true(existed);
+    assert_int_equal(told, len);
+    assert_int_equal(access(dir_path(d, NAME), F_OK), -1);
+    bytes_free(bytes);
+    free(before);
+    free(at);
+}
+
+
+static void
+test_resumed(void **state)
+{
+    static const elo_reach_t reaches[] = { ELO_REACH_COMMONS,
+                                           ELO_REACH_PRIVATE };
+    dir_t *d = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        resumed(d, reaches[i], 100, 9);
+        resumed(d, reaches[i], DIR_INLINE, 5000);
+        resumed(d, reaches[i], MIB, 200000);
+        resumed(d, reaches[i], 5 * MIB + 3, MIB);
+        resumed(d, reaches[i], 5 * MIB + 4, 700001);
+    }
+    dir_reopen(d);
+    assert_int_equal(rows_of(d->s, ELO_T_FILE), 0);
+}
+
+
+static elo_err_t
+refuse(void *ctx, elo_kv_tx_t *tx, const elo_blob_stat_t *st)
+{
+    (void) ctx;
+    (void) tx;
+    (void) st;
+    return ELO_EGONE;
+}
+
+
+/* What can't be: a file shorter than it was, a place that was never given; and a
+   commit that is refused keeps the file. */
+static void
+test_resume_refused(void **state)
+{
+    dir_t *d = *state;
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 0);
+    elo_slice_t bytes = bytes_of(2 * MIB, 3);
+    elo_content_key_t key = { .cipher = ELO_CIPHER_AES256_GCM };
+    elo_put_at_t at = { .kept = 1 };
+    elo_blob_stat_t st;
+    elo_put_t *p;
+    bool existed;
+
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, NULL, &at, &p),
+                     ELO_ECORRUPT);
+    at = (elo_put_at_t){ .tail = ELO_SLICE("clear content has none") };
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, NULL, &at, &p),
+                     ELO_ECORRUPT);
+    at = (elo_put_at_t){ .kept = 17 };
+    opt.reach = ELO_REACH_PRIVATE;
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, &key, &at, &p),
+                     ELO_ECORRUPT);
+    opt.reach = ELO_REACH_COMMONS;
+    at = (elo_put_at_t){ .kept = 0 };
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, NULL, &at, &p), ELO_OK);
+    assert_int_equal(elo_put_write(p, bytes), ELO_OK);
+    assert_int_equal(elo_put_commit_also(&p, refuse, NULL, &st, &existed),
+                     ELO_EGONE);
+    assert_int_equal(access(dir_path(d, NAME), F_OK), 0);
+    assert_int_equal(dir_count(d, "blobs"), 0);
+    totals_are(d->s, 0, 0);
+    at.kept = bytes.len;
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, NULL, &at, &p), ELO_OK);
+    assert_int_equal(elo_put_commit(&p, &st, &existed), ELO_OK);
+    assert_true(reads_back(d->s, bytes));
+    assert_int_equal(elo_put_begin_at(d->s, &opt, NAME, NULL,
+                                      &(elo_put_at_t){ .kept = 0 }, &p),
+                     ELO_OK);
+    elo_put_abort(&p);
+    assert_int_equal(access(dir_path(d, NAME), F_OK), -1);
+    bytes_free(bytes);
 }
 
 
@@ -303,19 +574,26 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_put, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_mismatch_and_abort, dir_setup,
+        cmocka_unit_test_setup_teardown(test_clear, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_sealed, dir_setup_keys,
                                         dir_teardown),
-        cmocka_unit_test_setup_teardown(test_content_type, dir_setup,
+        cmocka_unit_test_setup_teardown(test_nothing_left, dir_setup_keys,
                                         dir_teardown),
-        cmocka_unit_test_setup_teardown(test_long, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_floor, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_map_full, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_heal, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_same_twice, dir_setup,
+        cmocka_unit_test_setup_teardown(test_refused, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_quota, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_long, dir_setup_keys,
                                         dir_teardown),
-        cmocka_unit_test_setup_teardown(test_threads, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_race, dir_setup_keys,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_heal_bad, dir_setup_keys,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_heal_file, dir_setup_keys,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_resumed, dir_setup_keys,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_resume_refused, dir_setup_keys,
+                                        dir_teardown),
     };
 
-    return cmocka_run_group_tests_name("store/put", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* store_dir: a store in a temporary directory, and small verbs over it. For tests
-   of backend/store only. */
+   of backend/store and what stands on it. */
 #ifndef ELO_T_UNIT_STORE_DIR_H
 #define ELO_T_UNIT_STORE_DIR_H
 
@@ -18,12 +18,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/os/thread.h"
+#include "backend/store/node.h"
+#include "backend/store/put.h"
 #include "backend/store/store_internal.h"
 #include "common/base/crypto.h"
+
+#define DIR_INLINE (16u << 10) /* blobs in the log up to this size */
 
 typedef struct {
     char root[128];
     elo_store_cfg_t cfg;
+    elo_keyring_t *keyring;
     elo_store_t *s;
 } dir_t;
 
@@ -52,14 +58,42 @@ dir_make_root(dir_t *d)
     assert_non_null(mkdtemp(d->root));
     d->cfg = (elo_store_cfg_t){ .root = d->root,
                                 .map_bytes = 32u << 20,
+                                .inline_bytes = DIR_INLINE,
+                                .segment_bytes = 1u << 20,
+                                .memtable_bytes = 256u << 10,
+                                .tail_bytes = 4u << 20,
+                                .grace_s = 60,
                                 .group = -1 };
+}
+
+
+static inline const char *
+dir_path(const dir_t *d, const char *name)
+{
+    static char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", d->root, name);
+    return path;
+}
+
+
+/* From now on the store has a keyring. */
+static inline void
+dir_keyring(dir_t *d)
+{
+    elo_keyring_cfg_t k = { .path = dir_path(d, "keyring"),
+                            .may_create = true };
+
+    assert_int_equal(elo_keys_init(), ELO_OK);
+    assert_int_equal(elo_keyring_open(&k, &d->keyring), ELO_OK);
+    d->cfg.keyring = d->keyring;
 }
 
 
 static inline void
 dir_open(dir_t *d)
 {
-    assert_int_equal(elo_store_open(&d->cfg, &d->s), ELO_OK);
+    assert_int_equal(elo_store_open(&d->cfg, &d->s, NULL), ELO_OK);
 }
 
 
@@ -75,6 +109,9 @@ static inline void
 dir_end(dir_t *d)
 {
     elo_store_close(&d->s);
+    if (d->keyring != NULL) {
+        elo_keyring_close(&d->keyring);
+    }
     nftw(d->root, rm_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -91,22 +128,26 @@ dir_setup(void **state)
 }
 
 
+/* With a keyring. */
+static inline int
+dir_setup_keys(void **state)
+{
+    dir_t *d = malloc(sizeof(*d));
+
+    dir_make_root(d);
+    dir_keyring(d);
+    dir_open(d);
+    *state = d;
+    return 0;
+}
+
+
 static inline int
 dir_teardown(void **state)
 {
     dir_end(*state);
     free(*state);
     return 0;
-}
-
-
-static inline const char *
-dir_path(const dir_t *d, const char *name)
-{
-    static char path[512];
-
-    snprintf(path, sizeof(path), "%s/%s", d->root, name);
-    return path;
 }
 
 
@@ -144,23 +185,54 @@ digest_of(elo_slice_t s)
 }
 
 
-/* One put from begin to end; *st and *existed may be NULL. */
+/* The n-th agent, a real key; 0: the operator. */
+static inline elo_agent_t
+agent_of(uint8_t n)
+{
+    uint8_t seed[ELO_SEED_LEN] = { n };
+    elo_agent_t a = { { 0 } };
+
+    if (n != 0) {
+        assert_int_equal(elo_keys_init(), ELO_OK);
+        elo_agent_of_seed(seed, &a);
+    }
+    return a;
+}
+
+
+static inline elo_put_opt_t
+opt_of(elo_reach_t reach, uint8_t agent)
+{
+    return (elo_put_opt_t){ .reach = reach,
+                            .agent = agent_of(agent),
+                            .content_type = ELO_SLICE("text/plain") };
+}
+
+
+/* One put from begin to end, in pieces of `piece` bytes (0: one); *st and *existed
+   may be NULL. */
 static inline elo_err_t
-put_bytes(elo_store_t *s, elo_slice_t bytes, elo_blob_stat_t *st, bool *existed)
+put_opt(elo_store_t *s, const elo_put_opt_t *opt, elo_slice_t bytes,
+        size_t piece, elo_blob_stat_t *st, bool *existed)
 {
     elo_blob_stat_t st0;
     elo_put_t *p;
     bool ex;
     elo_err_t rc;
 
-    rc = elo_put_begin(s, NULL, bytes.len, ELO_SLICE("text/plain"), &p);
-    if (rc != ELO_OK) {
+    if ((rc = elo_put_begin(s, opt, &p)) != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_put_write(p, bytes)) != ELO_OK) {
-        elo_put_abort(&p);
-        assert_null(p);
-        return rc;
+    piece = piece == 0 ? bytes.len : piece;
+    while (bytes.len > 0) {
+        size_t n = bytes.len < piece ? bytes.len : piece;
+
+        if ((rc = elo_put_write(p, elo_slice(bytes.p, n))) != ELO_OK) {
+            elo_put_abort(&p);
+            assert_null(p);
+            return rc;
+        }
+        bytes = elo_slice(bytes.p + n, bytes.len - n);
     }
     rc = elo_put_commit(&p, st != NULL ? st : &st0,
                         existed != NULL ? existed : &ex);
@@ -169,38 +241,151 @@ put_bytes(elo_store_t *s, elo_slice_t bytes, elo_blob_stat_t *st, bool *existed)
 }
 
 
+/* In the clear, the operator's. */
+static inline elo_err_t
+put_bytes(elo_store_t *s, elo_slice_t bytes, elo_blob_stat_t *st, bool *existed)
+{
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 0);
+
+    opt.size_hint = bytes.len;
+    return put_opt(s, &opt, bytes, 0, st, existed);
+}
+
+
+/* ---- small puts ---- */
+
+typedef struct {
+    elo_small_t small; /* first */
+    elo_mutex_t mtx;
+    elo_cond_t cond;
+    bool is_done;
+    elo_err_t err;
+} small_t;
+
+
+static inline void
+small_done_cb(elo_small_t *p, elo_err_t err)
+{
+    small_t *s = (small_t *) p;
+
+    elo_mutex_lock(&s->mtx);
+    assert_false(s->is_done);
+    s->is_done = true;
+    s->err = err;
+    elo_cond_signal(&s->cond);
+    elo_mutex_unlock(&s->mtx);
+}
+
+
+static inline void
+small_start(elo_store_t *s, small_t *p, const elo_put_opt_t *opt,
+            elo_slice_t bytes)
+{
+    memset(p, 0, sizeof(*p));
+    assert_int_equal(elo_mutex_init(&p->mtx), ELO_OK);
+    assert_int_equal(elo_cond_init(&p->cond), ELO_OK);
+    p->small.opt = *opt;
+    p->small.bytes = bytes;
+    p->small.done = small_done_cb;
+    elo_store_put_small(s, &p->small);
+}
+
+
+static inline elo_err_t
+small_wait(small_t *p)
+{
+    elo_mutex_lock(&p->mtx);
+    while (!p->is_done) {
+        elo_cond_wait(&p->cond, &p->mtx);
+    }
+    elo_mutex_unlock(&p->mtx);
+    elo_cond_dispose(&p->cond);
+    elo_mutex_dispose(&p->mtx);
+    return p->err;
+}
+
+
+static inline elo_err_t
+small_put(elo_store_t *s, const elo_put_opt_t *opt, elo_slice_t bytes,
+          elo_blob_stat_t *st, bool *existed)
+{
+    small_t p;
+    elo_err_t rc;
+
+    small_start(s, &p, opt, bytes);
+    if ((rc = small_wait(&p)) == ELO_OK) {
+        if (st != NULL) {
+            *st = p.small.stat;
+        }
+        if (existed != NULL) {
+            *existed = p.small.existed;
+        }
+    }
+    return rc;
+}
+
+
 /* True when the blob reads back whole and under its name. */
 static inline bool
-reads_back(elo_store_t *s, elo_slice_t bytes)
+reads_back_as(elo_store_t *s, elo_slice_t bytes, const elo_agent_t *agent)
 {
     elo_digest_t d = digest_of(bytes);
     elo_blob_stat_t st;
+    elo_blob_t *b;
     uint8_t *got;
     bool same;
-    int fd;
 
-    if (elo_store_open_blob(s, &d, &fd, &st) != ELO_OK) {
+    if (elo_store_stat(s, &d, agent, &st) != ELO_OK || st.size != bytes.len
+        || elo_blob_open(s, &st, &b) != ELO_OK)
+    {
         return false;
     }
     got = malloc(bytes.len + 1);
-    same = st.size == bytes.len
-           && pread(fd, got, bytes.len + 1, (off_t) st.offset)
-                  == (ssize_t) bytes.len
+    same = elo_blob_read(b, 0, got, bytes.len) == ELO_OK
            && memcmp(got, bytes.p, bytes.len) == 0;
     free(got);
-    close(fd);
+    elo_blob_close(&b);
     return same;
+}
+
+
+static inline bool
+reads_back(elo_store_t *s, elo_slice_t bytes)
+{
+    return reads_back_as(s, bytes, NULL);
+}
+
+
+/* Deterministic bytes; free them. */
+static inline elo_slice_t
+bytes_of(size_t len, uint32_t seed)
+{
+    uint8_t *p = malloc(len + 1);
+    uint64_t x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+
+    for (size_t i = 0; i < len; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        p[i] = (uint8_t) (x >> 56);
+    }
+    return elo_slice(p, len);
+}
+
+
+static inline void
+bytes_free(elo_slice_t s)
+{
+    free((void *) (uintptr_t) s.p);
 }
 
 
 static inline void
 totals_are(elo_store_t *s, uint64_t blobs, uint64_t bytes)
 {
-    uint64_t n, len;
+    elo_store_totals_t t;
 
-    elo_store_totals(s, &n, &len);
-    assert_int_equal(n, blobs);
-    assert_int_equal(len, bytes);
+    elo_store_totals(s, &t);
+    assert_int_equal(t.blobs, blobs);
+    assert_int_equal(t.bytes, bytes);
 }
 
 
@@ -224,6 +409,28 @@ put_node(elo_store_t *s, const char *id, uint64_t version, elo_reach_t reach,
                         .json = elo_slice_str(json) };
 
     return elo_store_node_put(s, &node, version - 1);
+}
+
+
+/* Rows of a table, as an operation leaves them. */
+static inline size_t
+rows_of(elo_store_t *s, uint8_t table)
+{
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    size_t n = 0;
+
+    assert_int_equal(elo_kv_view_begin(s->kv, &v), ELO_OK);
+    assert_int_equal(elo_kv_cursor_open(&v, table, elo_slice("", 0), &c),
+                     ELO_OK);
+    while (elo_kv_cursor_next(c, &key, &e) == ELO_OK) {
+        n++;
+    }
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+    return n;
 }
 
 #endif

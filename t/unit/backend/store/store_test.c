@@ -1,250 +1,280 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of backend/store/store: opening, and what is answered when files or
-   records are not what they were. */
+/* Tests of backend/store/store and genpage: what a start finds after an end in
+   order and a kill, totals, the generation page. Of derive: that totals are the
+   same however they came about. */
 #include "t/unit/backend/store/store_dir.c"
 
-#include "backend/os/log.h"
-#include "backend/store/txn.h"
-#include "common/http/wire.h"
+#include <sys/wait.h>
 
-#define HELLO ELO_SLICE("hello")
+#include "backend/kv/kv_care.h"
+#include "backend/store/agent.h"
+#include "backend/store/task.h"
+
+#define MIB (1u << 20)
 
 
 static void
-write_file(const dir_t *d, const char *name, const char *text)
+same_totals(elo_store_t *s, const elo_store_totals_t *want)
 {
-    FILE *f = fopen(dir_path(d, name), "w");
+    elo_store_totals_t t;
 
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
+    elo_store_totals(s, &t);
+    assert_memory_equal(&t, want, sizeof(t));
 }
 
 
-static elo_err_t
-try_open(dir_t *d)
+/* Something in every table that is counted. */
+static void
+fill(dir_t *d)
 {
-    elo_store_t *s = NULL;
-    elo_err_t rc = elo_store_open(&d->cfg, &s);
+    elo_digest_t dig = digest_of(ELO_SLICE("0"));
 
-    if (rc == ELO_OK) {
-        elo_store_close(&s);
+    for (uint32_t i = 0; i < 30; i++) {
+        elo_put_opt_t opt =
+            opt_of(i % 3 == 0 ? ELO_REACH_PRIVATE : ELO_REACH_COMMONS,
+                   (uint8_t) (i % 4));
+        elo_slice_t bytes = bytes_of(i == 7 ? 2 * MIB : 200, i % 20);
+        elo_blob_stat_t st;
+
+        assert_int_equal(put_opt(d->s, &opt, bytes, 0, &st, NULL), ELO_OK);
+        if (i % 7 == 1) {
+            assert_int_equal(elo_store_remove(d->s, &st.digest, &opt.agent),
+                             ELO_OK);
+        }
+        bytes_free(bytes);
     }
-    return rc;
+    assert_int_equal(put_node(d->s, "n1", 1, ELO_REACH_COMMONS, &dig, "{}"),
+                     ELO_OK);
+    assert_int_equal(put_node(d->s, "n1", 2, ELO_REACH_COMMONS, NULL, "{}"),
+                     ELO_OK);
+    assert_int_equal(put_node(d->s, "n2", 1, ELO_REACH_COMMONS, &dig, "{}"),
+                     ELO_OK);
 }
 
 
-/* A second one is kept out, and does the first no harm. */
 static void
-test_lock(void **state)
+usage(elo_store_t *s, elo_agent_stat_t out[4])
+{
+    for (uint8_t i = 0; i < 4; i++) {
+        elo_agent_t a = agent_of(i);
+
+        assert_int_equal(elo_store_agent(s, &a, &out[i]), ELO_OK);
+    }
+}
+
+
+/* Totals and usage are the same after a start, after compaction, and when the index
+   was lost. */
+static void
+test_derived(void **state)
 {
     dir_t *d = *state;
+    elo_agent_stat_t held[4], again[4];
+    elo_store_totals_t t;
 
-    assert_int_equal(put_bytes(d->s, HELLO, NULL, NULL), ELO_OK);
-    assert_int_equal(try_open(d), ELO_EBUSY);
-    assert_true(reads_back(d->s, HELLO));
-    assert_int_equal(put_bytes(d->s, ELO_SLICE("x"), NULL, NULL), ELO_OK);
+    fill(d);
+    elo_store_totals(d->s, &t);
+    usage(d->s, held);
+    assert_int_equal(t.nodes, 2);
+    assert_true(t.blobs > 10 && t.sealed > 3 && t.tasks > 10);
     dir_reopen(d);
-    totals_are(d->s, 2, 6);
-}
+    same_totals(d->s, &t);
+    usage(d->s, again);
+    assert_memory_equal(held, again, sizeof(held));
 
-
-static void
-test_format(void **state)
-{
-    static const char *const bad[] = {
-        "", "elohim-store 2\nid 0123456789abcdef\n",
-        "elohim-store 1\nid 0123456789abcdef\n", /* of another store */
-        "something else"
-    };
-    dir_t *d = *state;
-    char kept[64] = "";
-    FILE *f;
-
-    assert_int_equal(put_bytes(d->s, HELLO, NULL, NULL), ELO_OK);
     elo_store_close(&d->s);
-    f = fopen(dir_path(d, "format"), "r");
-    assert_non_null(f);
-    assert_true(fread(kept, 1, sizeof(kept) - 1, f) > 0);
-    fclose(f);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        write_file(d, "format", bad[i]);
-        assert_int_equal(try_open(d), ELO_ECORRUPT);
-    }
-    assert_int_equal(unlink(dir_path(d, "format")), 0);
-    assert_int_equal(try_open(d), ELO_ECORRUPT); /* it held blobs */
-    write_file(d, "format", kept);
+    assert_int_equal(unlink(dir_path(d, "index/data.mdb")), 0);
     dir_open(d);
-    assert_true(reads_back(d->s, HELLO));
+    same_totals(d->s, &t);
+    usage(d->s, again);
+    assert_memory_equal(held, again, sizeof(held));
 }
 
 
-/* A directory with somebody's files in it is not made a store. */
+/* A process of its own puts, and is gone without a word. */
 static void
-test_foreign(void **state)
+test_killed(void **state)
 {
     dir_t d;
 
     (void) state;
     dir_make_root(&d);
-    write_file(&d, "thesis.odt", "precious");
-    assert_int_equal(try_open(&d), ELO_ECORRUPT);
-    assert_int_equal(access(dir_path(&d, "index"), F_OK), -1);
-    assert_int_equal(access(dir_path(&d, "thesis.odt"), F_OK), 0);
+    for (int round = 0; round < 3; round++) {
+        elo_kv_recovery_t found;
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            if (elo_store_open(&d.cfg, &d.s, NULL) != ELO_OK) {
+                _exit(1);
+            }
+            for (int i = 0; i < 50; i++) {
+                elo_slice_t b = bytes_of(i % 10 == 9 ? DIR_INLINE + 1 : 500,
+                                         (uint32_t) (round * 100 + i));
+
+                if (put_bytes(d.s, b, NULL, NULL) != ELO_OK) {
+                    _exit(2);
+                }
+                bytes_free(b);
+            }
+            _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        assert_int_equal(elo_store_open(&d.cfg, &d.s, &found), ELO_OK);
+        assert_int_equal(found.torn_bytes, 0);
+        assert_int_equal(found.rotten, 0);
+        for (int i = 0; i < (round + 1) * 50; i++) {
+            int r = i / 50, k = i % 50;
+            elo_slice_t b = bytes_of(k % 10 == 9 ? DIR_INLINE + 1 : 500,
+                                     (uint32_t) (r * 100 + k));
+
+            assert_true(reads_back(d.s, b));
+            bytes_free(b);
+        }
+        assert_int_equal(dir_count(&d, "blobs"), (round + 1) * 5);
+        elo_store_close(&d.s);
+    }
     dir_end(&d);
 }
 
 
+/* The page is one inode for ever; each start has an epoch of its own and bumps all;
+   an end in order stops the heart. */
 static void
-test_file_damage(void **state)
+test_generation(void **state)
+{
+    dir_t *d = *state;
+    elo_gen_page_t *page = elo_store_gen(d->s);
+    uint64_t epoch = page->epoch, slot = page->slot[7], id = page->store_id;
+    struct stat a, b;
+    int fd;
+
+    assert_true(elo_gen_page_ok(page, sizeof(*page)));
+    assert_int_equal(stat(dir_path(d, ELO_GEN_FILE), &a), 0);
+    elo_store_close(&d->s);
+    fd = open(dir_path(d, ELO_GEN_FILE), O_RDONLY);
+    page = malloc(sizeof(*page));
+    assert_int_equal(read(fd, page, sizeof(*page)), sizeof(*page));
+    assert_int_equal(page->heartbeat_ns, 0);
+    free(page);
+    close(fd);
+    dir_open(d);
+    page = elo_store_gen(d->s);
+    assert_int_equal(stat(dir_path(d, ELO_GEN_FILE), &b), 0);
+    assert_int_equal(a.st_ino, b.st_ino);
+    assert_int_not_equal(page->epoch, epoch);
+    assert_int_equal(page->slot[7], slot + 1);
+    assert_int_equal(page->store_id, id);
+    assert_true(page->heartbeat_ns != 0);
+}
+
+
+/* A page of another store, or cut: no value comes again. */
+static void
+test_generation_damaged(void **state)
+{
+    dir_t *d = *state;
+    uint64_t slot;
+
+    slot = elo_store_gen(d->s)->slot[5];
+    elo_store_close(&d->s);
+    assert_int_equal(truncate(dir_path(d, ELO_GEN_FILE), 100), 0);
+    dir_open(d);
+    assert_true(elo_gen_page_ok(elo_store_gen(d->s), sizeof(elo_gen_page_t)));
+    assert_true(elo_store_gen(d->s)->slot[5] != slot);
+}
+
+
+/* A blob in the log leaves room for others in its segment. */
+static void
+test_inline_bound(void **state)
 {
     static const struct {
-        const char *name;
-        int len; /* -1: no file */
-    } cases[] = {
-        { "cut", 3 }, { "emptied", 0 }, { "grown", 9 }, { "gone", -1 }
+        uint32_t in;
+        uint64_t segment;
+        uint32_t want;
+    } rows[] = {
+        { 0, 0, ELO_INLINE_DEFAULT },
+        { 1000, 0, 1000 },
+        { UINT32_MAX, 0, ELO_INLINE_MAX },
+        { 0, 1u << 18, 1u << 16 },
     };
-    dir_t *d = *state;
-    elo_digest_t dig = digest_of(HELLO);
-    elo_blob_stat_t st;
-    bool existed;
-    int fd;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(put_bytes(d->s, HELLO, &st, &existed), ELO_OK);
-        assert_int_equal(cases[i].len < 0
-                             ? unlink(dir_path(d, st.name))
-                             : truncate(dir_path(d, st.name), cases[i].len),
-                         0);
-        dir_reopen(d);
-        if (elo_store_open_blob(d->s, &dig, &fd, &st) != ELO_ECORRUPT) {
-            fail_msg("a file that is %s is opened", cases[i].name);
-        }
-        /* it is put again, and is whole then */
-        assert_int_equal(put_bytes(d->s, HELLO, &st, &existed), ELO_OK);
-        assert_false(existed);
-        assert_true(reads_back(d->s, HELLO));
-        totals_are(d->s, 1, 5);
-        assert_int_equal(dir_count(d, "blobs"), 1);
+    (void) state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dir_t d;
+
+        dir_make_root(&d);
+        d.cfg.inline_bytes = rows[i].in;
+        d.cfg.segment_bytes = rows[i].segment;
+        dir_open(&d);
+        assert_int_equal(d.s->inline_bytes, rows[i].want);
+        dir_end(&d);
     }
 }
 
 
-/* Changes one byte of a record's value. */
 static void
-spoil(dir_t *d, int db, elo_slice_t key, size_t off)
+test_bad_config(void **state)
 {
-    uint8_t mem[2048];
-    elo_slice_t v;
-    elo_wtxn_t w;
+    elo_store_t *s = NULL;
+    dir_t d;
 
-    assert_int_equal(elo_wtxn_begin(d->s, &w), ELO_OK);
-    assert_int_equal(elo_db_get(d->s, w.txn, db, key, &v), ELO_OK);
-    assert_true(v.len <= sizeof(mem) && off < v.len);
-    memcpy(mem, v.p, v.len);
-    mem[off] ^= 0x10;
-    assert_int_equal(elo_db_put(&w, db, key, elo_slice(mem, v.len)), ELO_OK);
-    assert_int_equal(elo_wtxn_commit(&w, NULL), ELO_OK);
+    (void) state;
+    dir_make_root(&d);
+    d.cfg.map_bytes = 4096;
+    assert_int_equal(elo_store_open(&d.cfg, &s, NULL), ELO_EINVAL);
+    assert_null(s);
+    d.cfg.map_bytes = UINT64_MAX;
+    assert_int_equal(elo_store_open(&d.cfg, &s, NULL), ELO_EINVAL);
+    d.cfg.map_bytes = 0;
+    dir_open(&d);
+    dir_end(&d);
 }
 
 
-static bool
-go_on(void *ctx, const elo_blob_stat_t *st)
-{
-    (void) ctx;
-    (void) st;
-    return true;
-}
-
-
+/* Slots are bumped once each, and no others. */
 static void
-test_record_damage(void **state)
+test_slots(void **state)
 {
     dir_t *d = *state;
-    elo_digest_t dig = digest_of(HELLO);
-    elo_slice_t key = elo_slice(dig.b, sizeof(dig.b));
-    elo_blob_stat_t st;
-    elo_buf_t json;
-    int fd;
+    elo_slots_t m = { { 0 } };
+    uint64_t *before = malloc(ELO_GEN_SLOTS * sizeof(*before));
+    elo_gen_page_t *page = elo_store_gen(d->s);
+    uint32_t n = 0;
 
-    assert_int_equal(put_bytes(d->s, HELLO, NULL, NULL), ELO_OK);
-    assert_int_equal(put_node(d->s, "n", 1, ELO_REACH_COMMONS, &dig, "{}"),
-                     ELO_OK);
-    spoil(d, ELO_DB_BLOB, key, 12);
-    assert_int_equal(elo_store_stat(d->s, &dig, &st), ELO_ECORRUPT);
-    assert_int_equal(elo_store_open_blob(d->s, &dig, &fd, &st), ELO_ECORRUPT);
-    assert_int_equal(elo_store_each(d->s, NULL, go_on, NULL), ELO_ECORRUPT);
-    spoil(d, ELO_DB_BLOB, key, 12); /* as it was */
-    assert_true(reads_back(d->s, HELLO));
-
-    /* a node that can't be believed opens nothing to anybody */
-    spoil(d, ELO_DB_NODE, ELO_SLICE("n"), 1);
-    assert_int_equal(elo_store_blob_reach(d->s, &dig), ELO_REACH_PRIVATE);
-    elo_buf_init(&json, 64);
-    assert_int_equal(
-        elo_store_node_get(d->s, ELO_SLICE("n"), 0, &json, NULL, NULL),
-        ELO_ECORRUPT);
-    elo_buf_dispose(&json);
-    assert_int_equal(elo_store_remove(d->s, &dig), ELO_EBUSY);
-}
-
-
-/* A record of a media index is derived: damage must not tie the blob down. */
-static void
-test_media_damage(void **state)
-{
-    dir_t *d = *state;
-    elo_digest_t dig = digest_of(HELLO);
-    elo_slice_t key = elo_slice(dig.b, sizeof(dig.b));
-    uint8_t status;
-    uint64_t size;
-
-    assert_int_equal(put_bytes(d->s, HELLO, NULL, NULL), ELO_OK);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(elo_store_media_put(d->s, &dig, ELO_MEDIA_READY,
-                                             ELO_SLICE("index"), ELO_SLICE("")),
-                         ELO_OK);
-        spoil(d, ELO_DB_MEDIA, key, 5);
-        assert_int_equal(elo_store_media_stat(d->s, &dig, &status, &size, NULL),
-                         ELO_ECORRUPT);
+    memcpy(before, page->slot, ELO_GEN_SLOTS * sizeof(*before));
+    elo_slots_mark(&m, ELO_SLICE("one"));
+    elo_slots_mark(&m, ELO_SLICE("two"));
+    elo_slots_mark(&m, ELO_SLICE("one"));
+    elo_slots_bump(d->s, &m);
+    for (uint32_t i = 0; i < ELO_GEN_SLOTS; i++) {
+        n += page->slot[i] != before[i];
+        assert_in_range(page->slot[i] - before[i], 0, 1);
     }
-    assert_int_equal(elo_store_remove(d->s, &dig), ELO_OK);
-    assert_int_equal(elo_store_media_stat(d->s, &dig, &status, &size, NULL),
-                     ELO_ENOTFOUND);
-    totals_are(d->s, 0, 0);
-    assert_int_equal(dir_count(d, "blobs"), 0);
-}
-
-
-/* What an interrupted write left is removed; what is named stays. */
-static void
-test_sweep(void **state)
-{
-    dir_t *d = *state;
-
-    assert_int_equal(put_bytes(d->s, HELLO, NULL, NULL), ELO_OK);
-    write_file(d, "tmp/0000000000000007", "half an upload");
-    write_file(d, "blobs/05/0000000000000005", "linked, not committed");
-    write_file(d, "media/06/0000000000000006", "the same");
-    dir_reopen(d);
-    assert_true(reads_back(d->s, HELLO));
-    assert_int_equal(dir_count(d, "tmp"), 0);
-    assert_int_equal(dir_count(d, "blobs"), 1);
-    assert_int_equal(dir_count(d, "media"), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(page->slot[elo_gen_slot(ELO_SLICE("two"))],
+                     before[elo_gen_slot(ELO_SLICE("two"))] + 1);
+    free(before);
 }
 
 
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, dir_setup, dir_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_lock),          cmocka_unit_test(test_foreign),
-        TEST(test_format),        TEST(test_file_damage),
-        TEST(test_record_damage), TEST(test_media_damage),
-        TEST(test_sweep),
+        cmocka_unit_test_setup_teardown(test_derived, dir_setup_keys,
+                                        dir_teardown),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test_setup_teardown(test_generation, dir_setup,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_generation_damaged, dir_setup,
+                                        dir_teardown),
+        cmocka_unit_test(test_inline_bound),
+        cmocka_unit_test(test_bad_config),
+        cmocka_unit_test_setup_teardown(test_slots, dir_setup, dir_teardown),
     };
 
-    elo_ignore(elo_log_open("/dev/null", ELO_LOG_ALERT));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* agent_api: what each agent holds here and may hold, and pins. For operators. */
+#include "backend/api/api_internal.h"
+
+#include <stdlib.h>
+
+#include "backend/json/json.h"
+#include "backend/json/json_write.h"
+#include "backend/store/agent.h"
+
+#define QUOTA_BODY_MAX 1024
+#define LIST_BYTES     (8u << 20) /* of agents; a further one is an error */
+
+typedef struct {
+    elo_job_t job; /* first */
+    elo_api_t *api;
+    elo_http_req_t *req;
+    elo_err_t err;
+    elo_buf_t json; /* of the list */
+    elo_json_writer_t w;
+    elo_agent_t agent; /* of a quota */
+    uint64_t quota;
+    elo_digest_t digest; /* of a pin */
+    bool is_pinned;
+} ask_t;
+
+
+static void
+free_ask(ask_t *k)
+{
+    elo_buf_dispose(&k->json);
+    free(k);
+}
+
+
+static ask_t *
+new_ask(elo_call_t *c)
+{
+    ask_t *k = calloc(1, sizeof(*k));
+
+    if (k == NULL) {
+        elo_reply_err(c->req, ELO_ENOMEM, NULL);
+        return NULL;
+    }
+    k->api = c->api;
+    k->req = c->req;
+    elo_buf_init(&k->json, LIST_BYTES);
+    return k;
+}
+
+
+static void
+start(ask_t *k, void (*work)(elo_job_t *job), void (*after)(elo_job_t *job))
+{
+    k->job.work = work;
+    k->job.after = after;
+    elo_loop_work(k->api->cfg.loop, &k->job);
+}
+
+
+/* No content, or the error. */
+static void
+after_change(elo_job_t *job)
+{
+    ask_t *k = (ask_t *) job;
+
+    if (k->err != ELO_OK) {
+        elo_reply_err(k->req, k->err, NULL);
+    } else {
+        elo_reply_empty(k->req, 204);
+    }
+    free_ask(k);
+}
+
+
+/* ---- GET /api/agents ---- */
+
+static bool
+put_agent(void *ctx, const elo_agent_stat_t *a)
+{
+    char hex[2 * ELO_AGENT_LEN + 1];
+    ask_t *k = ctx;
+
+    elo_agent_text(&a->agent, hex);
+    elo_json_put_object(&k->w, NULL);
+    elo_json_put_cstr(&k->w, "agent", hex);
+    elo_json_put_bool(&k->w, "operator", elo_agent_is_zero(&a->agent));
+    elo_json_put_u64(&k->w, "blobs", a->blobs);
+    elo_json_put_u64(&k->w, "bytes", a->bytes);
+    if (a->quota == 0) {
+        elo_json_put_null(&k->w, "quota");
+    } else {
+        elo_json_put_u64(&k->w, "quota", a->quota);
+    }
+    elo_json_end_object(&k->w);
+    return true;
+}
+
+
+/* pool */
+static void
+work_list(elo_job_t *job)
+{
+    ask_t *k = (ask_t *) job;
+
+    elo_json_writer_init(&k->w, &k->json);
+    elo_json_put_object(&k->w, NULL);
+    elo_json_put_array(&k->w, "items");
+    k->err = elo_store_each_agent(k->api->cfg.store, put_agent, k);
+    elo_json_end_array(&k->w);
+    elo_json_end_object(&k->w);
+}
+
+
+static void
+after_list(elo_job_t *job)
+{
+    ask_t *k = (ask_t *) job;
+
+    if (k->err != ELO_OK) {
+        elo_reply_err(k->req, k->err, NULL);
+    } else {
+        elo_http_res_header(k->req, "Cache-Control", ELO_SLICE("no-store"));
+        elo_reply_json(k->req, 200, &k->json);
+    }
+    free_ask(k);
+}
+
+
+void
+elo_call_agents(elo_call_t *c)
+{
+    ask_t *k = new_ask(c);
+
+    if (k != NULL) {
+        start(k, work_list, after_list);
+    }
+}
+
+
+/* ---- PUT /api/agents/{hex}/quota ---- */
+
+/* pool */
+static void
+work_quota(elo_job_t *job)
+{
+    ask_t *k = (ask_t *) job;
+
+    k->err = elo_store_set_quota(k->api->cfg.store, &k->agent, k->quota);
+}
+
+
+/* {"bytes": n}; null is back to the default. */
+static bool
+read_quota(elo_slice_t body, uint64_t *out)
+{
+    elo_json_t *j = NULL;
+    const elo_json_t *bytes;
+    int64_t n = -1;
+    bool ok;
+
+    if (elo_json_parse(body, QUOTA_BODY_MAX, &j, NULL) != ELO_OK) {
+        return false;
+    }
+    bytes = elo_json_get(j, "bytes");
+    ok = bytes != NULL && elo_json_len(j) == 1;
+    if (ok && elo_json_kind(bytes) == ELO_JSON_NULL) {
+        *out = UINT64_MAX;
+    } else if (ok && elo_json_integer(bytes, &n) && n >= 0) {
+        *out = (uint64_t) n;
+    } else {
+        ok = false;
+    }
+    elo_json_free(&j);
+    return ok;
+}
+
+
+static void
+on_quota_body(void *ctx, elo_err_t err, elo_slice_t body)
+{
+    ask_t *k = ctx;
+
+    if (err == ELO_OK && !read_quota(body, &k->quota)) {
+        elo_reply_err(
+            k->req, ELO_EINVAL,
+            "a quota is {\"bytes\": number}, or null for the default");
+        free_ask(k);
+        return;
+    }
+    if (err != ELO_OK) {
+        elo_reply_err(k->req, err, NULL);
+        free_ask(k);
+        return;
+    }
+    start(k, work_quota, after_change);
+}
+
+
+void
+elo_call_quota(elo_call_t *c)
+{
+    ask_t *k = new_ask(c);
+
+    if (k == NULL) {
+        return;
+    }
+    if (elo_agent_parse(c->route.id, &k->agent) != ELO_OK) {
+        elo_reply_err(c->req, ELO_EINVAL, "an agent has 64 hex digits");
+        free_ask(k);
+        return;
+    }
+    elo_body_collect(c->req, QUOTA_BODY_MAX, on_quota_body, k);
+}
+
+
+/* ---- PUT and DELETE /api/blob/{addr}/pin ---- */
+
+/* pool */
+static void
+work_pin(elo_job_t *job)
+{
+    ask_t *k = (ask_t *) job;
+
+    k->err = elo_store_pin(k->api->cfg.store, &k->digest, k->is_pinned);
+}
+
+
+static void
+pin(elo_call_t *c, bool is_pinned)
+{
+    ask_t *k = new_ask(c);
+    elo_err_t rc;
+
+    if (k == NULL) {
+        return;
+    }
+    rc = elo_addr_parse(c->route.id, &k->digest);
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, "a blob is pinned by its address");
+        free_ask(k);
+        return;
+    }
+    k->is_pinned = is_pinned;
+    start(k, work_pin, after_change);
+}
+
+
+void
+elo_call_blob_pin(elo_call_t *c)
+{
+    pin(c, true);
+}
+
+
+void
+elo_call_blob_unpin(elo_call_t *c)
+{
+    pin(c, false);
+}

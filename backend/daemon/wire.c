@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wire: the parts of the daemon. */
+#include "backend/daemon/wire.h"
+
+#include "common/base/num.h"
+
+#define MS_PER_S 1000u
+
+
+/* Times of options are milliseconds. Less than a second but not 0 is a second, for
+   0 means something else. */
+static uint32_t
+seconds(uint64_t ms)
+{
+    return (uint32_t) ELO_MIN((ms + MS_PER_S - 1) / MS_PER_S,
+                              (uint64_t) UINT32_MAX);
+}
+
+
+elo_err_t
+elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring, int group,
+               elo_store_t **out)
+{
+    elo_store_cfg_t cfg = {
+        .root = o->store.p,
+        .keyring = keyring,
+        .min_free_bytes = o->min_free,
+        .map_bytes = o->index_map_size,
+        .group = group,
+        .inline_bytes = (uint32_t) o->inline_max,
+        .segment_bytes = o->segment_size,
+        .tail_bytes = o->log_tail,
+        .memtable_bytes = (uint32_t) o->memtable_size,
+        .checkpoint_ms = (uint32_t) o->checkpoint_interval,
+        .quota_bytes = o->quota,
+        .queue_max = o->queue_max,
+        .upload_keep_s = seconds(o->upload_keep),
+        .grace_s = seconds(o->grace),
+    };
+
+    return elo_store_open(&cfg, out, NULL);
+}
+
+
+elo_err_t
+elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
+             elo_api_t **out)
+{
+    elo_api_cfg_t cfg = {
+        .loop = loop,
+        .store = s,
+        .version = ELO_VERSION,
+        .max_blob = o->max_blob != 0 ? o->max_blob : UINT64_MAX,
+        .inline_bytes = (uint32_t) o->inline_max,
+        .max_watchers = (uint32_t) o->max_watchers,
+        .segment_target_ms = (uint32_t) o->segment_target,
+        .index_timeout_ms = (uint32_t) o->index_timeout,
+        .index_memory = o->index_memory,
+        .indexer_jobs = (uint32_t) o->indexer_jobs,
+    };
+
+    return elo_api_create(&cfg, out);
+}
+
+
+static uint64_t
+writes_of(void *ctx)
+{
+    return elo_api_writes(ctx);
+}
+
+
+elo_err_t
+elo_wire_repl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
+              elo_api_t *api, elo_repl_t **out)
+{
+    elo_repl_cfg_t cfg = {
+        .loop = loop,
+        .store = s,
+        .sink = elo_sink_noop(),
+        .batch = (uint32_t) o->repl_batch,
+        .budget_ms = (uint32_t) o->repl_budget,
+        .pause_ms = (uint32_t) o->repl_pause,
+        .backoff_ms = (uint32_t) o->repl_backoff,
+        .backoff_max_ms = (uint32_t) o->repl_backoff_max,
+        .queue_max = o->queue_max,
+        .foreground = writes_of,
+        .ctx = api,
+    };
+
+    return elo_repl_create(&cfg, out);
+}
+
+
+elo_err_t
+elo_wire_care(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
+              elo_keyring_t *keyring, elo_care_t **out)
+{
+    elo_care_cfg_t cfg = {
+        .loop = loop,
+        .store = s,
+        .keyring = keyring,
+        .budget_ms = (uint32_t) o->care_budget,
+        .pause_ms = (uint32_t) o->care_pause,
+        .period_s = {
+            [ELO_CARE_UPLOADS] = seconds(o->uploads_interval),
+            [ELO_CARE_COLLECT] = seconds(o->collect_interval),
+            [ELO_CARE_WIDEN] = seconds(o->widen_interval),
+            [ELO_CARE_COMPACT] = seconds(o->compact_interval),
+            [ELO_CARE_EVICT] = seconds(o->evict_interval),
+            [ELO_CARE_REWRAP] = seconds(o->rewrap_interval),
+            [ELO_CARE_SCRUB] = seconds(o->scrub_interval),
+        },
+        .compact_percent = (uint32_t) o->compact_below,
+        .scrub_bytes_s = o->scrub_rate,
+        .evict_free_bytes = o->evict_free,
+        .evict_below_wanted = o->evict_below_wanted != 0,
+    };
+
+    return elo_care_create(&cfg, out);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fsck_rows: every row of every table is one that a store can read, and those that
+   name each other agree. */
+#include "backend/store/fsck_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/store/records_task.h"
+#include "backend/store/records_upload.h"
+#include "backend/store/store_internal.h"
+
+typedef struct {
+    elo_fsck_t *f;
+    elo_kv_view_t *view;
+    uint64_t refs; /* that nodes have */
+    uint64_t ref_rows;
+    uint64_t agents, agent_rows;
+} rows_t;
+
+typedef struct {
+    elo_slice_t key;
+    const elo_kv_entry_t *e;
+} row_t;
+
+/* ELO_ECORRUPT: the row makes no sense. */
+typedef elo_err_t (*row_fn)(rows_t *r, const row_t *row);
+
+
+static bool
+is_there(rows_t *r, uint8_t table, elo_slice_t key)
+{
+    elo_kv_entry_t e;
+
+    return elo_kv_get(r->view, table, key, &e) == ELO_OK;
+}
+
+
+static elo_err_t
+digest_of(elo_slice_t key, elo_digest_t *d)
+{
+    if (key.len != ELO_SHA256_LEN) {
+        return ELO_ECORRUPT;
+    }
+    memcpy(d->b, key.p, ELO_SHA256_LEN);
+    return ELO_OK;
+}
+
+
+static elo_err_t
+add_file(elo_fsck_t *f, const elo_fsck_file_t *file)
+{
+    size_t cap = f->cap_files < 64 ? 64 : f->cap_files * 2;
+    elo_fsck_file_t *p = f->files;
+
+    if (f->n_files == f->cap_files) {
+        if ((p = reallocarray(p, cap, sizeof(*p))) == NULL) {
+            return ELO_ENOMEM;
+        }
+        f->files = p;
+        f->cap_files = cap;
+    }
+    f->files[f->n_files++] = *file;
+    return ELO_OK;
+}
+
+
+/* ---- one function a table ---- */
+
+static elo_err_t
+row_blob(rows_t *r, const row_t *row)
+{
+    uint8_t mem[ELO_SEALED_KEY];
+    elo_fsck_file_t file = { .kind = ELO_FILE_BLOB };
+    elo_rec_blob_t rec;
+    char text[ELO_FSCK_KEY_TEXT];
+    elo_err_t rc;
+
+    if ((rc = digest_of(row->key, &file.digest)) != ELO_OK
+        || (rc = elo_rec_blob_parse(row->e->value, row->e->data_len, &rec))
+               != ELO_OK)
+    {
+        return rc;
+    }
+    r->f->out->blobs += !rec.is_object;
+    if (rec.is_object
+        && !is_there(r, ELO_T_SEALED,
+                     elo_sealed_key(&rec.blind, rec.agent, mem)))
+    {
+        elo_fsck_found(r->f, ELO_FSCK_UNUSED, 1, "%s",
+                       elo_fsck_key(ELO_T_BLOB, row->key, text));
+    }
+    if (rec.file == 0) {
+        return ELO_OK;
+    }
+    file.id = rec.file;
+    file.size = rec.size;
+    file.is_bad = is_there(r, ELO_T_BAD, row->key);
+    return add_file(r->f, &file);
+}
+
+
+static elo_err_t
+row_sealed(rows_t *r, const row_t *row)
+{
+    elo_cure_t cure = { .what = ELO_CURE_UNSEAL, .key = row->key };
+    char text[ELO_FSCK_KEY_TEXT];
+    elo_rec_sealed_t rec;
+    elo_digest_t blind;
+    uint32_t agent;
+    elo_err_t rc;
+
+    if ((rc = elo_sealed_key_parse(row->key, &blind, &agent)) != ELO_OK
+        || (rc = elo_rec_sealed_parse(row->e->value, &rec)) != ELO_OK)
+    {
+        return rc;
+    }
+    r->f->out->sealed++;
+    if (is_there(r, ELO_T_BLOB, elo_digest_slice(&rec.object))) {
+        return ELO_OK;
+    }
+    elo_fsck_found(r->f, ELO_FSCK_SEALED, 1, "%s",
+                   elo_fsck_key(ELO_T_SEALED, row->key, text));
+    return elo_fsck_cure(r->f, &cure);
+}
+
+
+static elo_err_t
+row_agent(rows_t *r, const row_t *row)
+{
+    uint8_t mem[ELO_AGENTNO_KEY];
+    elo_rec_agent_t rec;
+    elo_kv_entry_t e;
+    elo_err_t rc;
+
+    if (row->key.len != ELO_AGENT_LEN) {
+        return ELO_ECORRUPT;
+    }
+    if ((rc = elo_rec_agent_parse(row->e->value, &rec)) != ELO_OK) {
+        return rc;
+    }
+    r->agents++;
+    rc = elo_kv_get(r->view, ELO_T_AGENTNO, elo_agentno_key(rec.no, mem), &e);
+    if (rc != ELO_OK || !elo_slice_eq(e.value, row->key)) {
+        elo_fsck_found(r->f, ELO_FSCK_REFERENCE, 1, "agent number %u", rec.no);
+        r->f->wants_index = true;
+    }
+    return ELO_OK;
+}
+
+
+static elo_err_t
+row_agentno(rows_t *r, const row_t *row)
+{
+    uint32_t no;
+
+    r->agent_rows++;
+    return elo_agentno_parse(row->key, &no);
+}
+
+
+static elo_err_t
+row_own(rows_t *r, const row_t *row)
+{
+    elo_rec_own_t rec;
+    elo_digest_t d;
+    uint32_t agent;
+    elo_err_t rc = elo_own_key_parse(row->key, &d, &agent);
+
+    (void) r;
+    return rc != ELO_OK ? rc : elo_rec_own_parse(row->e->value, &rec);
+}
+
+
+static elo_err_t
+row_file(rows_t *r, const row_t *row)
+{
+    elo_fsck_file_t file = { .is_mark = true };
+    elo_rec_file_t rec;
+    elo_err_t rc;
+
+    if ((rc = elo_file_key_parse(row->key, &file.id)) != ELO_OK
+        || (rc = elo_rec_file_parse(row->e->value, &rec)) != ELO_OK)
+    {
+        return rc;
+    }
+    file.kind = rec.kind;
+    return add_file(r->f, &file);
+}
+
+
+static elo_err_t
+row_node(rows_t *r, const row_t *row)
+{
+    uint8_t mem[ELO_NODEV_KEY_MAX], ref[ELO_REF_KEY_MAX];
+    char text[ELO_FSCK_KEY_TEXT];
+    elo_rec_node_t rec;
+    elo_err_t rc;
+
+    if (!elo_content_id_ok(row->key)) {
+        return ELO_ECORRUPT;
+    }
+    if ((rc = elo_rec_node_parse(row->e->value, &rec)) != ELO_OK) {
+        return rc;
+    }
+    r->f->out->nodes++;
+    if (!is_there(r, ELO_T_NODEV, elo_nodev_key(row->key, rec.current, mem))) {
+        elo_fsck_found(r->f, ELO_FSCK_NODE, 1, "%s version %llu",
+                       elo_fsck_key(ELO_T_NODE, row->key, text),
+                       (unsigned long long) rec.current);
+    }
+    for (uint32_t i = 0; i < rec.n_refs; i++) {
+        r->refs++;
+        if (!is_there(r, ELO_T_REF, elo_ref_key(&rec.refs[i], row->key, ref))) {
+            elo_fsck_found(r->f, ELO_FSCK_REFERENCE, 1, "missing: of %s",
+                           elo_fsck_key(ELO_T_NODE, row->key, text));
+            r->f->wants_index = true;
+        }
+    }
+    return ELO_OK;
+}
+
+
+static elo_err_t
+row_nodev(rows_t *r, const row_t *row)
+{
+    elo_rec_nodev_t rec;
+    elo_slice_t id;
+    uint64_t version;
+    elo_err_t rc = elo_nodev_key_parse(row->key, &id, &version);
+
+    (void) r;
+    return rc != ELO_OK
+               ? rc
+               : elo_rec_nodev_parse(row->e->value, row->e->data_len, &rec);
+}
+
+
+static elo_err_t
+row_ref(rows_t *r, const row_t *row)
+{
+    elo_digest_t d;
+    elo_slice_t id;
+
+    r->ref_rows++;
+    return elo_ref_key_parse(row->key, &d, &id);
+}
+
+
+static elo_err_t
+row_media(rows_t *r, const row_t *row)
+{
+    elo_fsck_file_t file = { .kind = ELO_FILE_MEDIA };
+    elo_rec_media_t rec;
+    elo_err_t rc;
+
+    if ((rc = digest_of(row->key, &file.digest)) != ELO_OK
+        || (rc = elo_rec_media_parse(row->e->value, row->e->data_len, &rec))
+               != ELO_OK
+        || rec.where != ELO_MEDIA_FILE)
+    {
+        return rc;
+    }
+    file.id = rec.file;
+    file.size = rec.size;
+    return add_file(r->f, &file);
+}
+
+
+static elo_err_t
+row_tree(rows_t *r, const row_t *row)
+{
+    elo_digest_t d;
+    elo_err_t rc = digest_of(row->key, &d);
+
+    (void) r;
+    return rc != ELO_OK ? rc : elo_rec_tree_parse(row->e->value, &d);
+}
+
+
+static elo_err_t
+row_upload(rows_t *r, const row_t *row)
+{
+    uint8_t id[ELO_UPLOAD_ID];
+    elo_upload_part_t part;
+    elo_upload_state_t state;
+    elo_upload_form_t form;
+    uint64_t at;
+    elo_err_t rc = elo_upload_key_parse(row->key, id, &part, &at);
+
+    if (rc == ELO_OK && part == ELO_UPLOAD_PART_STATE) {
+        rc = elo_upload_state_parse(row->e->value, &state);
+        r->f->out->uploads += rc == ELO_OK && state.phase == ELO_UPLOAD_OPEN;
+    } else if (rc == ELO_OK && part == ELO_UPLOAD_PART_FORM) {
+        rc = elo_upload_form_parse(row->e->value, &form);
+    }
+    return rc;
+}
+
+
+static elo_err_t
+row_task(rows_t *r, const row_t *row)
+{
+    elo_task_place_t place;
+    elo_task_t t = { .kind = ELO_TASK_REPLICATE };
+    elo_err_t rc = elo_task_key_parse(row->key, &t, &place);
+
+    if (rc == ELO_OK) {
+        r->f->out->tasks++;
+        rc = elo_rec_task_parse(row->e->value, &t);
+    }
+    return rc;
+}
+
+
+static elo_err_t
+row_wait(rows_t *r, const row_t *row)
+{
+    uint64_t due;
+
+    (void) r;
+    return row->key.len != ELO_WAIT_KEY ? ELO_ECORRUPT
+                                        : elo_wait_parse(row->e->value, &due);
+}
+
+
+static elo_err_t
+row_pin(rows_t *r, const row_t *row)
+{
+    elo_digest_t d;
+    int64_t since;
+    elo_err_t rc = digest_of(row->key, &d);
+
+    (void) r;
+    return rc != ELO_OK ? rc : elo_rec_pin_parse(row->e->value, &since);
+}
+
+
+static elo_err_t
+row_orphan(rows_t *r, const row_t *row)
+{
+    elo_digest_t d;
+    int64_t due;
+    elo_err_t rc = elo_orphan_key_parse(row->key, &due, &d);
+
+    (void) r;
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
+static elo_err_t
+row_bad(rows_t *r, const row_t *row)
+{
+    char text[ELO_FSCK_KEY_TEXT];
+    elo_rec_bad_t rec;
+    elo_digest_t d;
+    elo_err_t rc;
+
+    if ((rc = digest_of(row->key, &d)) != ELO_OK
+        || (rc = elo_rec_bad_parse(row->e->value, &rec)) != ELO_OK)
+    {
+        return rc;
+    }
+    elo_fsck_found(r->f, ELO_FSCK_BAD, 1, "%s: %.*s",
+                   elo_fsck_key(ELO_T_BLOB, row->key, text), (int) rec.why.len,
+                   (const char *) rec.why.p);
+    return ELO_OK;
+}
+
+
+/* USE and CARE are hints: whoever reads one that makes no sense goes without. */
+static const row_fn row_fns[ELO_T_COUNT] = {
+    [ELO_T_BLOB] = row_blob,   [ELO_T_SEALED] = row_sealed,
+    [ELO_T_AGENT] = row_agent, [ELO_T_AGENTNO] = row_agentno,
+    [ELO_T_OWN] = row_own,     [ELO_T_FILE] = row_file,
+    [ELO_T_NODE] = row_node,   [ELO_T_NODEV] = row_nodev,
+    [ELO_T_REF] = row_ref,     [ELO_T_MEDIA] = row_media,
+    [ELO_T_TREE] = row_tree,   [ELO_T_UPLOAD] = row_upload,
+    [ELO_T_TASK] = row_task,   [ELO_T_WAIT] = row_wait,
+    [ELO_T_PIN] = row_pin,     [ELO_T_ORPHAN] = row_orphan,
+    [ELO_T_BAD] = row_bad,
+};
+
+
+/* ---- all of them ---- */
+
+static elo_err_t
+table(rows_t *r, uint8_t no)
+{
+    char text[ELO_FSCK_KEY_TEXT];
+    elo_kv_cursor_t *c = NULL;
+    elo_kv_entry_t e;
+    row_t row = { .e = &e };
+    elo_err_t rc;
+
+    rc = elo_kv_cursor_open(r->view, no, elo_slice(NULL, 0), &c);
+    while (rc == ELO_OK && (rc = elo_kv_cursor_next(c, &row.key, &e)) == ELO_OK)
+    {
+        rc = row_fns[no](r, &row);
+        if (rc == ELO_ECORRUPT || rc == ELO_EINVAL) {
+            elo_fsck_found(r->f, ELO_FSCK_ROW, 1, "%s",
+                           elo_fsck_key(no, row.key, text));
+            rc = ELO_OK;
+        }
+    }
+    elo_kv_cursor_close(&c);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
+elo_err_t
+elo_fsck_rows(elo_fsck_t *f)
+{
+    rows_t r = { .f = f };
+    elo_kv_view_t v;
+    elo_err_t rc;
+
+    if ((rc = elo_kv_view_begin(f->kv, &v)) != ELO_OK) {
+        return rc;
+    }
+    r.view = &v;
+    for (uint8_t i = 1; i < ELO_T_COUNT && rc == ELO_OK; i++) {
+        if (row_fns[i] != NULL) {
+            rc = table(&r, i);
+        }
+    }
+    elo_kv_view_end(&v);
+    if (rc == ELO_OK && r.ref_rows > r.refs) {
+        elo_fsck_found(f, ELO_FSCK_REFERENCE, r.ref_rows - r.refs,
+                       "without a node");
+        f->wants_index = true;
+    }
+    if (rc == ELO_OK && r.agent_rows > r.agents) {
+        elo_fsck_found(f, ELO_FSCK_REFERENCE, r.agent_rows - r.agents,
+                       "numbers without an agent");
+        f->wants_index = true;
+    }
+    return rc;
+}

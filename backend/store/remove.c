@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* remove: taking blobs away, and pins, which forbid it. */
+#include <assert.h>
+
+#include "backend/os/clock.h"
+#include "backend/store/blob_row.h"
+#include "backend/store/files.h"
+#include "backend/store/node_internal.h"
+
+typedef struct {
+    elo_kv_op_t op;
+    elo_store_t *s;
+    const elo_digest_t *d;
+    const elo_agent_t *agent; /* NULL: whoever's */
+    bool has_blind;
+    elo_digest_t blind;
+    elo_slots_t slots;
+    uint64_t blob_file, media_file; /* to be buried */
+    bool is_held;                   /* somebody has it still */
+} remove_op_t;
+
+typedef struct {
+    elo_kv_op_t op;
+    elo_store_t *s;
+    const elo_digest_t *d;
+    bool is_pinned;
+} pin_op_t;
+
+
+/* ELO_EBUSY: it may not go. */
+static elo_err_t
+may_go(elo_kv_tx_t *tx, const elo_digest_t *d)
+{
+    elo_rows_t r = { .tx = tx };
+    bool is_kept;
+    elo_err_t rc;
+
+    if ((rc = elo_node_refers(tx, d, &is_kept)) != ELO_OK
+        || (!is_kept
+            && (rc = elo_row_is(&r, ELO_T_PIN, d, &is_kept)) != ELO_OK))
+    {
+        return rc;
+    }
+    return is_kept ? ELO_EBUSY : ELO_OK;
+}
+
+
+/* Nobody has it in the clear any more. What a SEALED row needs as its object
+   stays as that. */
+static elo_err_t
+clear_del(remove_op_t *o, elo_kv_tx_t *tx, const elo_rec_blob_t *rec)
+{
+    elo_err_t rc;
+
+    if ((rc = elo_own_clear_tx(tx, o->d)) != ELO_OK
+        || (rc = elo_media_del(tx, o->d, &o->media_file)) != ELO_OK
+        || (rc = elo_file_kill_tx(tx, ELO_FILE_MEDIA, o->media_file)) != ELO_OK
+        || rec->is_object)
+    {
+        return rc;
+    }
+    return elo_stored_del_tx(tx, o->d, rec, &o->blob_file);
+}
+
+
+/* ELO_ENOTFOUND: not there, or not this agent's. */
+static elo_err_t
+remove_clear(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
+{
+    elo_rows_t r = { .tx = tx };
+    elo_rec_blob_t rec;
+    elo_kv_entry_t e;
+    bool has;
+    elo_err_t rc;
+
+    if ((rc = elo_blob_row(&r, o->d, &e, &rec)) != ELO_OK) {
+        return rc;
+    }
+    if (o->agent == NULL) {
+        rc = elo_own_any(&r, o->d, &rec, &has);
+        return rc != ELO_OK ? rc : has ? clear_del(o, tx, &rec) : ELO_ENOTFOUND;
+    }
+    if ((rc = elo_own_has(&r, o->d, &rec, agent, &has)) != ELO_OK || !has) {
+        return rc != ELO_OK ? rc : ELO_ENOTFOUND;
+    }
+    if ((rc = elo_own_del_tx(tx, o->d, &rec, agent)) != ELO_OK
+        || (rc = elo_own_any(&r, o->d, &rec, &has)) != ELO_OK || has)
+    {
+        return rc;
+    }
+    return clear_del(o, tx, &rec);
+}
+
+
+static elo_err_t
+remove_sealed(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
+{
+    return o->has_blind ? elo_sealed_del_tx(tx, &o->blind, agent, &o->blob_file)
+                        : ELO_ENOTFOUND;
+}
+
+
+/* One of what there is: the clear blob, or a sealed one. */
+static elo_err_t
+remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    remove_op_t *o = (remove_op_t *) op;
+    uint32_t agent = ELO_NO_AGENT;
+    elo_err_t rc;
+
+    o->blob_file = o->media_file = 0;
+    if ((o->agent != NULL
+         && (rc = elo_agent_no_tx(tx, o->agent, &agent)) != ELO_OK))
+    {
+        return rc;
+    }
+    if ((rc = may_go(tx, o->d)) != ELO_OK) {
+        return rc;
+    }
+    rc = remove_clear(o, tx, agent);
+    if (rc == ELO_ENOTFOUND) {
+        rc = remove_sealed(o, tx, agent);
+    }
+    if (rc != ELO_OK
+        || (rc = elo_blob_is_held(o->s, tx, o->d, &o->is_held)) != ELO_OK
+        || (!o->is_held && (rc = elo_orphan_del(tx, o->d)) != ELO_OK))
+    {
+        return rc;
+    }
+    return elo_slots_mark_blob(&o->slots, tx, o->d);
+}
+
+
+static elo_err_t
+remove_one(remove_op_t *o)
+{
+    elo_err_t rc;
+
+    o->op.run = remove_run;
+    o->slots = (elo_slots_t){ { 0 } };
+    if ((rc = elo_store_exec(o->s, &o->op)) != ELO_OK) {
+        return rc;
+    }
+    elo_slots_bump(o->s, &o->slots);
+    elo_file_bury(o->s, ELO_FILE_BLOB, o->blob_file);
+    elo_file_bury(o->s, ELO_FILE_MEDIA, o->media_file);
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_store_remove(elo_store_t *s, const elo_digest_t *d,
+                 const elo_agent_t *agent)
+{
+    remove_op_t o = { .s = s, .d = d, .agent = agent };
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (s->keyring != NULL) {
+        if ((rc = elo_keyring_blind(s->keyring, d, &o.blind)) != ELO_OK) {
+            return rc;
+        }
+        o.has_blind = true;
+    }
+    if ((rc = remove_one(&o)) != ELO_OK) {
+        return rc;
+    }
+    while (rc == ELO_OK && o.is_held) { /* sealed ones too, each by itself */
+        rc = remove_one(&o);
+    }
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
+/* ---- pins ---- */
+
+static elo_err_t
+pin_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    pin_op_t *o = (pin_op_t *) op;
+    uint8_t mem[ELO_PIN_REC_LEN];
+    elo_buf_t buf;
+    bool is_held;
+    elo_err_t rc;
+
+    if (!o->is_pinned) {
+        return elo_kv_tx_del(tx, ELO_T_PIN, elo_digest_slice(o->d));
+    }
+    if ((rc = elo_blob_is_held(o->s, tx, o->d, &is_held)) != ELO_OK || !is_held)
+    {
+        return rc != ELO_OK ? rc : ELO_ENOTFOUND;
+    }
+    elo_buf_init_fixed(&buf, mem, sizeof(mem));
+    elo_rec_pin_encode(elo_clock_unix_s(), &buf);
+    if ((rc = elo_buf_err(&buf)) != ELO_OK) {
+        return rc;
+    }
+    return elo_kv_tx_put(tx, ELO_T_PIN, elo_digest_slice(o->d),
+                         elo_buf_slice(&buf), NULL, 0);
+}
+
+
+elo_err_t
+elo_store_pin(elo_store_t *s, const elo_digest_t *d, bool is_pinned)
+{
+    pin_op_t o = { .op.run = pin_run, .s = s, .d = d, .is_pinned = is_pinned };
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    return elo_store_exec(s, &o.op);
+}
+
+
+bool
+elo_store_is_pinned(elo_store_t *s, const elo_digest_t *d)
+{
+    elo_kv_view_t v;
+    bool is_pinned = false;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (elo_kv_view_begin(s->kv, &v) != ELO_OK) {
+        return true; /* not known: better kept */
+    }
+    if (elo_row_is(&(elo_rows_t){ .view = &v }, ELO_T_PIN, d, &is_pinned)
+        != ELO_OK) {
+        is_pinned = true;
+    }
+    elo_kv_view_end(&v);
+    return is_pinned;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* resume_make: fresh uploads, and what is told of one. */
+#include "backend/store/upload.h"
+
+#include <assert.h>
+
+#include "backend/os/clock.h"
+#include "backend/store/seal.h"
+#include "common/base/enc.h"
+
+#define ID_TRIES 4 /* an id that is taken: its randomness is broken */
+
+
+static elo_err_t
+create_check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
+             elo_slice_t meta)
+{
+    elo_err_t rc;
+
+    if (meta.len > ELO_UPLOAD_META_MAX
+        || opt->n_invited > ELO_CONTENT_INVITED_MAX
+        || (length > INT64_MAX && length != UINT64_MAX))
+    {
+        return ELO_ETOOBIG;
+    }
+    if ((unsigned) opt->reach >= ELO_REACH_COUNT
+        || !elo_put_type_ok(opt->content_type)
+        || (meta.len > 0 && memchr(meta.p, 0, meta.len) != NULL))
+    {
+        return ELO_EINVAL;
+    }
+    if (elo_kv_sum(s->kv, ELO_SUM_TOTAL, ELO_TOTAL_UPLOADS) >= ELO_UPLOADS_MAX)
+    {
+        return ELO_EQUOTA;
+    }
+    if (length == UINT64_MAX) {
+        length = 0;
+    }
+    if ((rc = elo_quota_check(s, &opt->agent, length)) != ELO_OK) {
+        return rc;
+    }
+    return elo_space_check(s, length);
+}
+
+
+/* The wrapped key of a sealed upload; empty for a clear one. */
+static elo_err_t
+fresh_key(elo_store_t *s, elo_reach_t reach, elo_buf_t *wrapped)
+{
+    elo_content_key_t *key;
+    elo_err_t rc;
+
+    if (!elo_reach_is_sealed(reach)) {
+        return ELO_OK;
+    }
+    if ((key = elo_secret_alloc(sizeof(*key))) == NULL) {
+        return ELO_ENOMEM;
+    }
+    elo_content_key_fresh(key);
+    rc = elo_upload_key_wrap(s, key, wrapped);
+    elo_secret_free(key);
+    return rc;
+}
+
+
+static void
+stat_fill(const uint8_t id[ELO_UPLOAD_ID], const elo_upload_state_t *st,
+          elo_slice_t meta, elo_upload_stat_t *out)
+{
+    *out = (elo_upload_stat_t){ .offset = st->offset,
+                                .length = st->length,
+                                .created_at = st->created_at,
+                                .expires_at = st->expires_at,
+                                .is_final = st->phase == ELO_UPLOAD_FINAL,
+                                .digest = st->digest,
+                                .size = st->offset };
+    elo_hex_encode(id, ELO_UPLOAD_ID, out->id);
+    if (meta.len > 0) {
+        memcpy(out->meta, meta.p, meta.len);
+    }
+}
+
+
+elo_err_t
+elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
+                  elo_slice_t meta, elo_upload_stat_t *out)
+{
+    elo_upload_t u = { .s = s };
+    elo_upload_change_t c = { .u = &u, .is_fresh = true };
+    elo_buf_t form, wrapped;
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if ((rc = create_check(s, opt, length, meta)) != ELO_OK) {
+        return rc;
+    }
+    elo_buf_init(&form, ELO_UPLOAD_FORM_MAX);
+    elo_buf_init(&wrapped, ELO_UPLOAD_FORM_MAX);
+    elo_upload_form_encode(opt, meta, &form);
+    if ((rc = elo_buf_err(&form)) == ELO_OK
+        && (rc = fresh_key(s, opt->reach, &wrapped)) == ELO_OK)
+    {
+        c.form = elo_buf_slice(&form);
+        c.key = elo_buf_slice(&wrapped);
+        c.is = (elo_upload_state_t){ .phase = ELO_UPLOAD_OPEN,
+                                     .created_at = elo_clock_unix_s(),
+                                     .length = length };
+        c.is.expires_at = c.is.created_at + s->upload_keep_s;
+        rc = ELO_EEXISTS;
+        for (int i = 0; i < ID_TRIES && rc == ELO_EEXISTS; i++) {
+            elo_random(u.id, sizeof(u.id));
+            rc = elo_upload_change(&c);
+        }
+    }
+    if (rc == ELO_OK) {
+        stat_fill(u.id, &c.is, meta, out);
+    }
+    elo_buf_dispose(&form);
+    elo_buf_dispose(&wrapped);
+    return rc;
+}
+
+
+elo_err_t
+elo_upload_stat(elo_store_t *s, elo_slice_t text, elo_upload_stat_t *out)
+{
+    uint8_t id[ELO_UPLOAD_ID], mem[ELO_UPLOAD_KEY_MAX];
+    elo_upload_form_t form = { 0 };
+    elo_upload_state_t st;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if ((rc = elo_upload_id_parse(text, id)) != ELO_OK
+        || (rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK)
+    {
+        return rc;
+    }
+    if ((rc = elo_upload_state_get(&v, id, &st)) == ELO_OK) {
+        if (st.phase == ELO_UPLOAD_ENDED
+            || (st.phase == ELO_UPLOAD_OPEN
+                && st.expires_at <= elo_clock_unix_s()))
+        {
+            rc = ELO_EGONE;
+        } else {
+            rc = elo_kv_get(&v, ELO_T_UPLOAD,
+                            elo_upload_key(id, ELO_UPLOAD_PART_FORM, 0, mem),
+                            &e);
+            rc = rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+        }
+    }
+    if (rc == ELO_OK && (rc = elo_upload_form_parse(e.value, &form)) == ELO_OK)
+    {
+        stat_fill(id, &st, form.meta, out);
+    }
+    elo_kv_view_end(&v);
+    return rc;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wide: see the header. */
+#include "backend/store/wide.h"
+
+#include <assert.h>
+
+#include "backend/store/blob_row.h"
+#include "backend/store/files.h"
+
+#define PREFIX     "wide"
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+#define KEY_LEN    (PREFIX_LEN + ELO_SHA256_LEN)
+
+typedef struct {
+    elo_kv_op_t op; /* first */
+    const elo_digest_t *d;
+    elo_digest_t blind;
+    const elo_agent_t *agent; /* NULL: only the note goes */
+    elo_slots_t slots;
+    uint64_t file;
+} done_op_t;
+
+
+static elo_slice_t
+note_key(const elo_digest_t *d, uint8_t out[KEY_LEN])
+{
+    memcpy(out, PREFIX, PREFIX_LEN);
+    memcpy(out + PREFIX_LEN, d->b, ELO_SHA256_LEN);
+    return elo_slice(out, KEY_LEN);
+}
+
+
+elo_err_t
+elo_wide_note_tx(elo_kv_tx_t *tx, const elo_digest_t *d)
+{
+    uint8_t key[KEY_LEN];
+
+    return elo_kv_tx_put(tx, ELO_T_CARE, note_key(d, key), elo_slice(NULL, 0),
+                         NULL, 0);
+}
+
+
+static elo_err_t
+first_note(elo_kv_view_t *v, elo_digest_t *d)
+{
+    elo_slice_t prefix = elo_slice((const uint8_t *) PREFIX, PREFIX_LEN), key;
+    elo_kv_cursor_t *c = NULL;
+    elo_kv_entry_t e;
+    elo_err_t rc = elo_kv_cursor_open(v, ELO_T_CARE, prefix, &c);
+
+    if (rc == ELO_OK) {
+        rc = elo_kv_cursor_next(c, &key, &e);
+    }
+    if (rc == ELO_OK) {
+        if (key.len == KEY_LEN && memcmp(key.p, PREFIX, PREFIX_LEN) == 0) {
+            memcpy(d->b, key.p + PREFIX_LEN, ELO_SHA256_LEN);
+        } else {
+            rc = ELO_ENOTFOUND;
+        }
+    }
+    elo_kv_cursor_close(&c);
+    return rc;
+}
+
+
+/* ELO_ENOTFOUND: not held sealed. */
+static elo_err_t
+sealed_stat(elo_store_t *s, elo_kv_view_t *v, const elo_digest_t *d,
+            elo_agent_t *agent, elo_blob_stat_t *out)
+{
+    elo_rows_t r = { .view = v };
+    elo_kv_entry_t e, obj_e;
+    elo_rec_sealed_t rec;
+    elo_rec_blob_t obj;
+    elo_digest_t blind;
+    uint32_t no;
+    elo_err_t rc;
+
+    if (s->keyring == NULL) {
+        return ELO_ENOKEY;
+    }
+    if ((rc = elo_keyring_blind(s->keyring, d, &blind)) != ELO_OK
+        || (rc = elo_sealed_row(&r, &blind, ELO_NO_AGENT, &no, &e, &rec))
+               != ELO_OK
+        || (rc = elo_agent_of(v, no, agent)) != ELO_OK
+        || (rc = elo_blob_row(&r, &rec.object, &obj_e, &obj)) != ELO_OK)
+    {
+        return rc;
+    }
+    elo_stat_sealed(d, &rec, &obj, &obj_e, out);
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_store_wide_next(elo_store_t *s, elo_digest_t *d, elo_agent_t *agent,
+                    elo_blob_stat_t *out)
+{
+    elo_kv_view_t v;
+    elo_err_t rc, found;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    for (;;) {
+        if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+            return rc;
+        }
+        found = ELO_OK;
+        if ((rc = first_note(&v, d)) == ELO_OK) {
+            found = sealed_stat(s, &v, d, agent, out);
+        }
+        elo_kv_view_end(&v);
+        if (rc != ELO_OK || found != ELO_ENOTFOUND) {
+            return rc != ELO_OK ? rc : found;
+        }
+        rc = elo_store_wide_done(s, d, NULL, false);
+        if (rc != ELO_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static elo_err_t
+done_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    done_op_t *o = (done_op_t *) op;
+    uint8_t key[KEY_LEN];
+    uint32_t no;
+    elo_err_t rc;
+
+    o->file = 0;
+    if (o->agent != NULL) {
+        if ((rc = elo_agent_no_tx(tx, o->agent, &no)) == ELO_OK) {
+            rc = elo_sealed_del_tx(tx, &o->blind, no, &o->file);
+        }
+        if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+            return rc;
+        }
+        if ((rc = elo_slots_mark_blob(&o->slots, tx, o->d)) != ELO_OK) {
+            return rc;
+        }
+    }
+    return elo_kv_tx_del(tx, ELO_T_CARE, note_key(o->d, key));
+}
+
+
+elo_err_t
+elo_store_wide_done(elo_store_t *s, const elo_digest_t *d,
+                    const elo_agent_t *agent, bool is_clear)
+{
+    done_op_t o = { .op.run = done_run, .d = d };
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (is_clear) {
+        o.agent = agent;
+        if ((rc = elo_keyring_blind(s->keyring, d, &o.blind)) != ELO_OK) {
+            return rc;
+        }
+    }
+    if ((rc = elo_store_exec(s, &o.op)) != ELO_OK) {
+        return rc;
+    }
+    elo_slots_bump(s, &o.slots);
+    elo_file_bury(s, ELO_FILE_BLOB, o.file);
+    return ELO_OK;
+}
