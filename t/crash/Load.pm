@@ -29,7 +29,7 @@ my %kinds = (
 );
 
 my $SILENCE_S = 60;
-my $TUS = 'Tus-Resumable: 1.0.0';
+my $TUS       = 'Tus-Resumable: 1.0.0';
 
 # new(stand => …, clients => 4, seed => 1, without => [kinds], largest => bytes)
 sub new {
@@ -124,9 +124,9 @@ sub note {
     }
     $self->{acked}++ if $word !~ /^try/;
     $self->{counts}{$word}++;
-    if ( $word eq 'blob' ) { $self->{blobs}{$key} = 'have' }
-    elsif ( $word eq 'try-remove' ) { $self->{blobs}{$key} = 'maybe' }
-    elsif ( $word eq 'removed' )    { $self->{blobs}{$key} = 'gone' }
+    if    ( $word eq 'blob' )       { $self->{blobs}{$key}        = 'have' }
+    elsif ( $word eq 'try-remove' ) { $self->{blobs}{$key}        = 'maybe' }
+    elsif ( $word eq 'removed' )    { $self->{blobs}{$key}        = 'gone' }
     elsif ( $word eq 'try-node' )   { $self->{nodes}{$key}{maybe} = $more[0] }
     elsif ( $word eq 'node' ) {
         $self->{nodes}{$key} = { version => $more[0] };
@@ -247,8 +247,7 @@ sub ask {
     if ( $res->{status} >= 500 ) {
 
         # a disk that is gone answers so; a test that knows of none tells
-        inform( $c, 'wrong', $opt{method} // 'GET',
-            $opt{path}, $res->{status} )
+        inform( $c, 'wrong', $opt{method} // 'GET', $opt{path}, $res->{status} )
           if !$c->{load}{may_refuse};
         return;
     }
@@ -295,17 +294,17 @@ sub put_large {
 }
 
 sub put_sealed {
-    my ($c) = @_;
-    my $len =
-      rand() < 0.2 ? 300_000 + int rand 400_000 : 1 + int rand 20_000;
+    my ($c)   = @_;
+    my $len   = rand() < 0.2 ? 300_000 + int rand 400_000 : 1 + int rand 20_000;
     my $reach = (qw(private local))[ rand 2 ];
     return put( $c, $len, $reach, fresh_key($c) );
 }
 
-# A node of a blob just put, and, one time in three, a second version.
+# A node of a blob just put, and, one time in three, a second version. One in four
+# widens what is sealed: it is written in the clear some time later.
 sub put_node {
     my ($c)  = @_;
-    my $hash = put_small($c) or return 0;
+    my $hash = ( rand() < 0.25 ? put_sealed($c) : put_small($c) ) or return 0;
     my $id   = 'node-' . fresh_key($c) =~ tr/./-/r;
 
     pop @{ $c->{mine} };    # it is referred to: not to be removed
@@ -360,9 +359,8 @@ sub upload {
         $c,
         method  => 'POST',
         path    => '/api/upload',
-        headers => [
-            $TUS, "Upload-Length: $len", Doorway::Stand::reach('commons')
-        ],
+        headers =>
+          [ $TUS, "Upload-Length: $len", Doorway::Stand::reach('commons') ],
         body => '',
     ) or return 0;
 
@@ -374,8 +372,7 @@ sub upload {
 
 sub resume {
     my ( $c, $url, $up ) = @_;
-    my $res =
-      ask( $c, method => 'HEAD', path => $url, headers => [$TUS] )
+    my $res = ask( $c, method => 'HEAD', path => $url, headers => [$TUS] )
       or return 0;
     my $offset = $res->{headers}{'upload-offset'} // '';
 
@@ -384,8 +381,7 @@ sub resume {
         || $offset < $up->{offset}
         || $offset > $up->{len} )
     {
-        return wrong( $c, "upload $url at $up->{offset}, now '$offset'",
-            $res );
+        return wrong( $c, "upload $url at $up->{offset}, now '$offset'", $res );
     }
     return send_rest( $c, $url, $up->{key}, $up->{len}, $offset );
 }

@@ -47,7 +47,7 @@ my %kinds = (
 sub kinds { return sort keys %kinds }
 
 sub program {
-    my $build = $ENV{BUILD} || 'build';
+    my $build = $ENV{BUILD}         || 'build';
     my $path  = $ENV{ELO_POWERDISK} || "$build/t/crash/powerdisk";
     $path = "$top/$path" if $path !~ m{^/};
     return $path;
@@ -55,9 +55,9 @@ sub program {
 
 # Why it can't be used here; undef when it can.
 sub refusal {
-    return 'not root'                 if $> != 0;
-    return 'no /dev/fuse'             if !-w '/dev/fuse';
-    return 'no powerdisk: run make'   if !-x program();
+    return 'not root'               if $> != 0;
+    return 'no /dev/fuse'           if !-w '/dev/fuse';
+    return 'no powerdisk: run make' if !-x program();
     $ENV{PATH} .= ':/usr/sbin:/sbin';
     for my $tool (qw(losetup mkfs.ext4 e2fsck mkfs.xfs mount umount)) {
         return "no $tool" if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
@@ -69,13 +69,14 @@ sub refusal {
 
 sub run {
     my (@command) = @_;
-    my $pid = open my $out, '-|' // die "fork: $!\n";
+    my $pid       = open my $out, '-|' // die "fork: $!\n";
     if ( !$pid ) {
-        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
-        open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT    or POSIX::_exit(126);
+        open STDIN,  '<',  '/dev/null' or POSIX::_exit(126);
         exec @command or POSIX::_exit(127);
     }
-    my $text = do { local $/; <$out> } // '';
+    my $text = do { local $/; <$out> }
+      // '';
     close $out;
     return ( $?, $text );
 }
@@ -124,11 +125,12 @@ sub up {
     if ( my $fsck = $self->{how}{fsck} ) {
         my ( $status, $text ) = run( @$fsck, "$dir/image" );
         die "e2fsck: $text" if $status >> 8 > 2 || $status & 127;
+        $self->{fsck} = $text;
     }
     my $pid = fork // die "fork: $!\n";
     if ( !$pid ) {
         open STDOUT, '>>', "$dir/powerdisk.log" or POSIX::_exit(126);
-        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT             or POSIX::_exit(126);
         exec program(), "$dir/image", "$dir/fuse" or POSIX::_exit(127);
     }
     $self->{pid} = $pid;
@@ -144,15 +146,21 @@ sub up {
     return;
 }
 
-# Cuts the power: of what was not flushed, percent of the sectors stay. Returns
-# what the disk says of it.
+# What the last check of the file system said; "" where there is none.
+sub repaired { return $_[0]{fsck} // '' }
+
+# Cuts the power in the n-th write from now on (0: at once): of what was not
+# flushed, percent of the sectors stay. Returns what the disk says of it.
 sub cut {
-    my ( $self, $seed, $percent ) = @_;
+    my ( $self, $seed, $percent, $n ) = @_;
     my $power = "$self->{dir}/fuse/power";
 
     open my $out, '+<', $power or die "$power: $!\n";
-    syswrite( $out, "cut $seed $percent $self->{how}{unit}" ) or die "$power: $!\n";
+    syswrite( $out, "cut $seed $percent $self->{how}{unit} $n" )
+      or die "$power: $!\n";
     close $out;
+    wait_for( sub { $self->told =~ /^cut/ } )
+      or die "nothing is written any more\n";
     return $self->told;
 }
 

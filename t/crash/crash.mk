@@ -9,7 +9,7 @@ crash_libs := $(foreach l,backend/store backend/kv backend/keys backend/os \
 crash_wrap := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 CRASH_BIN := $(patsubst %,$(BUILD)/t/crash/%,simdisk_test kv_crash \
-  kv_inject crash_run powerdisk nosync.so)
+  kv_inject crash_run store_inject powerdisk nosync.so)
 
 $(BUILD)/t/crash/simdisk_test: $(BUILD)/obj/t/crash/simdisk_test.o $(crash_sim)
 	@mkdir -p $(@D)
@@ -25,7 +25,7 @@ $(BUILD)/t/crash/kv_crash: $(BUILD)/obj/t/crash/kv_crash.o \
 	$(Q)$(call link,$(LIBS))
 
 $(BUILD)/t/crash/kv_inject: $(patsubst %,$(BUILD)/obj/t/crash/%.o,kv_inject \
-    alloc inject kv_work kv_model sweep) $(crash_sim) \
+    faults alloc inject kv_work kv_model sweep) $(crash_sim) \
     $(foreach l,backend/kv backend/os common,$(call lib_of,$(l)))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -36,6 +36,13 @@ $(BUILD)/t/crash/crash_run: $(patsubst %,$(BUILD)/obj/t/crash/%.o,crash_run \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS))
+
+$(BUILD)/t/crash/store_inject: $(patsubst %,$(BUILD)/obj/t/crash/%.o,\
+    store_inject faults alloc inject store_work store_model store_observe \
+    sweep) $(crash_sim) $(crash_libs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(crash_wrap) $(LIBS))
 
 # Never sanitized: it is the disk.
 $(BUILD)/t/crash/powerdisk: t/crash/powerdisk.c

@@ -15,7 +15,7 @@ struct inject_s {
     inject_op_t op;
     uint64_t left; /* calls until it fails; 0: never */
     int err;
-    bool fired;
+    bool fired, is_paused;
 };
 
 
@@ -38,8 +38,8 @@ strike(inject_t *i, inject_op_t op)
     int err = 0;
 
     pthread_mutex_lock(&i->mtx);
-    i->calls[op]++;
-    if (i->op == op && i->left > 0 && --i->left == 0) {
+    i->calls[op] += !i->is_paused;
+    if (!i->is_paused && i->op == op && i->left > 0 && --i->left == 0) {
         err = i->err;
         i->fired = true;
     }
@@ -253,6 +253,17 @@ inject_fired(inject_t *i)
     bool fired = i->fired;
     pthread_mutex_unlock(&i->mtx);
     return fired;
+}
+
+
+void
+inject_pause(void *p, bool is_paused)
+{
+    inject_t *i = p;
+
+    pthread_mutex_lock(&i->mtx);
+    i->is_paused = is_paused;
+    pthread_mutex_unlock(&i->mtx);
 }
 
 

@@ -53,6 +53,8 @@ const elo_vfs_t *inject_vfs(inject_t *i);
 /* The n-th call of op from here fails with err, and none after it. */
 void inject_set(inject_t *i, inject_op_t op, uint64_t n, int err);
 bool inject_fired(inject_t *i);
+/* While it is paused no call fails and none is counted. */
+void inject_pause(void *i, bool is_paused);
 uint64_t inject_calls(inject_t *i, inject_op_t op);
 
 const char *inject_op_name(inject_op_t op);

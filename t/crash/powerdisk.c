@@ -8,7 +8,8 @@
    covered stays with that probability, sector by sector of UNIT bytes (512 or
    4096), in the version of any of the last two writes to it; from then on every
    operation fails with EIO. IMAGE is then what a machine finds after the power came
-   back. Reading `power` tells what happened so far.
+   back. With a fourth number, N, it ends in the N-th write from there on, so that
+   something is under way for sure. Reading `power` tells what happened so far.
 
    One thread: the order of requests is the order of the disk. */
 #define FUSE_USE_VERSION 31
@@ -38,6 +39,10 @@ static struct {
     uint8_t *dirty;  /* a sector's writes since the last flush, at most 2 */
     uint64_t lo, hi; /* dirty sectors are within [lo, hi) */
     bool is_cut;
+    /* the cut to come */
+    unsigned long left; /* writes until then; 0: none is to come */
+    uint64_t seed;
+    unsigned percent, unit;
     unsigned long writes, flushes, lost, older, kept;
 } disk;
 
@@ -114,14 +119,14 @@ cut_unit(uint64_t s, uint64_t n, uint64_t *seed, unsigned percent)
 
 
 static int
-cut(uint64_t seed, unsigned percent, uint64_t unit)
+cut(void)
 {
-    uint64_t n = unit / SECTOR;
+    uint64_t n = disk.unit / SECTOR;
     int rc = 0;
 
     disk.is_cut = true;
     for (uint64_t s = disk.lo / n * n; s < disk.hi; s += n) {
-        rc |= cut_unit(s, n, &seed, percent);
+        rc |= cut_unit(s, n, &disk.seed, disk.percent);
     }
     return rc == 0 ? 0 : -EIO;
 }
@@ -175,9 +180,10 @@ power_read(const char *path, char *buf, size_t len, off_t at,
     if (!is_disk(path)) {
         char text[160];
         int n = snprintf(text, sizeof(text),
-                         "writes %lu flushes %lu lost %lu older %lu kept %lu\n",
-                         disk.writes, disk.flushes, disk.lost, disk.older,
-                         disk.kept);
+                         "%s writes %lu flushes %lu lost %lu older %lu kept "
+                         "%lu\n",
+                         disk.is_cut ? "cut" : "on", disk.writes, disk.flushes,
+                         disk.lost, disk.older, disk.kept);
 
         if (off >= (uint64_t) n) {
             return 0;
@@ -222,6 +228,10 @@ write_disk(const char *buf, size_t len, uint64_t off)
     disk.lo = from < disk.lo ? from : disk.lo;
     disk.hi = to > disk.hi ? to : disk.hi;
     disk.writes++;
+    if (disk.left > 0 && --disk.left == 0) {
+        cut();
+        return -EIO;
+    }
     return (int) len;
 }
 
@@ -232,19 +242,24 @@ power_write(const char *path, const char *buf, size_t len, off_t at,
 {
     unsigned long long seed;
     unsigned percent, unit;
-    char text[64] = "";
+    unsigned long left = 0;
+    char text[80] = "";
 
     (void) fi;
     if (is_disk(path)) {
         return write_disk(buf, len, (uint64_t) at);
     }
     memcpy(text, buf, len < sizeof(text) - 1 ? len : sizeof(text) - 1);
-    if (sscanf(text, "cut %llu %u %u", &seed, &percent, &unit) != 3
+    if (sscanf(text, "cut %llu %u %u %lu", &seed, &percent, &unit, &left) < 3
         || (unit != SECTOR && unit != UNIT_MAX) || disk.is_cut)
     {
         return -EINVAL;
     }
-    return cut(seed, percent, unit) == 0 ? (int) len : -EIO;
+    disk.seed = seed;
+    disk.percent = percent;
+    disk.unit = unit;
+    disk.left = left;
+    return left > 0 || cut() == 0 ? (int) len : -EIO;
 }
 
 

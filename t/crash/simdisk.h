@@ -9,7 +9,8 @@
    What the disk promises is what POSIX and a drive promise, no more: a sector is
    old or new as a whole (but in SIM_TRASH), sectors reach the platter in any
    order; so do a file's size and the entries of directories; a file's sync says
-   nothing of its name; a rename is two changes.
+   nothing of its name; a rename is two changes; a file that was synced before it
+   had any name is a deleted one until it is synced again.
 
    LMDB writes by itself, to a real directory: `real` of the disk, where mkdir of
    the simulated disk makes its directories too. A file data.mdb there is copied

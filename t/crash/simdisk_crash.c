@@ -297,6 +297,17 @@ static sim_inode_t *crash_inode(choice_t *ch, const simdisk_t *d, simdisk_t *to,
                                 sim_inode_t *i, const char *path);
 
 
+/* An entry of an inode that was last synced without a name: without a journal the
+   check of the file system takes it for a deleted file's. */
+static bool
+is_cleared(choice_t *ch)
+{
+    return ch->mode == SIM_LOSE
+           || (ch->mode != SIM_KEEP && ch->mode != SIM_PREFIX
+               && sim_rng_below(&ch->rng, 2) == 0);
+}
+
+
 static void
 crash_dir(choice_t *ch, const simdisk_t *d, simdisk_t *to, sim_inode_t *i,
           sim_inode_t *became)
@@ -307,6 +318,9 @@ crash_dir(choice_t *ch, const simdisk_t *d, simdisk_t *to, sim_inode_t *i,
         const sim_entry_t *e = &i->entries[k];
         sim_inode_t *at = entry_after(ch, e);
 
+        if (at != NULL && at->is_nameless && is_cleared(ch)) {
+            at = NULL;
+        }
         if (at != NULL) {
             snprintf(path, sizeof(path), "%s/%s", i->path, e->name);
             at = crash_inode(ch, d, to, at, path);

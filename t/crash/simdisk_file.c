@@ -264,6 +264,7 @@ sync_file(sim_inode_t *i)
         memcpy(i->disk, i->map, i->map_len);
     }
     forget_changes(i);
+    i->is_nameless = i->names == 0;
 }
 
 

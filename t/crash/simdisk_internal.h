@@ -55,7 +55,8 @@ struct sim_inode_s {
     size_t map_len;
     int locked_by;         /* fd, 0: nobody */
     unsigned opens, names; /* as the system knows it */
-    int real_fd;           /* > 0: a file of LMDB's */
+    bool is_nameless; /* its inode on the platter says that it has no name */
+    int real_fd;      /* > 0: a file of LMDB's */
     /* a directory */
     sim_entry_t *entries;
     size_t n_entries, cap_entries;

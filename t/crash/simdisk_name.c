@@ -139,7 +139,10 @@ sim_open_tmp(const elo_vfs_t *v, int dir, const char *path, unsigned mode,
     pthread_mutex_lock(&d->mtx);
     rc = d->is_cut ? EIO : sim_walk(d, dir, path, &in, name);
     if (rc == ELO_OK) {
-        rc = sim_fd_new(d, sim_inode_new(d, false), fd);
+        sim_inode_t *i = sim_inode_new(d, false);
+
+        i->is_nameless = true;
+        rc = sim_fd_new(d, i, fd);
     }
     pthread_mutex_unlock(&d->mtx);
     return rc;

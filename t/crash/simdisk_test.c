@@ -341,6 +341,8 @@ test_directories(void **state)
     assert_int_equal(f.v->fdatasync(f.v, tmp), ELO_OK);
     assert_int_equal(f.v->link_fd(f.v, tmp, f.root, "blobs/ab/1"), ELO_OK);
     assert_int_equal(f.v->link_fd(f.v, tmp, f.root, "blobs/ab/1"), EEXIST);
+    /* its link count, which was 0 when it was synced */
+    assert_int_equal(f.v->fdatasync(f.v, tmp), ELO_OK);
     f.v->close(f.v, tmp);
     sync_root(&f);
     assert_int_equal(f.v->open(f.v, f.root, "blobs/ab", ELO_VFS_DIR, 0, &dir),

@@ -172,13 +172,18 @@ sm_put(sm_facts_t *f, uint32_t b, uint32_t a, elo_reach_t reach)
         x->owns |= bit;
         return existed;
     }
-    if ((x->owns & bit) != 0 || (x->sealed & bit) != 0) {
+    if ((x->owns & bit) != 0
+        || ((x->sealed & bit) != 0 && x->sealed_reach[a] == reach))
+    {
         return true;
     }
+    /* for other readers it is sealed anew */
+    bool existed = (x->sealed & bit) != 0;
+
     x->sealed |= bit;
     x->sealed_reach[a] = (uint8_t) reach;
     x->sealed_task[a] = (sm_task_t){ SM_TASK_READY, 0 };
-    return false;
+    return existed;
 }
 
 

@@ -81,6 +81,50 @@ next_facts(sw_t *w)
 }
 
 
+/* Looks, with nothing in the way. */
+static bool
+observe(sw_t *w, sm_facts_t *seen)
+{
+    bool ok;
+
+    if (w->pause != NULL) {
+        w->pause(w->pause_ctx, true);
+    }
+    sim_spared++;
+    ok = sm_observe(w->m, w->s, seen);
+    sim_spared--;
+    if (w->pause != NULL) {
+        w->pause(w->pause_ctx, false);
+    }
+    return ok;
+}
+
+
+/* An answer that isn't the right one. What is refused has no effect, unless it
+   consists of several commits; what failed in another way may have had one. */
+static void
+failed(sw_t *w, const char *what, elo_err_t rc, elo_err_t want)
+{
+    sm_t *m = w->m;
+
+    w->failed++;
+    if (w->failed_cb != NULL) {
+        w->failed_cb();
+    }
+    if (!w->may_fail) {
+        crash_fail("operation %u, %s: %s, want %s", m->n_ops, what,
+                   elo_strerror(rc), elo_strerror(want));
+        return;
+    }
+    if ((rc == ELO_ENOSPC || rc == ELO_ENOMEM) && m->n_next == 1) {
+        m->n_next = 0;
+    }
+    if (!elo_store_is_readonly(w->s)) {
+        sw_check(w);
+    }
+}
+
+
 /* Ends it: it answered rc, and should have answered want. */
 static void
 settle(sw_t *w, const char *what, elo_err_t rc, elo_err_t want)
@@ -98,17 +142,7 @@ settle(sw_t *w, const char *what, elo_err_t rc, elo_err_t want)
     if (simdisk_is_cut(w->d)) {
         return; /* nobody knows */
     }
-    w->failed++;
-    if (!w->may_fail) {
-        crash_fail("operation %u, %s: %s, want %s", m->n_ops, what,
-                   elo_strerror(rc), elo_strerror(want));
-    }
-    if (rc == ELO_ENOSPC || rc == ELO_ENOMEM) {
-        m->n_next = 0; /* refused, without effect */
-    } else if (!elo_store_is_readonly(w->s)) {
-        crash_fail("operation %u, %s: %s, and the store isn't read-only",
-                   m->n_ops, what, elo_strerror(rc));
-    }
+    failed(w, what, rc, want);
 }
 
 
@@ -117,6 +151,7 @@ settle(sw_t *w, const char *what, elo_err_t rc, elo_err_t want)
 typedef struct {
     elo_small_t p; /* first */
     sem_t *ended;
+    uint32_t b, a; /* blob, agent */
     bool existed;
     elo_err_t err;
 } small_t;
@@ -170,32 +205,50 @@ put_opt(sw_t *w, uint32_t a, elo_reach_t reach)
 }
 
 
-/* Puts that were acknowledged are facts, in order; of the rest any number, in
-   order, may have been done when the disk is cut. */
+/* A reach for agent a's put of blob b after f. Not invited twice: whether the
+   readers are the same is then a question that the store may leave open. */
+static elo_reach_t
+pick_reach(sw_t *w, const sm_facts_t *f, uint32_t b, uint32_t a)
+{
+    elo_reach_t reach = reaches[below(w, 8)];
+    const sm_blob_t *x = &f->blobs[b];
+
+    return reach == ELO_REACH_INVITED && (x->sealed >> a & 1) != 0
+                   && x->sealed_reach[a] == ELO_REACH_INVITED
+               ? ELO_REACH_PRIVATE
+               : reach;
+}
+
+
+/* Puts that were acknowledged are facts; of the rest, unless they were refused, the
+   first so many may have been done. */
 static void
-settle_batch(sw_t *w, small_t *s, uint32_t n)
+settle_batch(sw_t *w, const small_t *s, uint32_t n)
 {
     sm_t *m = w->m;
-    uint32_t done = 0;
+    elo_err_t err = ELO_OK;
 
-    while (done < n && s[done].err == ELO_OK) {
-        if (s[done].p.existed != s[done].existed) {
-            crash_fail("operation %u: existed is %d", m->n_ops,
-                       s[done].p.existed);
+    m->n_next = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (s[i].err != ELO_OK) {
+            err = err == ELO_OK ? s[i].err : err;
+            continue;
         }
-        done++;
+        sm_put(&m->now, s[i].b, s[i].a, s[i].p.opt.reach);
+        if (err == ELO_OK && s[i].p.existed != s[i].existed) {
+            crash_fail("operation %u: existed is %d", m->n_ops, s[i].p.existed);
+        }
     }
-    if (done == n) {
-        settle(w, "small puts", ELO_OK, ELO_OK);
-        return;
+    for (uint32_t i = 0; i < n; i++) {
+        if (s[i].err != ELO_OK && s[i].err != ELO_ENOSPC
+            && s[i].err != ELO_ENOMEM) {
+            sm_put(next_facts(w), s[i].b, s[i].a, s[i].p.opt.reach);
+        }
     }
-    if (done > 0) {
-        m->now = m->next[done - 1];
-        memmove(m->next, m->next + done,
-                (m->n_next - done) * sizeof(m->next[0]));
-        m->n_next -= done;
+    m->n_ops++;
+    if (err != ELO_OK && !simdisk_is_cut(w->d)) {
+        failed(w, "small puts", err, ELO_OK);
     }
-    settle(w, "small puts", s[done].err, ELO_OK);
 }
 
 
@@ -213,16 +266,21 @@ small_puts(sw_t *w, uint32_t n)
     elo_kv_submit(elo_store_kv(w->s), &plug.op);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t b, a = below(w, SM_AGENTS);
-        elo_reach_t reach = reaches[below(w, 8)];
+        elo_reach_t reach;
+        sm_facts_t *f;
 
         do {
             b = below(w, SM_BLOBS);
         } while (sm_blob(b).len > SM_INLINE);
+        f = next_facts(w);
+        reach = pick_reach(w, f, b, a);
+        s[i].b = b;
+        s[i].a = a;
         s[i].p.opt = put_opt(w, a, reach);
         s[i].p.bytes = sm_blob(b);
         s[i].p.done = small_done;
         s[i].ended = &ended;
-        s[i].existed = sm_put(next_facts(w), b, a, reach);
+        s[i].existed = sm_put(f, b, a, reach);
         elo_store_put_small(w->s, &s[i].p);
     }
     sem_post(&plug.go);
@@ -245,7 +303,7 @@ long_put(sw_t *w)
 {
     uint32_t b = below(w, SM_BLOBS), a = below(w, SM_AGENTS);
     uint32_t how = below(w, 10);
-    elo_reach_t reach = reaches[below(w, 8)];
+    elo_reach_t reach = pick_reach(w, &w->m->now, b, a);
     elo_put_opt_t opt = put_opt(w, a, reach);
     elo_slice_t rest = sm_blob(b);
     elo_err_t want = how == 0 ? ELO_EHASH : ELO_OK;
@@ -465,7 +523,7 @@ learn_objects(sw_t *w)
 {
     sm_facts_t seen;
 
-    sm_observe(w->m, w->s, &seen);
+    observe(w, &seen);
 }
 
 
@@ -553,7 +611,8 @@ static void
 upload_create(sw_t *w, uint32_t u)
 {
     uint32_t b = below(w, SM_BLOBS), a = below(w, SM_AGENTS);
-    elo_reach_t reach = reaches[below(w, 8)];
+    /* not invited: see pick_reach */
+    elo_reach_t reach = reaches[below(w, 5)];
     elo_put_opt_t opt = put_opt(w, a, reach);
     bool is_told = below(w, 3) > 0;
     elo_upload_stat_t st;
@@ -711,6 +770,13 @@ compact(sw_t *w)
 }
 
 
+elo_err_t
+sw_checkpoint(sw_t *w)
+{
+    return elo_kv_checkpoint(elo_store_kv(w->s));
+}
+
+
 void
 sw_step(sw_t *w, bool little)
 {
@@ -756,7 +822,7 @@ sw_step(sw_t *w, bool little)
         quota(w);
         return;
     case 18:
-        settle(w, "checkpoint", elo_kv_checkpoint(elo_store_kv(w->s)), ELO_OK);
+        settle(w, "checkpoint", sw_checkpoint(w), ELO_OK);
         return;
     case 19:
         settle(w, "seal", elo_kv_seal(elo_store_kv(w->s)), ELO_OK);
@@ -775,7 +841,7 @@ sw_check(sw_t *w)
 {
     sm_facts_t seen;
 
-    if (sm_observe(w->m, w->s, &seen)) {
+    if (observe(w, &seen)) {
         sm_settle(w->m, &seen);
     }
 }

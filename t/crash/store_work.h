@@ -14,6 +14,10 @@ typedef struct {
     sim_rng_t rng;
     bool may_fail;   /* an operation that fails is no failure of the test */
     uint32_t failed; /* so many did */
+    void (*failed_cb)(void); /* called first thing then; may be NULL */
+    /* No faults while the model looks; may be NULL. */
+    void (*pause)(void *ctx, bool is_paused);
+    void *pause_ctx;
 } sw_t;
 
 /* v: the file operations of d, or some over them. */
@@ -23,6 +27,8 @@ void sw_close(sw_t *w);
 
 /* One random operation. little: one that only adds a small blob. */
 void sw_step(sw_t *w, bool little);
+
+elo_err_t sw_checkpoint(sw_t *w) ELO_MUST_USE;
 
 /* What the store shows is what the model allows. */
 void sw_check(sw_t *w);
