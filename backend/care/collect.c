@@ -9,22 +9,16 @@
 #define BATCH 64u
 
 typedef struct {
-    elo_kv_op_t op; /* first */
-    const elo_digest_t *d;
-} forget_t;
+    elo_digest_t digest;
+    int64_t due;
+} orphan_t;
 
 
+/* What is due, as a view has it: that it still is, is looked at when it goes. */
 static elo_err_t
-run_forget(elo_kv_op_t *op, elo_kv_tx_t *tx)
+due_list(elo_care_run_t *r, orphan_t *out, uint32_t *n)
 {
-    return elo_orphan_del(tx, ((forget_t *) op)->d);
-}
-
-
-static elo_err_t
-due_list(elo_care_run_t *r, elo_digest_t *out, uint32_t *n)
-{
-    int64_t now = elo_clock_unix_s(), due;
+    int64_t now = elo_clock_unix_s();
     elo_kv_cursor_t *c = NULL;
     elo_kv_entry_t e;
     elo_kv_view_t v;
@@ -39,8 +33,9 @@ due_list(elo_care_run_t *r, elo_digest_t *out, uint32_t *n)
     rc = elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice(NULL, 0), &c);
     while (rc == ELO_OK && *n < BATCH
            && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK
-           && (rc = elo_orphan_key_parse(key, &due, &out[*n])) == ELO_OK
-           && due <= now)
+           && (rc = elo_orphan_key_parse(key, &out[*n].due, &out[*n].digest))
+                  == ELO_OK
+           && out[*n].due <= now)
     {
         *n += 1;
     }
@@ -51,29 +46,28 @@ due_list(elo_care_run_t *r, elo_digest_t *out, uint32_t *n)
 
 
 static elo_err_t
-collect_one(elo_care_run_t *r, const elo_digest_t *d)
+collect_one(elo_care_run_t *r, const orphan_t *o)
 {
-    forget_t f = { .op = { .run = run_forget }, .d = d };
     elo_store_t *s = r->cfg->store;
     elo_blob_stat_t st = { .size = 0 };
+    bool is_gone = false;
     elo_err_t rc;
 
-    elo_ignore(elo_store_stat(s, d, NULL, &st)); /* for the count only */
-    rc = elo_store_remove(s, d, NULL);
-    if (rc == ELO_OK) {
+    /* for the count only */
+    elo_ignore(elo_store_stat(s, &o->digest, NULL, &st));
+    rc = elo_store_collect(s, &o->digest, o->due, &is_gone);
+    if (is_gone) {
         r->items += 1;
         r->bytes += st.size;
-    } else if (rc != ELO_EBUSY && rc != ELO_ENOTFOUND) {
-        return rc;
     }
-    return elo_kv_exec(elo_store_kv(s), &f.op);
+    return rc == ELO_EBUSY ? ELO_OK : rc; /* no longer one */
 }
 
 
 elo_err_t
 elo_care_step_collect(elo_care_run_t *r, bool *more)
 {
-    elo_digest_t list[BATCH];
+    orphan_t list[BATCH];
     elo_err_t rc;
     uint32_t n;
 

@@ -3,19 +3,43 @@
    segment with the smallest share of live bytes, as long as there is one below the
    share that is asked for. Readers of a moved blob are told through its generation
    slots, after the move is durable; then the old file is unlinked. */
+#include <stdlib.h>
+
 #include "backend/care/job.h"
 #include "backend/kv/kv_care.h"
+#include "backend/os/log.h"
 #include "backend/store/node.h"
 #include "backend/store/tables.h"
 
 #define OP_BYTES (1u << 20) /* one operation: what other writers wait for */
 
+#define LEFT_MAX 64u /* more than that, and the run ends */
+
+/* Segments that can't be compacted; lives for one run. */
 typedef struct {
+    uint32_t n;
+    uint64_t segment[LEFT_MAX];
+} left_t;
+
+typedef struct {
+    const left_t *left;
     uint32_t percent;
     uint64_t segment; /* 0: none */
     uint64_t bytes;
     double share;
 } pick_t;
+
+
+static bool
+is_left(const left_t *l, uint64_t segment)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (l->segment[i] == segment) {
+            return true;
+        }
+    }
+    return false;
+}
 
 
 static bool
@@ -25,7 +49,8 @@ look_at(void *ctx, const elo_kv_segment_t *s)
     double share = s->bytes != 0 ? (double) s->live / (double) s->bytes : 0;
 
     if (s->is_settled && share * 100 < p->percent
-        && (p->segment == 0 || share < p->share))
+        && (p->segment == 0 || share < p->share)
+        && !is_left(p->left, s->segment))
     {
         p->segment = s->segment;
         p->bytes = s->bytes;
@@ -64,6 +89,24 @@ on_moved(void *ctx, uint8_t table, elo_slice_t key)
 }
 
 
+/* What is damaged, or busy, is left out for this run, and the others go on. */
+static elo_err_t
+leave_out(elo_care_run_t *r, left_t *l, uint64_t segment, elo_err_t rc)
+{
+    if ((rc != ELO_ECORRUPT && rc != ELO_EBUSY) || l->n == LEFT_MAX) {
+        return rc;
+    }
+    l->segment[l->n++] = segment;
+    if (rc == ELO_ECORRUPT) {
+        r->found += 1;
+        elo_log(ELO_LOG_ERROR,
+                "compact: segment %016llx is damaged, it is left as it is",
+                (unsigned long long) segment);
+    }
+    return ELO_OK;
+}
+
+
 elo_err_t
 elo_care_step_compact(elo_care_run_t *r, bool *more)
 {
@@ -73,6 +116,13 @@ elo_care_step_compact(elo_care_run_t *r, bool *more)
     elo_err_t rc;
 
     *more = false;
+    if (r->state == NULL) {
+        if ((r->state = calloc(1, sizeof(left_t))) == NULL) {
+            return ELO_ENOMEM;
+        }
+        r->drop = free;
+    }
+    p.left = r->state;
     if ((rc = elo_kv_segments(kv, look_at, &p)) != ELO_OK || p.segment == 0) {
         return rc;
     }
@@ -81,7 +131,7 @@ elo_care_step_compact(elo_care_run_t *r, bool *more)
         rc = elo_kv_compact(kv, p.segment, OP_BYTES, on_moved, r->cfg->store,
                             &is_gone);
         if (rc != ELO_OK) {
-            return rc;
+            return leave_out(r, r->state, p.segment, rc);
         }
     }
     if (is_gone) {

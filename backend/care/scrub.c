@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     elo_kv_op_t op; /* first */
     const elo_digest_t *stored;
+    const elo_blob_stat_t *stat; /* where it was when it was read */
     elo_slots_t slots;
     const char *why;
 } bad_t;
@@ -55,13 +56,20 @@ run_bad(elo_kv_op_t *op, elo_kv_tx_t *tx)
                           .why = elo_slice_str(b->why) };
     uint8_t mem[ELO_BAD_REC_MAX];
     elo_rows_t rows = { .tx = tx };
+    elo_blob_stat_t now;
+    elo_rec_blob_t blob;
+    elo_kv_entry_t e;
     elo_buf_t buf;
     elo_err_t rc;
-    bool is_there;
 
-    rc = elo_row_is(&rows, ELO_T_BLOB, b->stored, &is_there);
-    if (rc != ELO_OK || !is_there) {
-        return rc; /* removed meanwhile */
+    if ((rc = elo_blob_row(&rows, b->stored, &e, &blob)) != ELO_OK) {
+        return rc;
+    }
+    elo_stat_clear(b->stored, &blob, &e, &now);
+    if (now._file != b->stat->_file || now._segment != b->stat->_segment
+        || now._offset != b->stat->_offset)
+    {
+        return ELO_EAGAIN; /* what was read is not what is stored */
     }
     elo_buf_init_fixed(&buf, mem, sizeof(mem));
     elo_rec_bad_encode(&rec, &buf);
@@ -76,10 +84,14 @@ run_bad(elo_kv_op_t *op, elo_kv_tx_t *tx)
 }
 
 
+/* ELO_ENOTFOUND: removed meanwhile; ELO_EAGAIN: it has moved, or was sent again. */
 static elo_err_t
-quarantine(elo_care_run_t *r, const elo_digest_t *d, const char *why)
+quarantine(elo_care_run_t *r, const reading_t *g, const char *why)
 {
-    bad_t b = { .op = { .run = run_bad }, .stored = d, .why = why };
+    const elo_digest_t *d = &g->stored;
+    bad_t b = {
+        .op = { .run = run_bad }, .stored = d, .stat = &g->stat, .why = why
+    };
     elo_store_t *s = r->cfg->store;
     elo_err_t rc = elo_kv_exec(elo_store_kv(s), &b.op);
 
@@ -100,9 +112,11 @@ quarantine(elo_care_run_t *r, const elo_digest_t *d, const char *why)
 
 /* ---- reading ---- */
 
-/* The first stored thing after the cursor that isn't known to be bad. */
+/* The first stored thing after the cursor that isn't known to be bad. *is_sound
+   false: its own row can't be read. */
 static elo_err_t
-stored_next(elo_care_run_t *r, elo_digest_t *d, elo_blob_stat_t *st)
+stored_next(elo_care_run_t *r, elo_digest_t *d, elo_blob_stat_t *st,
+            bool *is_sound)
 {
     elo_slice_t from = elo_slice(r->cursor, r->cursor_len), key;
     elo_kv_cursor_t *c = NULL;
@@ -128,10 +142,11 @@ stored_next(elo_care_run_t *r, elo_digest_t *d, elo_blob_stat_t *st)
             rc = elo_row_is(&rows, ELO_T_BAD, d, &is_bad);
         }
     }
-    if (rc == ELO_OK
-        && (rc = elo_rec_blob_parse(e.value, e.data_len, &rec)) == ELO_OK)
-    {
-        elo_stat_clear(d, &rec, &e, st); /* objects too: their own bytes */
+    if (rc == ELO_OK) {
+        *is_sound = elo_rec_blob_parse(e.value, e.data_len, &rec) == ELO_OK;
+        if (*is_sound) {
+            elo_stat_clear(d, &rec, &e, st); /* objects too: their own bytes */
+        }
     }
     elo_kv_cursor_close(&c);
     elo_kv_view_end(&v);
@@ -139,27 +154,76 @@ stored_next(elo_care_run_t *r, elo_digest_t *d, elo_blob_stat_t *st)
 }
 
 
-/* Begins with the next one. ELO_ENOTFOUND at the end. */
-static elo_err_t
-reading_next(elo_care_run_t *r, reading_t *g)
+/* On to what comes after it. */
+static void
+reading_pass(elo_care_run_t *r, reading_t *g)
 {
-    elo_err_t rc = stored_next(r, &g->stored, &g->stat);
-
-    if (rc != ELO_OK || (rc = elo_sha256_reset(g->sha)) != ELO_OK) {
-        return rc;
-    }
-    g->off = 0;
-    return elo_blob_open(r->cfg->store, &g->stat, &g->blob);
+    elo_blob_close(&g->blob);
+    memcpy(r->cursor, g->stored.b, ELO_SHA256_LEN);
+    r->cursor_len = ELO_SHA256_LEN;
 }
 
 
 static void
 reading_done(elo_care_run_t *r, reading_t *g)
 {
-    elo_blob_close(&g->blob);
-    memcpy(r->cursor, g->stored.b, ELO_SHA256_LEN);
-    r->cursor_len = ELO_SHA256_LEN;
+    reading_pass(r, g);
     r->items += 1;
+}
+
+
+/* What has been removed is passed; what has moved is read again from its start. */
+static elo_err_t
+reading_bad(elo_care_run_t *r, reading_t *g, const char *why)
+{
+    elo_err_t rc = quarantine(r, g, why);
+
+    if (rc == ELO_OK) {
+        reading_done(r, g);
+    } else if (rc == ELO_ENOTFOUND) {
+        reading_pass(r, g);
+    } else if (rc == ELO_EAGAIN) {
+        elo_blob_close(&g->blob);
+    } else {
+        return rc;
+    }
+    return ELO_OK;
+}
+
+
+static bool
+is_damage(elo_err_t rc)
+{
+    return rc == ELO_ECORRUPT || rc == EIO;
+}
+
+
+/* Begins with the next one. ELO_ENOTFOUND at the end. An error before there is one
+   says nothing about any blob. */
+static elo_err_t
+reading_next(elo_care_run_t *r, reading_t *g)
+{
+    bool is_sound;
+    elo_err_t rc = stored_next(r, &g->stored, &g->stat, &is_sound);
+
+    if (rc != ELO_OK || (rc = elo_sha256_reset(g->sha)) != ELO_OK) {
+        return rc;
+    }
+    if (!is_sound) {
+        r->found += 1;
+        reading_pass(r, g);
+        return ELO_OK;
+    }
+    g->off = 0;
+    rc = elo_blob_open(r->cfg->store, &g->stat, &g->blob);
+    if (is_damage(rc)) {
+        return reading_bad(r, g, "it can't be read");
+    }
+    if (rc == ELO_ENOTFOUND) { /* removed just then */
+        reading_pass(r, g);
+        return ELO_OK;
+    }
+    return rc == ELO_EAGAIN ? ELO_OK : rc; /* it moves and moves */
 }
 
 
@@ -174,23 +238,21 @@ reading_go_on(elo_care_run_t *r, reading_t *g)
 
     if (len != 0) {
         rc = elo_blob_read(g->blob, g->off, g->piece, len);
-        if (rc == ELO_OK) {
-            rc = elo_sha256_update(g->sha, elo_slice(g->piece, len));
-        }
         g->off += len;
         r->bytes += len;
-        return rc;
+        if (rc != ELO_OK) {
+            return is_damage(rc) ? reading_bad(r, g, "it can't be read") : rc;
+        }
+        return elo_sha256_update(g->sha, elo_slice(g->piece, len));
     }
     if ((rc = elo_sha256_final(g->sha, &d)) != ELO_OK) {
         return rc;
     }
     if (memcmp(d.b, g->stored.b, ELO_SHA256_LEN) != 0) {
-        rc = quarantine(r, &g->stored, "its bytes have another hash");
+        return reading_bad(r, g, "its bytes have another hash");
     }
-    if (rc == ELO_OK) {
-        reading_done(r, g);
-    }
-    return rc;
+    reading_done(r, g);
+    return ELO_OK;
 }
 
 
@@ -205,12 +267,6 @@ scrub_some(elo_care_run_t *r, reading_t *g, bool *more)
         if (rc == ELO_ENOTFOUND && g->blob == NULL) {
             *more = false;
             return ELO_OK;
-        }
-        if (rc == ELO_ECORRUPT || rc == EIO) {
-            rc = quarantine(r, &g->stored, "it can't be read");
-            if (rc == ELO_OK) {
-                reading_done(r, g);
-            }
         }
     }
     return rc;

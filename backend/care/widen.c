@@ -8,13 +8,15 @@
 #include "backend/care/job.h"
 #include "backend/os/log.h"
 #include "backend/store/node.h"
-#include "backend/store/put.h"
+#include "backend/store/put_internal.h"
 #include "backend/store/wide.h"
 
 #define PIECE (1u << 20)
 
 /* The blob that is being copied; lives across steps. */
 typedef struct {
+    elo_store_t *store;
+    bool has_digest; /* the run goes on behind it */
     elo_digest_t digest;
     elo_agent_t agent;
     elo_blob_stat_t stat;
@@ -37,33 +39,70 @@ copy_drop(void *state)
 }
 
 
-/* Begins with the next blob that is noted; ELO_ENOTFOUND: none is left. One whose
-   nodes are narrow again is struck out, and the caller asks again. */
-static elo_err_t
-copy_next(elo_care_run_t *r, copy_t *c)
+/* One that can't be done: this run goes on with the next. */
+static bool
+is_of_one(elo_err_t rc)
 {
-    elo_store_t *s = r->cfg->store;
-    elo_put_opt_t opt = { .has_expect = true };
-    elo_err_t rc = elo_store_wide_next(s, &c->digest, &c->agent, &c->stat);
+    return rc == ELO_ENOKEY || rc == ELO_EQUOTA || rc == ELO_ECORRUPT
+           || rc == ELO_EHASH || rc == ELO_EUNSUPPORTED || rc == ELO_ETOOBIG;
+}
 
+
+/* Begins with what is noted; what is narrow again, or not sealed, is struck out. */
+static elo_err_t
+copy_begin(copy_t *c)
+{
+    elo_store_t *s = c->store;
+    elo_put_opt_t opt = { .has_expect = true, .is_widening = true };
+    elo_err_t rc = elo_store_wide_stat(s, &c->digest, &c->agent, &c->stat);
+
+    if (rc == ELO_OK) {
+        opt.reach = elo_store_blob_reach(s, &c->digest);
+    }
+    if (rc == ELO_ENOTFOUND || (rc == ELO_OK && elo_reach_is_sealed(opt.reach)))
+    {
+        return elo_store_wide_strike(s, &c->digest);
+    }
     if (rc != ELO_OK) {
         return rc;
-    }
-    opt.reach = elo_store_blob_reach(s, &c->digest);
-    if (opt.reach < ELO_REACH_NEIGHBORHOOD) {
-        return elo_store_wide_done(s, &c->digest, &c->agent, false);
     }
     opt.expect = c->digest;
     opt.agent = c->agent;
     opt.size_hint = c->stat.size;
     opt.content_type = elo_slice_str(c->stat.content_type);
     c->off = 0;
-    if ((rc = elo_blob_open(s, &c->stat, &c->from)) != ELO_OK
-        || (rc = elo_put_begin(s, &opt, &c->to)) != ELO_OK)
-    {
-        elo_blob_close(&c->from);
+    rc = elo_blob_open(s, &c->stat, &c->from);
+    if (rc == ELO_ENOTFOUND) { /* removed just then */
+        return elo_store_wide_strike(s, &c->digest);
     }
-    return rc;
+    return rc != ELO_OK ? rc : elo_put_begin(s, &opt, &c->to);
+}
+
+
+/* The next that is noted; ELO_ENOTFOUND: none is left. */
+static elo_err_t
+copy_next(copy_t *c)
+{
+    elo_err_t rc = elo_store_wide_next(
+        c->store, c->has_digest ? &c->digest : NULL, &c->digest);
+
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    c->has_digest = true;
+    rc = copy_begin(c);
+    return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+}
+
+
+/* In the operation that writes it: the copy took its time. */
+static elo_err_t
+is_right_still(void *ctx, elo_kv_tx_t *tx, const elo_blob_stat_t *st)
+{
+    copy_t *c = ctx;
+
+    (void) st;
+    return elo_wide_check_tx(c->store, tx, &c->digest, &c->agent);
 }
 
 
@@ -75,11 +114,15 @@ copy_end(elo_care_run_t *r, copy_t *c)
     elo_err_t rc;
 
     elo_blob_close(&c->from);
-    if ((rc = elo_put_commit(&c->to, &st, &existed)) != ELO_OK) {
+    rc = elo_put_commit_also(&c->to, is_right_still, c, &st, &existed);
+    if (rc == ELO_EPRECOND) {
+        return elo_store_wide_strike(c->store, &c->digest);
+    }
+    if (rc != ELO_OK) {
         return rc;
     }
     r->items += 1;
-    return elo_store_wide_done(r->cfg->store, &c->digest, &c->agent, true);
+    return elo_store_wide_done(c->store, &c->digest, &c->agent);
 }
 
 
@@ -113,14 +156,20 @@ elo_care_step_widen(elo_care_run_t *r, bool *more)
         if ((c = calloc(1, sizeof(*c))) == NULL) {
             return ELO_ENOMEM;
         }
+        c->store = r->cfg->store;
         r->state = c;
         r->drop = copy_drop;
     }
     while (rc == ELO_OK && !elo_care_is_over(r)) {
-        rc = c->from == NULL && c->to == NULL ? copy_next(r, c)
-                                              : copy_go_on(r, c);
+        rc = c->from == NULL ? copy_next(c) : copy_go_on(r, c);
+        if (is_of_one(rc)) {
+            elo_blob_close(&c->from);
+            elo_put_abort(&c->to);
+            r->found += 1;
+            rc = ELO_OK;
+        }
     }
-    if (rc == ELO_ENOTFOUND && c->from == NULL && c->to == NULL) {
+    if (rc == ELO_ENOTFOUND && c->from == NULL) {
         *more = false;
         rc = ELO_OK;
     }

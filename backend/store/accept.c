@@ -2,6 +2,8 @@
 /* accept: see the header. */
 #include "backend/store/accept.h"
 
+#include <stdlib.h>
+
 #include "backend/os/clock.h"
 #include "backend/store/blob_row.h"
 #include "backend/store/node_internal.h"
@@ -173,6 +175,17 @@ heal(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec)
 }
 
 
+/* What takes the place of a sealed copy adds nothing. */
+static elo_err_t
+quota_check(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
+{
+    return a->opt->is_widening
+               ? ELO_OK
+               : elo_quota_check_tx(a->s, tx, &a->opt->agent, agent,
+                                    elo_put_more(a->opt, a->size));
+}
+
+
 static elo_err_t
 known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
             uint32_t agent)
@@ -187,8 +200,7 @@ known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
         return rc;
     }
     if (!a->existed) {
-        if ((rc = elo_quota_check_tx(a->s, tx, &a->opt->agent, agent, a->size))
-                != ELO_OK
+        if ((rc = quota_check(a, tx, agent)) != ELO_OK
             || (rc = elo_own_add_tx(tx, a->plain, rec, agent)) != ELO_OK)
         {
             return rc;
@@ -203,6 +215,22 @@ known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
 }
 
 
+/* What is answered about the row is what this agent asked for: nothing of another's
+   who sent the same bytes before. */
+static void
+stat_own(elo_accept_t *a)
+{
+    elo_slice_t type = a->opt->content_type;
+
+    a->stat->reach = a->opt->reach;
+    a->stat->created_at = elo_clock_unix_s();
+    if (type.len > 0) {
+        memcpy(a->stat->content_type, type.p, type.len);
+    }
+    a->stat->content_type[type.len] = '\0';
+}
+
+
 static elo_err_t
 accept_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
 {
@@ -213,10 +241,7 @@ accept_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
 
     if (rc == ELO_OK) {
         rc = known_clear(a, tx, &rec, agent);
-    } else if (rc == ELO_ENOTFOUND
-               && (rc = elo_quota_check_tx(a->s, tx, &a->opt->agent, agent,
-                                           a->size))
-                      == ELO_OK
+    } else if (rc == ELO_ENOTFOUND && (rc = quota_check(a, tx, agent)) == ELO_OK
                && (rc = stored_first(a, tx, agent, elo_clock_unix_us()))
                       == ELO_OK)
     {
@@ -226,6 +251,9 @@ accept_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
         return rc;
     }
     elo_stat_clear(a->plain, &rec, &e, a->stat);
+    if (!a->existed) {
+        stat_own(a);
+    }
     return ELO_OK;
 }
 
@@ -259,11 +287,46 @@ sent_in_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
 }
 
 
-/* A sealed row is there: fine, or (a->existed false) its object is gone or bad, and
-   what was left of that is taken away. */
-static elo_err_t
-known_sealed(elo_accept_t *a, elo_kv_tx_t *tx, const elo_rec_sealed_t *rec)
+/* May the same agents open it as are asked for here? An envelope that isn't written
+   yet, or can't be read, says no: at worst something is written that was there. */
+static bool
+is_same_readers(elo_accept_t *a, const elo_rec_sealed_t *rec,
+                const elo_kv_entry_t *row)
 {
+    const elo_put_opt_t *opt = a->opt;
+    uint8_t *old;
+    bool is_same;
+
+    if (rec->reach != opt->reach) {
+        return false;
+    }
+    if (opt->reach != ELO_REACH_INVITED) {
+        return true; /* keys that have changed are for backend/care */
+    }
+    if (row->data_len != a->envelope.len
+        || (old = malloc(row->data_len)) == NULL) {
+        return false;
+    }
+    /* some hundred bytes: no longer a wait than for a page of the index */
+    is_same =
+        elo_kv_read(a->s->kv, row->segment, row->data_off, old, row->data_len)
+            == ELO_OK
+        && elo_envelope_is_current(a->s->keyring, elo_slice(old, row->data_len),
+                                   opt->reach, &opt->agent, opt->invited,
+                                   opt->n_invited);
+    free(old);
+    return is_same;
+}
+
+
+/* A sealed row is there: fine, or (a->existed false) its object is gone or bad, or
+   is for other readers, and what was left of that is taken away: the bytes that
+   came take its place, with a key that nobody else has. */
+static elo_err_t
+known_sealed(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent,
+             const elo_rec_sealed_t *rec, const elo_kv_entry_t *row)
+{
+    bool is_same = is_same_readers(a, rec, row);
     elo_rows_t r = { .tx = tx };
     elo_rec_blob_t obj;
     elo_kv_entry_t e;
@@ -278,6 +341,9 @@ known_sealed(elo_accept_t *a, elo_kv_tx_t *tx, const elo_rec_sealed_t *rec)
         return rc;
     }
     if (!is_bad && (obj.file == 0 || obj.file != a->broken_file)) {
+        if (!is_same) {
+            return elo_sealed_del_tx(tx, a->blind, agent, &a->dead);
+        }
         a->existed = true;
         elo_stat_sealed(a->plain, rec, &obj, &e, a->stat);
         return ELO_OK;
@@ -299,19 +365,22 @@ accept_sealed(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
     elo_err_t rc;
 
     if ((rc = sent_in_clear(a, tx, agent)) != ELO_OK || a->existed) {
-        return rc;
+        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain);
     }
     rc = elo_sealed_row(&r, a->blind, agent, &no, &e, &rec);
     is_again = rc == ELO_OK;
-    if (is_again && ((rc = known_sealed(a, tx, &rec)) != ELO_OK || a->existed))
+    if (is_again
+        && ((rc = known_sealed(a, tx, agent, &rec, &e)) != ELO_OK
+            || a->existed))
     {
-        return rc;
+        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain);
     }
     if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
         return rc;
     }
     if (!is_again
-        && (rc = elo_quota_check_tx(a->s, tx, &a->opt->agent, agent, a->size))
+        && (rc = elo_quota_check_tx(a->s, tx, &a->opt->agent, agent,
+                                    elo_put_more(a->opt, a->size)))
                != ELO_OK)
     {
         return rc;

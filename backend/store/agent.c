@@ -171,7 +171,9 @@ elo_quota_check_tx(elo_store_t *s, elo_kv_tx_t *tx, const elo_agent_t *a,
         return rc;
     }
     return within(quota_of(s, rec.quota),
-                  elo_kv_tx_sum(tx, ELO_SUM_AGENT_BYTES, no), more);
+                  elo_kv_tx_sum(tx, ELO_SUM_AGENT_BYTES, no)
+                      + elo_kv_tx_sum(tx, ELO_SUM_AGENT_KEPT, no),
+                  more);
 }
 
 
@@ -181,7 +183,9 @@ elo_quota_check(elo_store_t *s, const elo_agent_t *a, uint64_t more)
     elo_agent_stat_t st;
     elo_err_t rc = elo_store_agent(s, a, &st);
 
-    return rc != ELO_OK ? rc : within(st.quota, (int64_t) st.bytes, more);
+    return rc != ELO_OK
+               ? rc
+               : within(st.quota, (int64_t) (st.bytes + st.kept), more);
 }
 
 
@@ -191,8 +195,10 @@ fill(elo_store_t *s, const elo_agent_t *a, const elo_rec_agent_t *rec,
 {
     int64_t bytes = elo_kv_sum(s->kv, ELO_SUM_AGENT_BYTES, rec->no);
     int64_t blobs = elo_kv_sum(s->kv, ELO_SUM_AGENT_BLOBS, rec->no);
+    int64_t kept = elo_kv_sum(s->kv, ELO_SUM_AGENT_KEPT, rec->no);
 
     *out = (elo_agent_stat_t){ .agent = *a,
+                               .kept = kept < 0 ? 0 : (uint64_t) kept,
                                .bytes = bytes < 0 ? 0 : (uint64_t) bytes,
                                .blobs = blobs < 0 ? 0 : (uint64_t) blobs,
                                .quota = quota_of(s, rec->quota) };

@@ -8,7 +8,8 @@
 typedef struct {
     elo_agent_t agent;
     uint64_t bytes, blobs; /* sent by it, and held */
-    uint64_t quota;        /* its own, or the default; 0: none */
+    uint64_t kept;  /* bytes of its unfinished uploads: on its quota too */
+    uint64_t quota; /* its own, or the default; 0: none */
 } elo_agent_stat_t;
 elo_err_t elo_store_agent(elo_store_t *s, const elo_agent_t *a,
                           elo_agent_stat_t *out) ELO_MUST_USE; /* [any] */

@@ -12,7 +12,7 @@
 
 #include "backend/kv/kv_care.h"
 #include "backend/kv/record.h"
-#include "backend/os/clock.h"
+#include "backend/store/resume_internal.h"
 #include "backend/store/store_internal.h"
 #include "common/base/num.h"
 
@@ -282,7 +282,18 @@ copy_uploads(backup_t *b)
 {
     elo_err_t rc = b->v->list(b->v, b->s->root_fd, "uploads", upload_name, b);
 
-    return rc == ENOENT ? ELO_OK : (rc != ELO_OK ? rc : b->err);
+    int fd;
+
+    if (rc != ELO_OK || b->err != ELO_OK) {
+        return rc == ENOENT ? ELO_OK : (rc != ELO_OK ? rc : b->err);
+    }
+    rc = b->v->open(b->v, b->to, ELO_UPLOADS_COPIED, ELO_VFS_CREATE,
+                    ELO_FILE_MODE, &fd);
+    if (rc == ELO_OK) {
+        rc = b->v->fdatasync(b->v, fd);
+        b->v->close(b->v, fd);
+    }
+    return rc;
 }
 
 
@@ -360,37 +371,6 @@ on_settled(void *ctx)
 
 
 /* ---- from the mark to its end ---- */
-
-typedef struct {
-    elo_kv_op_t op;
-    int64_t now;
-} note_t;
-
-
-static elo_err_t
-note_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
-{
-    const note_t *n = (const note_t *) op;
-    uint8_t mem[8];
-    elo_buf_t b;
-
-    elo_buf_init_fixed(&b, mem, sizeof(mem));
-    elo_buf_put_be64(&b, (uint64_t) n->now);
-    return elo_kv_tx_put(tx, ELO_T_CARE, ELO_SLICE("backup"), elo_buf_slice(&b),
-                         NULL, 0);
-}
-
-
-/* A row of CARE says when. It has the log written to, too: a segment in which this
-   run has written nothing can't be sealed, and wouldn't be copied. */
-static elo_err_t
-note(elo_store_t *s)
-{
-    note_t n = { .op.run = note_run, .now = elo_clock_unix_s() };
-
-    return elo_store_exec(s, &n.op);
-}
-
 
 static bool
 not_empty(void *ctx, const char *name)
@@ -500,7 +480,7 @@ elo_store_backup(elo_store_t *s, const char *dir, bool may_link,
     }
     snprintf(b.index, sizeof(b.index), "/proc/self/fd/%d/index", b.to);
     if ((rc = begin(&b)) == ELO_OK && (rc = make_dirs(&b)) == ELO_OK
-        && (rc = share_files(&b)) == ELO_OK && (rc = note(s)) == ELO_OK
+        && (rc = share_files(&b)) == ELO_OK
         && (rc = elo_kv_backup(s->kv, b.index, on_settled, &b)) == ELO_OK)
     {
         rc = finish(&b);

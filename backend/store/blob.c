@@ -8,7 +8,7 @@
 typedef struct {
     elo_store_t *s;
     elo_rows_t rows;
-    const elo_digest_t *after;
+    elo_blob_at_t *at;
     elo_blob_each_fn fn;
     void *ctx;
 } walk_t;
@@ -101,55 +101,78 @@ typedef elo_err_t (*show_fn)(walk_t *w, const elo_digest_t *d,
                              elo_blob_stat_t *st, bool *is_shown);
 
 
+/* False: fn wants no more, and has not seen this one. */
+static elo_err_t
+walk_row(walk_t *w, show_fn show, elo_slice_t key, const elo_kv_entry_t *e,
+         bool *goes_on)
+{
+    elo_blob_stat_t st;
+    elo_rec_blob_t rec;
+    elo_digest_t d;
+    bool is_shown = false;
+    elo_err_t rc;
+
+    if (key.len != ELO_SHA256_LEN) {
+        return ELO_ECORRUPT;
+    }
+    memcpy(d.b, key.p, ELO_SHA256_LEN);
+    if ((rc = elo_rec_blob_parse(e->value, e->data_len, &rec)) != ELO_OK
+        || (rc = show(w, &d, &rec, e, &st, &is_shown)) != ELO_OK)
+    {
+        return rc;
+    }
+    *goes_on = !is_shown || w->fn(w->ctx, &st);
+    if (*goes_on) {
+        w->at->after = d;
+        w->at->has_after = true;
+        w->at->budget--;
+    }
+    return ELO_OK;
+}
+
+
 static elo_err_t
 walk(walk_t *w, show_fn show)
 {
     elo_slice_t from = elo_slice("", 0), key;
-    bool goes_on = true, is_shown;
-    elo_blob_stat_t st;
-    elo_rec_blob_t rec;
+    elo_digest_t after = w->at->after;
+    bool is_after = w->at->has_after;
+    bool goes_on = true;
     elo_kv_cursor_t *c;
     elo_kv_entry_t e;
-    elo_digest_t d;
     elo_err_t rc;
 
-    if (w->after != NULL) {
-        from = elo_digest_slice(w->after);
+    if (is_after) {
+        from = elo_digest_slice(&after);
     }
     rc = elo_kv_cursor_open(w->rows.view, ELO_T_BLOB, from, &c);
     if (rc != ELO_OK) {
         return rc;
     }
-    while (goes_on && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK) {
-        if (w->after != NULL && elo_slice_eq(key, from)) {
-            continue;
+    w->at->is_end = false;
+    while (rc == ELO_OK && goes_on && w->at->budget > 0) {
+        if ((rc = elo_kv_cursor_next(c, &key, &e)) != ELO_OK) {
+            w->at->is_end = rc == ELO_ENOTFOUND;
+        } else if (!is_after || !elo_slice_eq(key, from)) {
+            rc = walk_row(w, show, key, &e, &goes_on);
         }
-        if (key.len != ELO_SHA256_LEN) {
-            rc = ELO_ECORRUPT;
-            break;
-        }
-        memcpy(d.b, key.p, ELO_SHA256_LEN);
-        is_shown = false;
-        if ((rc = elo_rec_blob_parse(e.value, e.data_len, &rec)) != ELO_OK
-            || (rc = show(w, &d, &rec, &e, &st, &is_shown)) != ELO_OK)
-        {
-            break;
-        }
-        goes_on = !is_shown || w->fn(w->ctx, &st);
     }
     elo_kv_cursor_close(&c);
-    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+    return w->at->is_end ? ELO_OK : rc;
 }
 
 
 static elo_err_t
-walk_store(elo_store_t *s, const elo_digest_t *after, elo_blob_each_fn fn,
-           void *ctx, show_fn show)
+walk_store(elo_store_t *s, elo_blob_at_t *at, elo_blob_each_fn fn, void *ctx,
+           show_fn show)
 {
+    elo_blob_at_t all = { .budget = UINT32_MAX };
     elo_kv_view_t v;
-    walk_t w = {
-        .s = s, .rows.view = &v, .after = after, .fn = fn, .ctx = ctx
-    };
+    walk_t w = { .s = s,
+                 .rows.view = &v,
+                 .at = at == NULL ? &all : at,
+                 .fn = fn,
+                 .ctx = ctx };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
@@ -176,10 +199,10 @@ show_clear(walk_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec,
 
 
 elo_err_t
-elo_store_each(elo_store_t *s, const elo_digest_t *after, elo_blob_each_fn fn,
+elo_store_each(elo_store_t *s, elo_blob_at_t *at, elo_blob_each_fn fn,
                void *ctx)
 {
-    return walk_store(s, after, fn, ctx, show_clear);
+    return walk_store(s, at, fn, ctx, show_clear);
 }
 
 
@@ -215,9 +238,14 @@ show_sealed(walk_t *w, const elo_digest_t *d, const elo_rec_blob_t *rec,
 
 
 elo_err_t
-elo_store_each_sealed(elo_store_t *s, const elo_digest_t *after,
-                      elo_blob_each_fn fn, void *ctx)
+elo_store_each_sealed(elo_store_t *s, elo_blob_at_t *at, elo_blob_each_fn fn,
+                      void *ctx)
 {
-    return s->keyring == NULL ? ELO_OK
-                              : walk_store(s, after, fn, ctx, show_sealed);
+    if (s->keyring == NULL) {
+        if (at != NULL) {
+            at->is_end = true;
+        }
+        return ELO_OK;
+    }
+    return walk_store(s, at, fn, ctx, show_sealed);
 }

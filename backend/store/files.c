@@ -264,6 +264,12 @@ link_in(elo_newfile_t *nf)
         return elo_store_fail(s, rc, "link");
     }
     memcpy(nf->name, name, sizeof(name));
+    /* A nameless file was synced with a link count of 0; without a journal the
+       sync of the directory writes the name, and not the count: a check of the
+       file system would clear the name after a power cut. */
+    if (nf->tmp[0] == '\0' && (rc = elo_newfile_sync(nf)) != ELO_OK) {
+        return rc;
+    }
     return elo_dir_sync(s, dir);
 }
 

@@ -223,6 +223,22 @@ put(elo_store_t *s, uint8_t table, elo_slice_t key, elo_slice_t value,
 }
 
 
+static bool
+is_known(elo_store_t *s, const elo_digest_t *d)
+{
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    bool is;
+
+    if (elo_kv_view_begin(s->kv, &v) != ELO_OK) {
+        return false;
+    }
+    is = elo_kv_get(&v, ELO_T_BAD, elo_digest_slice(d), &e) == ELO_OK;
+    elo_kv_view_end(&v);
+    return is;
+}
+
+
 static elo_err_t
 mark_bad(const elo_fsck_t *f, elo_store_t *s, const elo_digest_t *d,
          const char *why)
@@ -233,6 +249,9 @@ mark_bad(const elo_fsck_t *f, elo_store_t *s, const elo_digest_t *d,
     elo_buf_t buf;
     elo_err_t rc;
 
+    if (is_known(s, d)) {
+        return ELO_OK;
+    }
     elo_buf_init_fixed(&buf, mem, sizeof(mem));
     elo_rec_bad_encode(&rec, &buf);
     if ((rc = elo_buf_err(&buf)) != ELO_OK

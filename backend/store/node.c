@@ -160,6 +160,34 @@ node_get_tx(elo_kv_tx_t *tx, elo_slice_t id, elo_rec_node_t *out)
 }
 
 
+elo_err_t
+elo_node_reach(elo_kv_tx_t *tx, const elo_digest_t *d, elo_reach_t *out)
+{
+    elo_reach_t widest = ELO_REACH_PRIVATE;
+    elo_rec_node_t rec;
+    elo_kv_cursor_t *c;
+    elo_slice_t id;
+    elo_err_t rc;
+
+    rc = elo_kv_tx_cursor_open(tx, ELO_T_REF, elo_digest_slice(d), &c);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    while ((rc = elo_ref_next(c, d, &id)) == ELO_OK) {
+        /* A reference without a sound node gives nothing. */
+        if (node_get_tx(tx, id, &rec) == ELO_OK && rec.reach > widest) {
+            widest = rec.reach;
+        }
+    }
+    elo_kv_cursor_close(&c);
+    if (rc == ELO_ENOTFOUND) {
+        *out = widest;
+        rc = ELO_OK;
+    }
+    return rc;
+}
+
+
 /* What becomes of the blobs when the references of was are replaced by o->is,
    which is done already. */
 static elo_err_t

@@ -20,6 +20,10 @@ elo_err_t elo_node_derive(elo_kv_tx_t *tx, elo_slice_t key,
 elo_err_t elo_node_refers(elo_kv_tx_t *tx, const elo_digest_t *d,
                           bool *out) ELO_MUST_USE;
 
+/* The widest reach of the nodes that refer to d, private without any. */
+elo_err_t elo_node_reach(elo_kv_tx_t *tx, const elo_digest_t *d,
+                         elo_reach_t *out) ELO_MUST_USE;
+
 /* fn for the id of each node that refers to d (to bump their slots). */
 elo_err_t elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
                              void (*fn)(void *ctx, elo_slice_t id),
@@ -39,6 +43,23 @@ elo_err_t elo_orphan_add(elo_kv_tx_t *tx, const elo_digest_t *d,
 
 /* It is referred to, pinned, sent or removed again. Fine when there is none. */
 elo_err_t elo_orphan_del(elo_kv_tx_t *tx, const elo_digest_t *d) ELO_MUST_USE;
+
+/* Is d due to be collected at just that time still? */
+elo_err_t elo_orphan_is(elo_kv_tx_t *tx, const elo_digest_t *d, int64_t due,
+                        bool *out) ELO_MUST_USE;
+
+/* Takes that row away, also where no way back leads to it. */
+elo_err_t elo_orphan_drop(elo_kv_tx_t *tx, const elo_digest_t *d,
+                          int64_t due) ELO_MUST_USE;
+
+/* ---- remove.c ---- */
+
+/* [work] Removes the blob, whoever's, if its row of ORPHAN with that due time is
+   there still, and takes the row away, all in one operation a copy. ELO_EBUSY:
+   there is no such row any more; nothing was done. *is_gone: it was removed; else
+   a node, a pin or nothing at all was found, and only the row went. */
+elo_err_t elo_store_collect(elo_store_t *s, const elo_digest_t *d, int64_t due,
+                            bool *is_gone) ELO_MUST_USE;
 
 /* ---- media_store.c ---- */
 

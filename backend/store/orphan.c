@@ -58,6 +58,32 @@ elo_orphan_add(elo_kv_tx_t *tx, const elo_digest_t *d, int64_t due)
 
 
 elo_err_t
+elo_orphan_is(elo_kv_tx_t *tx, const elo_digest_t *d, int64_t due, bool *out)
+{
+    uint8_t key[ELO_ORPHAN_KEY];
+    elo_kv_entry_t e;
+    elo_err_t rc =
+        elo_kv_tx_get(tx, ELO_T_ORPHAN, elo_orphan_key(due, d, key), &e);
+
+    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
+        *out = rc == ELO_OK;
+        rc = ELO_OK;
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_orphan_drop(elo_kv_tx_t *tx, const elo_digest_t *d, int64_t due)
+{
+    uint8_t key[ELO_ORPHAN_KEY];
+    elo_err_t rc = elo_kv_tx_del(tx, ELO_T_ORPHAN, elo_orphan_key(due, d, key));
+
+    return rc != ELO_OK ? rc : elo_orphan_del(tx, d);
+}
+
+
+elo_err_t
 elo_orphan_del(elo_kv_tx_t *tx, const elo_digest_t *d)
 {
     uint8_t key[ELO_ORPHAN_KEY], back[ELO_ORPHAN_BACK];

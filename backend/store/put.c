@@ -103,6 +103,20 @@ is_sent(elo_store_t *s, const elo_put_opt_t *opt)
 }
 
 
+/* A first look: it is decided when all is there. */
+static elo_err_t
+quota_look(elo_store_t *s, const elo_put_opt_t *opt, uint64_t size)
+{
+    elo_err_t rc;
+
+    if (opt->is_widening) {
+        return ELO_OK;
+    }
+    rc = elo_quota_check(s, &opt->agent, elo_put_more(opt, size));
+    return rc == ELO_EQUOTA && is_sent(s, opt) ? ELO_OK : rc;
+}
+
+
 /* May it begin at all? kept: bytes that are here already. */
 static elo_err_t
 check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t kept)
@@ -122,8 +136,7 @@ check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t kept)
     if ((rc = elo_space_check(s, want)) != ELO_OK) {
         return rc;
     }
-    rc = elo_quota_check(s, &opt->agent, opt->size_hint);
-    return rc == ELO_EQUOTA && is_sent(s, opt) ? ELO_OK : rc;
+    return quota_look(s, opt, opt->size_hint);
 }
 
 
@@ -288,7 +301,7 @@ elo_put_write(elo_put_t *p, elo_slice_t bytes)
         p->err = ELO_ETOOBIG;
     } else if (p->size - p->checked >= QUOTA_EVERY) {
         p->checked = p->size;
-        p->err = elo_quota_check(p->s, &p->opt.agent, p->size);
+        p->err = quota_look(p->s, &p->opt, p->size);
     }
     if (p->err == ELO_OK) {
         p->err = take_in(p, bytes);
@@ -298,6 +311,14 @@ elo_put_write(elo_put_t *p, elo_slice_t bytes)
 
 
 /* ---- in a file with a name ---- */
+
+void
+elo_put_hold(elo_put_t *p, uint64_t bytes)
+{
+    assert(p->magic == ELO_PUT_MAGIC);
+    p->opt.held = bytes;
+}
+
 
 /* Hashes what an earlier put has left in the file. */
 static elo_err_t

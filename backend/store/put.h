@@ -9,13 +9,17 @@ typedef struct elo_put_s elo_put_t;
 
 typedef struct {
     bool has_expect;
-    elo_digest_t expect;        /* what the plaintext must have */
-    uint64_t size_hint;         /* length if known, else 0 */
+    elo_digest_t expect; /* what the plaintext must have */
+    uint64_t size_hint;  /* length if known, else 0 */
+    uint64_t held; /* bytes on the agent's account by its upload; else 0 */
     elo_slice_t content_type;   /* may be empty */
     elo_reach_t reach;          /* private, invited, local: encrypted */
     elo_agent_t agent;          /* whose it is; zero: the operator's */
     const elo_agent_t *invited; /* who else may open it (invited) */
     uint32_t n_invited;
+    bool
+        is_widening; /* backend/care only: takes the place of the agent's sealed
+                         copy, and is not held against his quota again */
 } elo_put_opt_t;
 
 /* A whole small blob, without a copy of it where it is clear: bytes stay borrowed

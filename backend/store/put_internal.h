@@ -27,6 +27,10 @@ elo_err_t elo_put_begin_at(elo_store_t *s, const elo_put_opt_t *opt,
 /* Plaintext bytes so far: at->kept and at->tail.len. */
 uint64_t elo_put_size(const elo_put_t *p);
 
+/* Says that so many of its bytes are on the agent's account as those of an upload:
+   the put doesn't ask for them again. */
+void elo_put_hold(elo_put_t *p, uint64_t bytes);
+
 /* Makes what was written durable, but for the tail, which is borrowed until the
    next call. */
 elo_err_t elo_put_sync(elo_put_t *p, elo_put_at_t *at) ELO_MUST_USE;
@@ -45,6 +49,13 @@ elo_err_t elo_put_commit_also(elo_put_t **p, elo_put_also_fn also, void *ctx,
 
 /* Ends it, keeping the file for later (not synced). elo_put_abort removes it. */
 void elo_put_leave(elo_put_t **p);
+
+/* Bytes that a put of that size has to find room for on its agent's account. */
+static inline uint64_t
+elo_put_more(const elo_put_opt_t *opt, uint64_t size)
+{
+    return size > opt->held ? size - opt->held : 0;
+}
 
 /* A content type that may become a header field, or none. [any] */
 bool elo_put_type_ok(elo_slice_t type);

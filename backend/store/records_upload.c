@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 #include "common/base/enc.h"
+#include "common/base/keys.h"
 #include "common/base/rd.h"
 
 #define REC_VERSION 1
 #define HAS_EXPECT  0x01
+#define IS_BOXED    0x02
 
 
 elo_slice_t
@@ -70,6 +72,7 @@ elo_upload_state_encode(const elo_upload_state_t *r, elo_buf_t *out)
     elo_buf_put_be64(out, r->offset);
     elo_buf_put_be64(out, r->sealed_to);
     elo_buf_put_be32(out, r->key_no);
+    elo_buf_put_be32(out, r->agent);
     if (r->phase == ELO_UPLOAD_FINAL) {
         elo_buf_put(out, r->digest.b, ELO_SHA256_LEN);
     }
@@ -93,6 +96,7 @@ elo_upload_state_parse(elo_slice_t s, elo_upload_state_t *out)
     p = elo_rd_be64(p, end, &r.offset);
     p = elo_rd_be64(p, end, &r.sealed_to);
     p = elo_rd_be32(p, end, &r.key_no);
+    p = elo_rd_be32(p, end, &r.agent);
     if (phase == ELO_UPLOAD_FINAL) {
         p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &digest);
     }
@@ -137,40 +141,75 @@ elo_upload_form_encode(const elo_put_opt_t *opt, elo_slice_t meta,
 }
 
 
+void
+elo_upload_form_encode_boxed(const elo_put_opt_t *opt, elo_slice_t box,
+                             elo_buf_t *out)
+{
+    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_u8(out, IS_BOXED);
+    elo_buf_put_u8(out, (uint8_t) opt->reach);
+    elo_buf_put(out, opt->agent.b, ELO_AGENT_LEN);
+    elo_buf_put_slice(out, box);
+}
+
+
+/* What follows the agent in a form that isn't boxed. */
+static elo_err_t
+form_rest_parse(const uint8_t *p, const uint8_t *end, elo_upload_form_t *r)
+{
+    elo_slice_t expect = { 0 };
+    uint16_t n = 0;
+
+    if (r->opt.has_expect) {
+        p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &expect);
+    }
+    p = elo_rd_str16(p, end, &r->opt.content_type);
+    p = elo_rd_str16(p, end, &r->meta);
+    p = elo_rd_be16(p, end, &n);
+    if (p == NULL || r->opt.content_type.len > ELO_MIME_MAX
+        || r->meta.len > ELO_UPLOAD_META_MAX || n > ELO_CONTENT_INVITED_MAX
+        || elo_rd_bytes(p, end, (uint64_t) n * ELO_AGENT_LEN, &r->invited_raw)
+               != end)
+    {
+        return ELO_ECORRUPT;
+    }
+    if (r->opt.has_expect) {
+        memcpy(r->opt.expect.b, expect.p, ELO_SHA256_LEN);
+    }
+    r->opt.n_invited = n;
+    return ELO_OK;
+}
+
+
 elo_err_t
 elo_upload_form_parse(elo_slice_t s, elo_upload_form_t *out)
 {
     const uint8_t *p = s.p, *end = s.p + s.len;
     uint8_t version = 0, flags = 0, reach = 0;
-    elo_slice_t agent = { 0 }, expect = { 0 };
     elo_upload_form_t r = { 0 };
-    uint16_t n = 0;
+    elo_slice_t agent = { 0 };
+    elo_err_t rc;
 
     p = elo_rd_u8(p, end, &version);
     p = elo_rd_u8(p, end, &flags);
     p = elo_rd_u8(p, end, &reach);
     p = elo_rd_bytes(p, end, ELO_AGENT_LEN, &agent);
-    if ((flags & HAS_EXPECT) != 0) {
-        p = elo_rd_bytes(p, end, ELO_SHA256_LEN, &expect);
-    }
-    p = elo_rd_str16(p, end, &r.opt.content_type);
-    p = elo_rd_str16(p, end, &r.meta);
-    p = elo_rd_be16(p, end, &n);
-    if (p == NULL || version != REC_VERSION || flags > HAS_EXPECT
-        || reach >= ELO_REACH_COUNT || r.opt.content_type.len > ELO_MIME_MAX
-        || r.meta.len > ELO_UPLOAD_META_MAX || n > ELO_CONTENT_INVITED_MAX
-        || elo_rd_bytes(p, end, (uint64_t) n * ELO_AGENT_LEN, &r.invited_raw)
-               != end)
+    if (p == NULL || version != REC_VERSION || flags > IS_BOXED
+        || reach >= ELO_REACH_COUNT)
     {
         return ELO_ECORRUPT;
     }
     r.opt.reach = (elo_reach_t) reach;
     memcpy(r.opt.agent.b, agent.p, ELO_AGENT_LEN);
-    r.opt.has_expect = (flags & HAS_EXPECT) != 0;
-    if (r.opt.has_expect) {
-        memcpy(r.opt.expect.b, expect.p, ELO_SHA256_LEN);
+    r.opt.has_expect = flags == HAS_EXPECT;
+    if (flags == IS_BOXED) {
+        if ((size_t) (end - p) <= ELO_SBOX_OVERHEAD) {
+            return ELO_ECORRUPT;
+        }
+        r.box = elo_slice(p, (size_t) (end - p));
+    } else if ((rc = form_rest_parse(p, end, &r)) != ELO_OK) {
+        return rc;
     }
-    r.opt.n_invited = n;
     *out = r;
     return ELO_OK;
 }

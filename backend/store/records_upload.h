@@ -14,9 +14,9 @@
 
 #define ELO_UPLOAD_ID        16u
 #define ELO_UPLOAD_KEY_MAX   (ELO_UPLOAD_ID + 1 + 8)
-#define ELO_UPLOAD_STATE_MAX 78u
+#define ELO_UPLOAD_STATE_MAX 82u
 #define ELO_UPLOAD_FORM_MAX                                                    \
-    (80u + ELO_MIME_MAX + ELO_UPLOAD_META_MAX                                  \
+    (160u + ELO_MIME_MAX + ELO_UPLOAD_META_MAX                                 \
      + ELO_CONTENT_INVITED_MAX * ELO_AGENT_LEN)
 
 typedef enum {
@@ -40,6 +40,7 @@ typedef struct {
     uint64_t offset;                /* durable; of a final one its size */
     uint64_t sealed_to;  /* chunks below may have been sealed with this key */
     uint32_t key_no;     /* of the key, and of the file: 0 at first */
+    uint32_t agent;      /* number of whose account it is on */
     elo_digest_t digest; /* of a final one */
 } elo_upload_state_t;
 
@@ -48,6 +49,7 @@ typedef struct {
     elo_put_opt_t opt; /* invited: NULL, see invited_raw */
     elo_slice_t meta;
     elo_slice_t invited_raw; /* n_invited agents, one after the other */
+    elo_slice_t box;         /* p not NULL: all but reach and agent is in it */
 } elo_upload_form_t;
 
 elo_slice_t elo_upload_key(const uint8_t id[ELO_UPLOAD_ID],
@@ -62,6 +64,9 @@ elo_err_t elo_upload_state_parse(elo_slice_t s,
                                  elo_upload_state_t *out) ELO_MUST_USE;
 void elo_upload_form_encode(const elo_put_opt_t *opt, elo_slice_t meta,
                             elo_buf_t *out);
+/* Of a sealed upload. box: a form as encoded above, in a secret box. */
+void elo_upload_form_encode_boxed(const elo_put_opt_t *opt, elo_slice_t box,
+                                  elo_buf_t *out);
 elo_err_t elo_upload_form_parse(elo_slice_t s,
                                 elo_upload_form_t *out) ELO_MUST_USE;
 

@@ -12,6 +12,8 @@ typedef struct {
     elo_store_t *s;
     const elo_digest_t *d;
     const elo_agent_t *agent; /* NULL: whoever's */
+    int64_t due;              /* collection: of the row that says so */
+    bool is_kept;             /* collection: it stays */
     bool has_blind;
     elo_digest_t blind;
     elo_slots_t slots;
@@ -100,6 +102,33 @@ remove_sealed(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
 }
 
 
+/* ELO_ENOTFOUND: not there, or not this agent's, whatever holds it. */
+static elo_err_t
+is_there(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
+{
+    elo_rows_t r = { .tx = tx };
+    elo_rec_sealed_t sealed;
+    elo_rec_blob_t rec;
+    elo_kv_entry_t e;
+    bool has = false;
+    elo_err_t rc;
+
+    if (o->agent == NULL) {
+        rc = elo_blob_is_held(o->s, tx, o->d, &has);
+        return rc != ELO_OK ? rc : has ? ELO_OK : ELO_ENOTFOUND;
+    }
+    if ((rc = elo_blob_row(&r, o->d, &e, &rec)) == ELO_OK) {
+        rc = elo_own_has(&r, o->d, &rec, agent, &has);
+    }
+    if ((rc != ELO_OK && rc != ELO_ENOTFOUND) || has) {
+        return rc;
+    }
+    return o->has_blind
+               ? elo_sealed_row(&r, &o->blind, agent, &agent, &e, &sealed)
+               : ELO_ENOTFOUND;
+}
+
+
 /* One of what there is: the clear blob, or a sealed one. */
 static elo_err_t
 remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
@@ -114,7 +143,9 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     {
         return rc;
     }
-    if ((rc = may_go(tx, o->d)) != ELO_OK) {
+    if ((rc = is_there(o, tx, agent)) != ELO_OK
+        || (rc = may_go(tx, o->d)) != ELO_OK)
+    {
         return rc;
     }
     rc = remove_clear(o, tx, agent);
@@ -131,12 +162,34 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 }
 
 
+/* The row is looked at where it is decided: what was sent or referred to since it
+   was listed has taken it away. */
+static elo_err_t
+collect_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    remove_op_t *o = (remove_op_t *) op;
+    bool is_due;
+    elo_err_t rc;
+
+    o->is_kept = false;
+    if ((rc = elo_orphan_is(tx, o->d, o->due, &is_due)) != ELO_OK || !is_due) {
+        return rc != ELO_OK ? rc : ELO_EBUSY;
+    }
+    rc = remove_run(op, tx);
+    if (rc == ELO_EBUSY || rc == ELO_ENOTFOUND) { /* and wrote nothing */
+        o->is_kept = true;
+        o->is_held = false;
+        rc = ELO_OK;
+    }
+    return rc != ELO_OK || o->is_held ? rc : elo_orphan_drop(tx, o->d, o->due);
+}
+
+
 static elo_err_t
 remove_one(remove_op_t *o)
 {
     elo_err_t rc;
 
-    o->op.run = remove_run;
     o->slots = (elo_slots_t){ { 0 } };
     if ((rc = elo_store_exec(o->s, &o->op)) != ELO_OK) {
         return rc;
@@ -148,19 +201,52 @@ remove_one(remove_op_t *o)
 }
 
 
+static elo_err_t
+blind(remove_op_t *o)
+{
+    elo_keyring_t *k = o->s->keyring;
+    elo_err_t rc;
+
+    if (k == NULL) {
+        return ELO_OK;
+    }
+    rc = elo_keyring_blind(k, o->d, &o->blind);
+    o->has_blind = rc == ELO_OK;
+    return rc;
+}
+
+
+elo_err_t
+elo_store_collect(elo_store_t *s, const elo_digest_t *d, int64_t due,
+                  bool *is_gone)
+{
+    remove_op_t o = { .op.run = collect_run, .s = s, .d = d, .due = due };
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if ((rc = blind(&o)) != ELO_OK) {
+        return rc;
+    }
+    do { /* sealed ones too, each by itself */
+        rc = remove_one(&o);
+    } while (rc == ELO_OK && o.is_held);
+    if (rc == ELO_OK) {
+        *is_gone = !o.is_kept;
+    }
+    return rc;
+}
+
+
 elo_err_t
 elo_store_remove(elo_store_t *s, const elo_digest_t *d,
                  const elo_agent_t *agent)
 {
-    remove_op_t o = { .s = s, .d = d, .agent = agent };
+    remove_op_t o = { .op.run = remove_run, .s = s, .d = d, .agent = agent };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (s->keyring != NULL) {
-        if ((rc = elo_keyring_blind(s->keyring, d, &o.blind)) != ELO_OK) {
-            return rc;
-        }
-        o.has_blind = true;
+    if ((rc = blind(&o)) != ELO_OK) {
+        return rc;
     }
     if ((rc = remove_one(&o)) != ELO_OK) {
         return rc;

@@ -32,6 +32,7 @@ elo_upload_opt(const elo_upload_t *u, elo_put_opt_t *out)
     *out = u->form.opt;
     out->invited = u->invited;
     out->size_hint = u->st.length == UINT64_MAX ? 0 : u->st.length;
+    out->held = u->st.offset;
 }
 
 
@@ -101,6 +102,30 @@ elo_upload_acquire(elo_store_t *s, const uint8_t id[ELO_UPLOAD_ID],
         return rc;
     }
     if (!u->is_loaded && (rc = elo_upload_load(u)) != ELO_OK) {
+        elo_upload_release(&u, false);
+        return rc;
+    }
+    *out = u;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_upload_acquire_state(elo_store_t *s, const uint8_t id[ELO_UPLOAD_ID],
+                         elo_upload_t **out)
+{
+    elo_upload_t *u;
+    elo_kv_view_t v;
+    elo_err_t rc;
+
+    if ((rc = elo_upload_reserve(s, id, &u)) != ELO_OK) {
+        return rc;
+    }
+    if (!u->is_loaded && (rc = elo_kv_view_begin(s->kv, &v)) == ELO_OK) {
+        rc = elo_upload_state_get(&v, id, &u->st);
+        elo_kv_view_end(&v);
+    }
+    if (rc != ELO_OK) {
         elo_upload_release(&u, false);
         return rc;
     }
@@ -195,7 +220,8 @@ elo_upload_set_length(elo_upload_t *u, uint64_t length)
     if (length < elo_upload_offset(u)) {
         return ELO_EINVAL;
     }
-    if ((rc = elo_quota_check(u->s, &u->form.opt.agent, length)) != ELO_OK
+    if ((rc = elo_quota_check(u->s, &u->form.opt.agent, length - u->st.offset))
+            != ELO_OK
         || (rc = elo_space_check(u->s, length - elo_upload_offset(u)))
                != ELO_OK)
     {

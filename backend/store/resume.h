@@ -26,7 +26,7 @@ elo_err_t elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt,
                             uint64_t length, elo_slice_t meta,
                             elo_upload_stat_t *out) ELO_MUST_USE;
 /* [any] ELO_ENOTFOUND; ELO_EGONE when it has expired or was ended (kept as such
-   for a while). */
+   for a while); ELO_ENOKEY: sealed, and this node can't read its names. */
 elo_err_t elo_upload_stat(elo_store_t *s, elo_slice_t id,
                           elo_upload_stat_t *out) ELO_MUST_USE;
 /* [work] One writer at a time: ELO_EBUSY. After a restart the bytes that are there
@@ -55,9 +55,10 @@ elo_err_t elo_upload_finish(elo_upload_t *u, elo_blob_stat_t *out,
                             bool *existed) ELO_MUST_USE;
 /* [work] Keeps it for later, with what has come, if it can still be synced. */
 void elo_upload_close(elo_upload_t **u);
-/* [work] Termination. ELO_EBUSY while it is open. */
+/* [work] Termination, with or without its key. ELO_EBUSY while it is open. */
 elo_err_t elo_upload_remove(elo_store_t *s, elo_slice_t id) ELO_MUST_USE;
-/* [work] Removes what has expired; *n of them. */
+/* [work] Removes what has expired; *n of them. One that can't be removed keeps no
+   other; the last error is told at the end. */
 elo_err_t elo_upload_expire(elo_store_t *s, int64_t now_s,
                             uint32_t *n) ELO_MUST_USE;
 

@@ -58,7 +58,7 @@ finish_also(void *ctx, elo_kv_tx_t *tx, const elo_blob_stat_t *st)
 elo_err_t
 elo_upload_finish(elo_upload_t *u, elo_blob_stat_t *out, bool *existed)
 {
-    elo_upload_change_t c = { .u = u, .wipe_from = ELO_UPLOAD_PART_KEY };
+    elo_upload_change_t c = { .u = u, .wipe_from = ELO_UPLOAD_PART_PIECE };
     elo_err_t rc;
 
     assert(u->magic == ELO_UPLOAD_MAGIC);
@@ -98,7 +98,7 @@ elo_upload_remove(elo_store_t *s, elo_slice_t text)
 
     assert(s->magic == ELO_STORE_MAGIC);
     if ((rc = elo_upload_id_parse(text, id)) != ELO_OK
-        || (rc = elo_upload_acquire(s, id, &u)) != ELO_OK)
+        || (rc = elo_upload_acquire_state(s, id, &u)) != ELO_OK)
     {
         return rc;
     }
@@ -111,10 +111,12 @@ elo_upload_remove(elo_store_t *s, elo_slice_t text)
 
 /* ---- expiry ---- */
 
-/* Ids of up to EXPIRE_BATCH uploads that are due, from *from on, which moves. */
+/* Ids of up to EXPIRE_BATCH uploads that are due, from *from on, which moves. A state
+   that is damaged is passed over: *bad. */
 static elo_err_t
 expired_next(elo_store_t *s, int64_t now_s, uint8_t from[ELO_UPLOAD_ID],
-             uint8_t out[EXPIRE_BATCH][ELO_UPLOAD_ID], uint32_t *n)
+             uint8_t out[EXPIRE_BATCH][ELO_UPLOAD_ID], uint32_t *n,
+             elo_err_t *bad)
 {
     uint8_t id[ELO_UPLOAD_ID];
     elo_upload_state_t st;
@@ -142,7 +144,8 @@ expired_next(elo_store_t *s, int64_t now_s, uint8_t from[ELO_UPLOAD_ID],
                 continue;
             }
             if ((rc = elo_upload_state_parse(e.value, &st)) != ELO_OK) {
-                break;
+                *bad = rc;
+                continue;
             }
             if (st.expires_at <= now_s) {
                 memcpy(out[(*n)++], id, ELO_UPLOAD_ID);
@@ -161,7 +164,7 @@ expire_one(elo_store_t *s, int64_t now_s, const uint8_t id[ELO_UPLOAD_ID],
            uint32_t *n)
 {
     elo_upload_t *u;
-    elo_err_t rc = elo_upload_acquire(s, id, &u);
+    elo_err_t rc = elo_upload_acquire_state(s, id, &u);
 
     if (rc != ELO_OK) {
         /* in use, or gone meanwhile */
@@ -190,20 +193,20 @@ elo_upload_expire(elo_store_t *s, int64_t now_s, uint32_t *n)
 {
     uint8_t from[ELO_UPLOAD_ID] = { 0 };
     uint8_t id[EXPIRE_BATCH][ELO_UPLOAD_ID];
+    elo_err_t rc, bad = ELO_OK;
     uint32_t got;
-    elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
     *n = 0;
     do {
-        if ((rc = expired_next(s, now_s, from, id, &got)) != ELO_OK) {
+        if ((rc = expired_next(s, now_s, from, id, &got, &bad)) != ELO_OK) {
             return rc;
         }
         for (uint32_t i = 0; i < got; i++) {
             if ((rc = expire_one(s, now_s, id[i], n)) != ELO_OK) {
-                return rc;
+                bad = rc; /* it keeps no other */
             }
         }
-    } while (got == EXPIRE_BATCH);
-    return ELO_OK;
+    } while (got == EXPIRE_BATCH && !elo_store_is_readonly(s));
+    return bad;
 }

@@ -29,10 +29,6 @@ create_check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
     {
         return ELO_EINVAL;
     }
-    if (elo_kv_sum(s->kv, ELO_SUM_TOTAL, ELO_TOTAL_UPLOADS) >= ELO_UPLOADS_MAX)
-    {
-        return ELO_EQUOTA;
-    }
     if (length == UINT64_MAX) {
         length = 0;
     }
@@ -43,22 +39,30 @@ create_check(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
 }
 
 
-/* The wrapped key of a sealed upload; empty for a clear one. */
+/* An id, the form, and of a sealed upload its wrapped key; empty for a clear one. */
 static elo_err_t
-fresh_key(elo_store_t *s, elo_reach_t reach, elo_buf_t *wrapped)
+fresh_rows(elo_upload_t *u, const elo_put_opt_t *opt, elo_slice_t meta,
+           elo_buf_t *form, elo_buf_t *wrapped)
 {
-    elo_content_key_t *key;
-    elo_err_t rc;
+    elo_content_key_t *key = NULL;
+    elo_err_t rc = ELO_OK;
 
-    if (!elo_reach_is_sealed(reach)) {
-        return ELO_OK;
+    elo_buf_clear(form);
+    elo_buf_clear(wrapped);
+    elo_random(u->id, sizeof(u->id));
+    if (elo_reach_is_sealed(opt->reach)) {
+        if ((key = elo_secret_alloc(sizeof(*key))) == NULL) {
+            return ELO_ENOMEM;
+        }
+        elo_content_key_fresh(key);
+        rc = elo_upload_key_wrap(u->s, key, wrapped);
     }
-    if ((key = elo_secret_alloc(sizeof(*key))) == NULL) {
-        return ELO_ENOMEM;
+    if (rc == ELO_OK) {
+        rc = elo_upload_form_wrap(u->id, key, opt, meta, form);
     }
-    elo_content_key_fresh(key);
-    rc = elo_upload_key_wrap(s, key, wrapped);
-    elo_secret_free(key);
+    if (key != NULL) {
+        elo_secret_free(key);
+    }
     return rc;
 }
 
@@ -86,7 +90,7 @@ elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
                   elo_slice_t meta, elo_upload_stat_t *out)
 {
     elo_upload_t u = { .s = s };
-    elo_upload_change_t c = { .u = &u, .is_fresh = true };
+    elo_upload_change_t c = { .u = &u, .is_fresh = true, .agent = &opt->agent };
     elo_buf_t form, wrapped;
     elo_err_t rc;
 
@@ -96,19 +100,15 @@ elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
     }
     elo_buf_init(&form, ELO_UPLOAD_FORM_MAX);
     elo_buf_init(&wrapped, ELO_UPLOAD_FORM_MAX);
-    elo_upload_form_encode(opt, meta, &form);
-    if ((rc = elo_buf_err(&form)) == ELO_OK
-        && (rc = fresh_key(s, opt->reach, &wrapped)) == ELO_OK)
-    {
-        c.form = elo_buf_slice(&form);
-        c.key = elo_buf_slice(&wrapped);
-        c.is = (elo_upload_state_t){ .phase = ELO_UPLOAD_OPEN,
-                                     .created_at = elo_clock_unix_s(),
-                                     .length = length };
-        c.is.expires_at = c.is.created_at + s->upload_keep_s;
-        rc = ELO_EEXISTS;
-        for (int i = 0; i < ID_TRIES && rc == ELO_EEXISTS; i++) {
-            elo_random(u.id, sizeof(u.id));
+    c.is = (elo_upload_state_t){ .phase = ELO_UPLOAD_OPEN,
+                                 .created_at = elo_clock_unix_s(),
+                                 .length = length };
+    c.is.expires_at = c.is.created_at + s->upload_keep_s;
+    rc = ELO_EEXISTS;
+    for (int i = 0; i < ID_TRIES && rc == ELO_EEXISTS; i++) {
+        if ((rc = fresh_rows(&u, opt, meta, &form, &wrapped)) == ELO_OK) {
+            c.form = elo_buf_slice(&form);
+            c.key = elo_buf_slice(&wrapped);
             rc = elo_upload_change(&c);
         }
     }
@@ -121,14 +121,43 @@ elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
 }
 
 
+/* The form's row and, of a sealed one, its key's. */
+static elo_err_t
+stat_form(elo_store_t *s, elo_kv_view_t *v, const uint8_t id[ELO_UPLOAD_ID],
+          elo_buf_t *mem, elo_upload_form_t *form)
+{
+    uint8_t name[ELO_UPLOAD_KEY_MAX];
+    elo_content_key_t *key = NULL;
+    elo_kv_entry_t e, k;
+    elo_err_t rc;
+
+    rc = elo_kv_get(v, ELO_T_UPLOAD,
+                    elo_upload_key(id, ELO_UPLOAD_PART_FORM, 0, name), &e);
+    if (rc == ELO_OK && (rc = elo_upload_form_parse(e.value, form)) == ELO_OK
+        && form->box.p != NULL)
+    {
+        rc = elo_kv_get(v, ELO_T_UPLOAD,
+                        elo_upload_key(id, ELO_UPLOAD_PART_KEY, 0, name), &k);
+        rc = rc == ELO_OK ? elo_upload_key_open(s, k.value, &key) : rc;
+    }
+    if (rc == ELO_OK) {
+        rc = elo_upload_form_open(id, key, e.value, mem, form);
+    }
+    if (key != NULL) {
+        elo_secret_free(key);
+    }
+    return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+}
+
+
 elo_err_t
 elo_upload_stat(elo_store_t *s, elo_slice_t text, elo_upload_stat_t *out)
 {
-    uint8_t id[ELO_UPLOAD_ID], mem[ELO_UPLOAD_KEY_MAX];
     elo_upload_form_t form = { 0 };
+    uint8_t id[ELO_UPLOAD_ID];
     elo_upload_state_t st;
-    elo_kv_entry_t e;
     elo_kv_view_t v;
+    elo_buf_t mem;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
@@ -137,23 +166,18 @@ elo_upload_stat(elo_store_t *s, elo_slice_t text, elo_upload_stat_t *out)
     {
         return rc;
     }
+    elo_buf_init(&mem, ELO_UPLOAD_FORM_MAX);
     if ((rc = elo_upload_state_get(&v, id, &st)) == ELO_OK) {
-        if (st.phase == ELO_UPLOAD_ENDED
-            || (st.phase == ELO_UPLOAD_OPEN
-                && st.expires_at <= elo_clock_unix_s()))
-        {
-            rc = ELO_EGONE;
-        } else {
-            rc = elo_kv_get(&v, ELO_T_UPLOAD,
-                            elo_upload_key(id, ELO_UPLOAD_PART_FORM, 0, mem),
-                            &e);
-            rc = rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
-        }
+        rc = st.phase == ELO_UPLOAD_ENDED
+                     || (st.phase == ELO_UPLOAD_OPEN
+                         && st.expires_at <= elo_clock_unix_s())
+                 ? ELO_EGONE
+                 : stat_form(s, &v, id, &mem, &form);
     }
-    if (rc == ELO_OK && (rc = elo_upload_form_parse(e.value, &form)) == ELO_OK)
-    {
+    if (rc == ELO_OK) {
         stat_fill(id, &st, form.meta, out);
     }
     elo_kv_view_end(&v);
+    elo_buf_dispose(&mem);
     return rc;
 }

@@ -10,14 +10,33 @@
 #define READ_TRIES 3   /* pieces that compaction moves meanwhile */
 
 
+/* The state in e counts for its agent, or doesn't any longer. */
+static elo_err_t
+count(elo_kv_tx_t *tx, const elo_kv_entry_t *e, int64_t sign)
+{
+    elo_upload_state_t st;
+    elo_err_t rc = elo_upload_state_parse(e->value, &st);
+
+    if (rc != ELO_OK || st.phase != ELO_UPLOAD_OPEN
+        || (rc = elo_kv_tx_add(tx, ELO_SUM_TOTAL, ELO_TOTAL_UPLOADS, sign))
+               != ELO_OK
+        || (rc = elo_kv_tx_add(tx, ELO_SUM_AGENT_UPLOADS, st.agent, sign))
+               != ELO_OK
+        || st.offset == 0)
+    {
+        return rc;
+    }
+    return elo_kv_tx_add(tx, ELO_SUM_AGENT_KEPT, st.agent,
+                         sign * (int64_t) st.offset);
+}
+
+
 elo_err_t
 elo_upload_derive(elo_kv_tx_t *tx, elo_slice_t key, const elo_kv_entry_t *was,
                   const elo_kv_entry_t *now)
 {
-    elo_upload_state_t st;
-    elo_upload_part_t part;
     uint8_t id[ELO_UPLOAD_ID];
-    int64_t delta = 0;
+    elo_upload_part_t part;
     uint64_t at;
     elo_err_t rc;
 
@@ -26,21 +45,10 @@ elo_upload_derive(elo_kv_tx_t *tx, elo_slice_t key, const elo_kv_entry_t *was,
     {
         return rc;
     }
-    if (was != NULL) {
-        if ((rc = elo_upload_state_parse(was->value, &st)) != ELO_OK) {
-            return rc;
-        }
-        delta -= st.phase == ELO_UPLOAD_OPEN;
+    if (was != NULL && (rc = count(tx, was, -1)) != ELO_OK) {
+        return rc;
     }
-    if (now != NULL) {
-        if ((rc = elo_upload_state_parse(now->value, &st)) != ELO_OK) {
-            return rc;
-        }
-        delta += st.phase == ELO_UPLOAD_OPEN;
-    }
-    return delta == 0
-               ? ELO_OK
-               : elo_kv_tx_add(tx, ELO_SUM_TOTAL, ELO_TOTAL_UPLOADS, delta);
+    return now != NULL ? count(tx, now, 1) : ELO_OK;
 }
 
 
@@ -166,12 +174,45 @@ check(elo_kv_tx_t *tx, const elo_upload_change_t *c)
 }
 
 
+/* What comes is on the agent's account before it is kept; a fresh upload must find
+   room for all of its length. */
+static elo_err_t
+account(elo_upload_change_t *c, elo_kv_tx_t *tx)
+{
+    elo_store_t *s = c->u->s;
+    uint64_t more = c->is.length == UINT64_MAX ? 0 : c->is.length;
+    elo_err_t rc;
+
+    if (!c->is_fresh) {
+        return c->is.phase == ELO_UPLOAD_OPEN && c->is.offset > c->u->st.offset
+                   ? elo_quota_check_tx(s, tx, &c->u->form.opt.agent,
+                                        c->is.agent,
+                                        c->is.offset - c->u->st.offset)
+                   : ELO_OK;
+    }
+    if ((rc = elo_agent_intern_tx(tx, c->agent, &c->is.agent)) != ELO_OK) {
+        return rc;
+    }
+    if (elo_kv_tx_sum(tx, ELO_SUM_TOTAL, ELO_TOTAL_UPLOADS) >= ELO_UPLOADS_MAX
+        || elo_kv_tx_sum(tx, ELO_SUM_AGENT_UPLOADS, c->is.agent)
+               >= ELO_UPLOADS_AGENT_MAX)
+    {
+        return ELO_EQUOTA;
+    }
+    return elo_quota_check_tx(s, tx, c->agent, c->is.agent, more);
+}
+
+
 elo_err_t
 elo_upload_change_tx(elo_upload_change_t *c, elo_kv_tx_t *tx)
 {
     uint8_t mem[ELO_UPLOAD_STATE_MAX], key[ELO_UPLOAD_KEY_MAX];
     elo_buf_t buf;
     elo_err_t rc = check(tx, c);
+
+    if (rc == ELO_OK) {
+        rc = account(c, tx);
+    }
 
     if (rc == ELO_OK && c->wipe_from != ELO_UPLOAD_PART_STATE) {
         rc = wipe(tx, c->u->id, c->wipe_from);
@@ -255,12 +296,8 @@ form_load(elo_upload_t *u, elo_slice_t row)
     elo_err_t rc;
     uint32_t n;
 
-    elo_buf_clear(&u->form_mem);
-    elo_buf_put_slice(&u->form_mem, row);
-    if ((rc = elo_buf_err(&u->form_mem)) != ELO_OK
-        || (rc = elo_upload_form_parse(elo_buf_slice(&u->form_mem), &u->form))
-               != ELO_OK)
-    {
+    rc = elo_upload_form_open(u->id, u->key, row, &u->form_mem, &u->form);
+    if (rc != ELO_OK) {
         return rc;
     }
     n = u->form.opt.n_invited;
@@ -291,12 +328,15 @@ elo_upload_load(elo_upload_t *u)
     if (rc == ELO_OK && u->st.phase == ELO_UPLOAD_OPEN) {
         rc = part_get(&v, u, ELO_UPLOAD_PART_FORM, &form);
         rc = rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
-        if (rc == ELO_OK && (rc = form_load(u, form)) == ELO_OK) {
+        if (rc == ELO_OK) {
             rc = part_get(&v, u, ELO_UPLOAD_PART_KEY, &key);
             rc = rc == ELO_ENOTFOUND ? ELO_OK : rc;
         }
         if (rc == ELO_OK && key.p != NULL) {
             rc = elo_upload_key_open(u->s, key, &u->key);
+        }
+        if (rc == ELO_OK) {
+            rc = form_load(u, form);
         }
     }
     elo_kv_view_end(&v);

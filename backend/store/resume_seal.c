@@ -60,12 +60,14 @@ elo_upload_key_open(elo_store_t *s, elo_slice_t wrapped,
 
 /* ---- boxes ---- */
 
-/* A key of its own, so that no nonce of a box meets one of a chunk; the place is
+/* Keys of their own, so that no nonce of a box meets one of a chunk; the place is
    authenticated. */
 static elo_err_t
-box_key(const elo_content_key_t *key, elo_digest_t *out)
+box_key(const elo_content_key_t *key, elo_upload_part_t part, elo_digest_t *out)
 {
-    elo_slice_t what = ELO_SLICE("elohim upload piece");
+    elo_slice_t what = part == ELO_UPLOAD_PART_FORM
+                           ? ELO_SLICE("elohim upload form")
+                           : ELO_SLICE("elohim upload piece");
 
     return elo_hmac(key->key, &what, 1, out);
 }
@@ -84,7 +86,7 @@ elo_upload_box(const elo_upload_t *u, const elo_content_key_t *key,
 {
     uint8_t mem[ELO_UPLOAD_KEY_MAX];
     elo_digest_t own;
-    elo_err_t rc = box_key(key, &own);
+    elo_err_t rc = box_key(key, ELO_UPLOAD_PART_PIECE, &own);
 
     if (rc == ELO_OK) {
         rc = elo_sbox_seal(own.b, box_aad(u, off, mem), in, out);
@@ -100,13 +102,126 @@ elo_upload_unbox(const elo_upload_t *u, uint64_t off, elo_slice_t in,
 {
     uint8_t mem[ELO_UPLOAD_KEY_MAX];
     elo_digest_t own;
-    elo_err_t rc = u->key == NULL ? ELO_ECORRUPT : box_key(u->key, &own);
+    elo_err_t rc = u->key == NULL
+                       ? ELO_ECORRUPT
+                       : box_key(u->key, ELO_UPLOAD_PART_PIECE, &own);
 
     if (rc == ELO_OK) {
         rc = elo_sbox_open(own.b, box_aad(u, off, mem), in, out);
         elo_wipe(&own, sizeof(own));
     }
     return rc;
+}
+
+
+/* ---- forms ---- */
+
+/* plain into a box. */
+static elo_err_t
+form_box(const uint8_t id[ELO_UPLOAD_ID], const elo_content_key_t *key,
+         elo_slice_t plain, elo_buf_t *box)
+{
+    uint8_t mem[ELO_UPLOAD_KEY_MAX];
+    uint8_t *to = elo_buf_extend(box, plain.len + ELO_SBOX_OVERHEAD);
+    elo_digest_t own;
+    elo_err_t rc;
+
+    if (to == NULL) {
+        return elo_buf_err(box);
+    }
+    if ((rc = box_key(key, ELO_UPLOAD_PART_FORM, &own)) == ELO_OK) {
+        rc = elo_sbox_seal(
+            own.b, elo_upload_key(id, ELO_UPLOAD_PART_FORM, 0, mem), plain, to);
+        elo_wipe(&own, sizeof(own));
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_upload_form_wrap(const uint8_t id[ELO_UPLOAD_ID],
+                     const elo_content_key_t *key, const elo_put_opt_t *opt,
+                     elo_slice_t meta, elo_buf_t *out)
+{
+    elo_buf_t plain, box;
+    elo_err_t rc;
+
+    if (key == NULL) {
+        elo_upload_form_encode(opt, meta, out);
+        return elo_buf_err(out);
+    }
+    elo_buf_init(&plain, ELO_UPLOAD_FORM_MAX);
+    elo_buf_init(&box, ELO_UPLOAD_FORM_MAX);
+    elo_upload_form_encode(opt, meta, &plain);
+    if ((rc = elo_buf_err(&plain)) == ELO_OK
+        && (rc = form_box(id, key, elo_buf_slice(&plain), &box)) == ELO_OK)
+    {
+        elo_upload_form_encode_boxed(opt, elo_buf_slice(&box), out);
+        rc = elo_buf_err(out);
+    }
+    elo_buf_dispose(&plain);
+    elo_buf_dispose(&box);
+    return rc;
+}
+
+
+/* The box of outer: its form, which must be for the same reach and agent. */
+static elo_err_t
+form_unbox(const uint8_t id[ELO_UPLOAD_ID], const elo_content_key_t *key,
+           const elo_upload_form_t *outer, elo_buf_t *mem,
+           elo_upload_form_t *out)
+{
+    uint8_t *to = elo_buf_extend(mem, outer->box.len - ELO_SBOX_OVERHEAD);
+    uint8_t aad[ELO_UPLOAD_KEY_MAX];
+    elo_upload_form_t form;
+    elo_digest_t own;
+    elo_err_t rc;
+
+    if (to == NULL) {
+        return elo_buf_err(mem);
+    }
+    if ((rc = box_key(key, ELO_UPLOAD_PART_FORM, &own)) == ELO_OK) {
+        rc = elo_sbox_open(own.b,
+                           elo_upload_key(id, ELO_UPLOAD_PART_FORM, 0, aad),
+                           outer->box, to);
+        elo_wipe(&own, sizeof(own));
+    }
+    if (rc != ELO_OK
+        || (rc = elo_upload_form_parse(elo_buf_slice(mem), &form)) != ELO_OK)
+    {
+        return rc;
+    }
+    if (form.box.p != NULL || form.opt.reach != outer->opt.reach
+        || memcmp(form.opt.agent.b, outer->opt.agent.b, ELO_AGENT_LEN) != 0)
+    {
+        return ELO_ECORRUPT;
+    }
+    *out = form;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_upload_form_open(const uint8_t id[ELO_UPLOAD_ID],
+                     const elo_content_key_t *key, elo_slice_t row,
+                     elo_buf_t *mem, elo_upload_form_t *out)
+{
+    elo_upload_form_t form;
+    elo_err_t rc;
+
+    elo_buf_clear(mem);
+    if ((rc = elo_upload_form_parse(row, &form)) != ELO_OK) {
+        return rc;
+    }
+    if (form.box.p != NULL) {
+        return key == NULL ? ELO_ECORRUPT
+                           : form_unbox(id, key, &form, mem, out);
+    }
+    elo_buf_put_slice(mem, row);
+    if ((rc = elo_buf_err(mem)) != ELO_OK) {
+        return rc;
+    }
+    return elo_upload_form_parse(elo_buf_slice(mem), out);
 }
 
 

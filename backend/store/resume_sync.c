@@ -81,11 +81,19 @@ keep_sealed(elo_upload_t *u, const elo_upload_run_t *run,
 {
     bool is_fresh_key = run->wrapped.p != NULL;
     pieces_t p = { .n_new = 0 };
+    elo_put_opt_t opt;
+    elo_buf_t form;
     uint64_t from;
     elo_err_t rc;
 
+    elo_buf_init(&form, ELO_UPLOAD_FORM_MAX);
     pieces_old(u, is_fresh_key, at->kept, &from, &p);
     rc = pieces_new(u, run->key, at->kept, at->tail, from, &p);
+    if (rc == ELO_OK && is_fresh_key) {
+        elo_upload_opt(u, &opt);
+        rc = elo_upload_form_wrap(u->id, run->key, &opt, u->form.meta, &form);
+        c->form = elo_buf_slice(&form);
+    }
     if (rc == ELO_OK) {
         c->is.sealed_to = at->kept / ELO_UPLOAD_CHUNK;
         c->key = run->wrapped;
@@ -101,6 +109,7 @@ keep_sealed(elo_upload_t *u, const elo_upload_run_t *run,
         memcpy(u->piece, p.is, p.n_is * sizeof(p.is[0]));
     }
     free(p.mem);
+    elo_buf_dispose(&form);
     return rc;
 }
 
@@ -121,8 +130,12 @@ elo_upload_keep(elo_upload_t *u, const elo_upload_run_t *run)
     c.is.offset = elo_put_size(run->put);
     c.is.key_no = run->key_no;
     c.is.expires_at = elo_clock_unix_s() + u->s->upload_keep_s;
-    return run->key != NULL ? keep_sealed(u, run, &at, &c)
-                            : elo_upload_change(&c);
+    rc =
+        run->key != NULL ? keep_sealed(u, run, &at, &c) : elo_upload_change(&c);
+    if (rc == ELO_OK) {
+        elo_put_hold(run->put, c.is.offset);
+    }
+    return rc;
 }
 
 

@@ -66,6 +66,72 @@ sweep(elo_store_t *s)
 }
 
 
+/* The id of the next open upload that hasn't said yet that chunks may be sealed
+   which its rows don't vouch for, from *from on. ELO_ENOTFOUND. */
+static elo_err_t
+copied_next(elo_store_t *s, uint8_t from[ELO_UPLOAD_ID],
+            elo_upload_state_t *out)
+{
+    elo_upload_part_t part;
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_slice_t key;
+    elo_kv_view_t v;
+    uint64_t at;
+    elo_err_t rc;
+
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+        return rc;
+    }
+    rc = elo_kv_cursor_open(&v, ELO_T_UPLOAD, elo_slice(from, ELO_UPLOAD_ID),
+                            &c);
+    if (rc == ELO_OK) {
+        while ((rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK
+               && (elo_upload_key_parse(key, from, &part, &at) != ELO_OK
+                   || part != ELO_UPLOAD_PART_STATE
+                   || elo_upload_state_parse(e.value, out) != ELO_OK
+                   || out->phase != ELO_UPLOAD_OPEN
+                   || out->sealed_to > elo_upload_chunks(out->offset)))
+        {
+        }
+        elo_kv_cursor_close(&c);
+    }
+    elo_kv_view_end(&v);
+    return rc;
+}
+
+
+/* In a copy of a store: whatever the other one seals with the keys of its uploads,
+   this one seals nothing with them any more. It means nothing to clear ones. */
+static elo_err_t
+part_from_source(elo_store_t *s)
+{
+    elo_upload_t u = { .s = s };
+    elo_upload_change_t c = { .u = &u };
+    elo_err_t rc;
+    int fd;
+
+    rc = s->vfs->open(s->vfs, s->root_fd, ELO_UPLOADS_COPIED, ELO_VFS_READ, 0,
+                      &fd);
+    if (rc != ELO_OK) {
+        return rc == ENOENT ? ELO_OK : elo_store_fail(s, rc, "look at uploads");
+    }
+    s->vfs->close(s->vfs, fd);
+    while ((rc = copied_next(s, u.id, &u.st)) == ELO_OK) {
+        c.is = u.st;
+        c.is.sealed_to = elo_upload_chunks(u.st.offset) + ELO_UPLOAD_RESERVE;
+        if ((rc = elo_upload_change(&c)) != ELO_OK) {
+            return rc;
+        }
+    }
+    if (rc != ELO_ENOTFOUND) {
+        return rc;
+    }
+    rc = s->vfs->unlink(s->vfs, s->root_fd, ELO_UPLOADS_COPIED);
+    return elo_store_fail(s, rc, "unlink of a backup's mark");
+}
+
+
 elo_err_t
 elo_uploads_open(elo_store_t *s, elo_uploads_t **out)
 {
@@ -73,7 +139,7 @@ elo_uploads_open(elo_store_t *s, elo_uploads_t **out)
     elo_err_t rc;
 
     if ((rc = elo_dir_make(s, "uploads", ELO_PRIV_MODE)) != ELO_OK
-        || (rc = sweep(s)) != ELO_OK)
+        || (rc = sweep(s)) != ELO_OK || (rc = part_from_source(s)) != ELO_OK)
     {
         return rc;
     }

@@ -132,14 +132,23 @@ elo_err_t elo_store_tree(elo_store_t *s, const elo_blob_stat_t *st,
 elo_err_t elo_store_remove(elo_store_t *s, const elo_digest_t *d,
                            const elo_agent_t *agent) ELO_MUST_USE;
 
-/* [any] Clear blobs in order of digest, after *after (NULL: from the start);
-   stops when fn returns false. Ciphertext objects are left out. */
+/* Where a walk is: before the row after `after`, or at its start. */
+typedef struct {
+    bool has_after;
+    elo_digest_t after; /* of what is stored */
+    uint32_t budget;    /* rows that may be looked at yet, shown or not */
+    bool is_end;        /* out: there is nothing after it */
+} elo_blob_at_t;
+
+/* [any] Clear blobs in order of digest, until fn returns false, which it has not
+   seen then, or the budget is used up; call again to go on. NULL: all of them.
+   Ciphertext objects are left out. */
 typedef bool (*elo_blob_each_fn)(void *ctx, const elo_blob_stat_t *st);
-elo_err_t elo_store_each(elo_store_t *s, const elo_digest_t *after,
-                         elo_blob_each_fn fn, void *ctx) ELO_MUST_USE;
-/* [any] Sealed blobs that the keyring opens, in an order of their own; after: what
-   stat._object of the last one was. */
-elo_err_t elo_store_each_sealed(elo_store_t *s, const elo_digest_t *after,
+elo_err_t elo_store_each(elo_store_t *s, elo_blob_at_t *at, elo_blob_each_fn fn,
+                         void *ctx) ELO_MUST_USE;
+/* [any] The same of sealed blobs that the keyring opens, in an order of their own,
+   that of stat._object. */
+elo_err_t elo_store_each_sealed(elo_store_t *s, elo_blob_at_t *at,
                                 elo_blob_each_fn fn, void *ctx) ELO_MUST_USE;
 
 /* [any] The widest reach of the nodes that refer to d; private when none does. */

@@ -39,6 +39,8 @@ enum {
     ELO_SUM_TOTAL = 1,       /* id: ELO_TOTAL_… */
     ELO_SUM_AGENT_BYTES = 2, /* id: agent number; 0 is the operator */
     ELO_SUM_AGENT_BLOBS = 3,
+    ELO_SUM_AGENT_KEPT = 4,    /* bytes kept of its open uploads */
+    ELO_SUM_AGENT_UPLOADS = 5, /* open uploads */
 };
 
 enum {

@@ -2,6 +2,7 @@
 /* task: the replication queue: a table in the order of work, a small head of it in
    memory (task_head). Backing off is the caller's: it says when a failed task is
    due again. */
+#include "backend/store/blob_row.h"
 #include "backend/store/task_internal.h"
 
 #include <assert.h>
@@ -323,10 +324,11 @@ find_by_digest(const source_t *from, elo_task_kind_t kind,
 
 
 elo_err_t
-elo_task_get(elo_store_t *s, elo_task_kind_t kind, const elo_digest_t *d,
-             elo_task_t *out)
+elo_task_look(elo_store_t *s, elo_task_kind_t kind, const elo_digest_t *d,
+              bool *is_stored, bool *has_task, elo_task_t *out)
 {
     source_t from = { 0 };
+    bool is_there;
     elo_kv_view_t v;
     elo_task_t t;
     elo_err_t rc;
@@ -336,12 +338,31 @@ elo_task_get(elo_store_t *s, elo_task_kind_t kind, const elo_digest_t *d,
         return rc;
     }
     from.v = &v;
-    rc = find_by_digest(&from, kind, d, &t);
-    elo_kv_view_end(&v);
+    rc = elo_row_is(&(elo_rows_t){ .view = &v }, ELO_T_BLOB, d, &is_there);
     if (rc == ELO_OK) {
+        rc = find_by_digest(&from, kind, d, &t);
+    }
+    elo_kv_view_end(&v);
+    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+        return rc;
+    }
+    *is_stored = is_there;
+    *has_task = rc == ELO_OK;
+    if (*has_task) {
         *out = t;
     }
-    return rc;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_task_get(elo_store_t *s, elo_task_kind_t kind, const elo_digest_t *d,
+             elo_task_t *out)
+{
+    bool is_stored, has_task;
+    elo_err_t rc = elo_task_look(s, kind, d, &is_stored, &has_task, out);
+
+    return rc != ELO_OK || has_task ? rc : ELO_ENOTFOUND;
 }
 
 

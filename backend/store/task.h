@@ -40,6 +40,11 @@ void elo_task_release(elo_store_t *s, const elo_task_t *t, uint32_t n);
 /* [any] ELO_ENOTFOUND: nothing left to do for it. */
 elo_err_t elo_task_get(elo_store_t *s, elo_task_kind_t kind,
                        const elo_digest_t *d, elo_task_t *out) ELO_MUST_USE;
+/* [any] The same, and whether what it is for is stored at all: both as they are at
+   one moment. *has_task false: out is untouched. */
+elo_err_t elo_task_look(elo_store_t *s, elo_task_kind_t kind,
+                        const elo_digest_t *d, bool *is_stored, bool *has_task,
+                        elo_task_t *out) ELO_MUST_USE;
 /* [work] Operator's: due now, attempts from 0 / given up, kept as dropped. */
 elo_err_t elo_task_retry(elo_store_t *s, elo_task_kind_t kind,
                          const elo_digest_t *d) ELO_MUST_USE;

@@ -21,6 +21,7 @@
 
 #define ELO_UPLOAD_MAGIC      0x454c5550u /* "ELUP" */
 #define ELO_UPLOADS_MAX       65536u /* unfinished ones: bounds their rows */
+#define ELO_UPLOADS_AGENT_MAX 1024u  /* of one agent */
 #define ELO_UPLOADS_IDLE      16u    /* running hashes kept: 300 KiB each */
 #define ELO_UPLOAD_PIECES_MAX 64u    /* of one chunk, then they are joined */
 #define ELO_UPLOAD_PIECE      (64u << 10) /* a piece fits any segment */
@@ -63,6 +64,7 @@ typedef struct {
     elo_upload_t *u;
     elo_upload_state_t is;       /* in the place of u->st */
     bool is_fresh;               /* a first row; else an open upload's */
+    const elo_agent_t *agent;    /* of a fresh one: whose account */
     bool is_last;                /* the state goes too, and leaves nothing */
     elo_upload_part_t wipe_from; /* the parts from that one on go first */
     elo_slice_t form, key;
@@ -73,7 +75,8 @@ typedef struct {
     uint32_t n_new;
 } elo_upload_change_t;
 
-/* On success u->st is what was written. ELO_EGONE when it is no longer open. */
+/* On success u->st is what was written. ELO_EGONE when it is no longer open;
+   ELO_EQUOTA: too many are open, or more bytes would be kept than the agent may. */
 elo_err_t elo_upload_change(elo_upload_change_t *c) ELO_MUST_USE;
 
 /* [commit] The same within another's operation; u->st stays. */
@@ -100,6 +103,18 @@ elo_err_t elo_upload_key_wrap(elo_store_t *s, const elo_content_key_t *key,
                               elo_buf_t *out) ELO_MUST_USE;
 elo_err_t elo_upload_key_open(elo_store_t *s, elo_slice_t wrapped,
                               elo_content_key_t **out) ELO_MUST_USE;
+
+/* The form as its row will have it: in a box when key isn't NULL. */
+elo_err_t elo_upload_form_wrap(const uint8_t id[ELO_UPLOAD_ID],
+                               const elo_content_key_t *key,
+                               const elo_put_opt_t *opt, elo_slice_t meta,
+                               elo_buf_t *out) ELO_MUST_USE;
+/* The form of a row. What form borrows from is copied to mem, which the caller
+   disposes of. key NULL: only of a clear one, else ELO_ECORRUPT. */
+elo_err_t elo_upload_form_open(const uint8_t id[ELO_UPLOAD_ID],
+                               const elo_content_key_t *key, elo_slice_t row,
+                               elo_buf_t *mem,
+                               elo_upload_form_t *out) ELO_MUST_USE;
 
 /* A piece of plaintext at an offset as a secret box, and back. out: in.len and
    ELO_SBOX_OVERHEAD more, or less. */
@@ -150,6 +165,11 @@ elo_err_t elo_upload_begin(elo_upload_t *u) ELO_MUST_USE;
 /* Reserved and loaded, whatever its phase. ELO_EBUSY, ELO_ENOTFOUND. */
 elo_err_t elo_upload_acquire(elo_store_t *s, const uint8_t id[ELO_UPLOAD_ID],
                              elo_upload_t **out) ELO_MUST_USE;
+
+/* Reserved, and its state read: enough to end it, also without its key. */
+elo_err_t elo_upload_acquire_state(elo_store_t *s,
+                                   const uint8_t id[ELO_UPLOAD_ID],
+                                   elo_upload_t **out) ELO_MUST_USE;
 
 /* What the put wants to know. */
 void elo_upload_opt(const elo_upload_t *u, elo_put_opt_t *out);

@@ -6,6 +6,8 @@
 
 #include "backend/store/blob_row.h"
 #include "backend/store/files.h"
+#include "backend/store/node_internal.h"
+#include "backend/store/put_internal.h"
 
 #define PREFIX     "wide"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
@@ -15,7 +17,8 @@ typedef struct {
     elo_kv_op_t op; /* first */
     const elo_digest_t *d;
     elo_digest_t blind;
-    const elo_agent_t *agent; /* NULL: only the note goes */
+    elo_store_t *s;
+    const elo_agent_t *agent; /* done: whose copy goes */
     elo_slots_t slots;
     uint64_t file;
 } done_op_t;
@@ -41,19 +44,27 @@ elo_wide_note_tx(elo_kv_tx_t *tx, const elo_digest_t *d)
 
 
 static elo_err_t
-first_note(elo_kv_view_t *v, elo_digest_t *d)
+note_next(elo_kv_view_t *v, const elo_digest_t *after, elo_digest_t *out)
 {
-    elo_slice_t prefix = elo_slice((const uint8_t *) PREFIX, PREFIX_LEN), key;
+    uint8_t mem[KEY_LEN];
+    elo_slice_t from = elo_slice((const uint8_t *) PREFIX, PREFIX_LEN), key;
     elo_kv_cursor_t *c = NULL;
     elo_kv_entry_t e;
-    elo_err_t rc = elo_kv_cursor_open(v, ELO_T_CARE, prefix, &c);
+    elo_err_t rc;
 
-    if (rc == ELO_OK) {
+    if (after != NULL) {
+        from = note_key(after, mem);
+    }
+    if ((rc = elo_kv_cursor_open(v, ELO_T_CARE, from, &c)) != ELO_OK) {
+        return rc;
+    }
+    rc = elo_kv_cursor_next(c, &key, &e);
+    if (rc == ELO_OK && elo_slice_eq(key, from)) {
         rc = elo_kv_cursor_next(c, &key, &e);
     }
     if (rc == ELO_OK) {
         if (key.len == KEY_LEN && memcmp(key.p, PREFIX, PREFIX_LEN) == 0) {
-            memcpy(d->b, key.p + PREFIX_LEN, ELO_SHA256_LEN);
+            memcpy(out->b, key.p + PREFIX_LEN, ELO_SHA256_LEN);
         } else {
             rc = ELO_ENOTFOUND;
         }
@@ -63,27 +74,40 @@ first_note(elo_kv_view_t *v, elo_digest_t *d)
 }
 
 
-/* ELO_ENOTFOUND: not held sealed. */
-static elo_err_t
-sealed_stat(elo_store_t *s, elo_kv_view_t *v, const elo_digest_t *d,
-            elo_agent_t *agent, elo_blob_stat_t *out)
+elo_err_t
+elo_store_wide_next(elo_store_t *s, const elo_digest_t *after,
+                    elo_digest_t *out)
 {
-    elo_rows_t r = { .view = v };
+    elo_kv_view_t v;
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if ((rc = elo_kv_view_begin(s->kv, &v)) == ELO_OK) {
+        rc = note_next(&v, after, out);
+        elo_kv_view_end(&v);
+    }
+    return rc;
+}
+
+
+/* A sealed copy of agent *no (ELO_NO_AGENT: of the first) with its object;
+   ELO_ENOTFOUND. */
+static elo_err_t
+sealed_find(elo_store_t *s, const elo_rows_t *r, const elo_digest_t *d,
+            uint32_t *no, elo_blob_stat_t *out)
+{
     elo_kv_entry_t e, obj_e;
     elo_rec_sealed_t rec;
     elo_rec_blob_t obj;
     elo_digest_t blind;
-    uint32_t no;
     elo_err_t rc;
 
     if (s->keyring == NULL) {
         return ELO_ENOKEY;
     }
     if ((rc = elo_keyring_blind(s->keyring, d, &blind)) != ELO_OK
-        || (rc = elo_sealed_row(&r, &blind, ELO_NO_AGENT, &no, &e, &rec))
-               != ELO_OK
-        || (rc = elo_agent_of(v, no, agent)) != ELO_OK
-        || (rc = elo_blob_row(&r, &rec.object, &obj_e, &obj)) != ELO_OK)
+        || (rc = elo_sealed_row(r, &blind, *no, no, &e, &rec)) != ELO_OK
+        || (rc = elo_blob_row(r, &rec.object, &obj_e, &obj)) != ELO_OK)
     {
         return rc;
     }
@@ -93,30 +117,56 @@ sealed_stat(elo_store_t *s, elo_kv_view_t *v, const elo_digest_t *d,
 
 
 elo_err_t
-elo_store_wide_next(elo_store_t *s, elo_digest_t *d, elo_agent_t *agent,
+elo_store_wide_stat(elo_store_t *s, const elo_digest_t *d, elo_agent_t *agent,
                     elo_blob_stat_t *out)
 {
+    uint32_t no = ELO_NO_AGENT;
     elo_kv_view_t v;
-    elo_err_t rc, found;
+    elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    for (;;) {
-        if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
-            return rc;
-        }
-        found = ELO_OK;
-        if ((rc = first_note(&v, d)) == ELO_OK) {
-            found = sealed_stat(s, &v, d, agent, out);
-        }
-        elo_kv_view_end(&v);
-        if (rc != ELO_OK || found != ELO_ENOTFOUND) {
-            return rc != ELO_OK ? rc : found;
-        }
-        rc = elo_store_wide_done(s, d, NULL, false);
-        if (rc != ELO_OK) {
-            return rc;
-        }
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+        return rc;
     }
+    rc = sealed_find(s, &(elo_rows_t){ .view = &v }, d, &no, out);
+    if (rc == ELO_OK) {
+        rc = elo_agent_of(&v, no, agent);
+    }
+    elo_kv_view_end(&v);
+    return rc;
+}
+
+
+/* ELO_EPRECOND: neither is so, for agent no (or anybody). */
+static elo_err_t
+check(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d, uint32_t no)
+{
+    elo_blob_stat_t st;
+    elo_reach_t reach;
+    elo_err_t rc;
+
+    if ((rc = elo_node_reach(tx, d, &reach)) != ELO_OK) {
+        return rc;
+    }
+    if (elo_reach_is_sealed(reach)) {
+        return ELO_EPRECOND;
+    }
+    rc = sealed_find(s, &(elo_rows_t){ .tx = tx }, d, &no, &st);
+    return rc == ELO_ENOTFOUND ? ELO_EPRECOND : rc;
+}
+
+
+elo_err_t
+elo_wide_check_tx(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d,
+                  const elo_agent_t *agent)
+{
+    uint32_t no;
+    elo_err_t rc = elo_agent_no_tx(tx, agent, &no);
+
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOTFOUND ? ELO_EPRECOND : rc;
+    }
+    return check(s, tx, d, no);
 }
 
 
@@ -129,39 +179,56 @@ done_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     elo_err_t rc;
 
     o->file = 0;
-    if (o->agent != NULL) {
-        if ((rc = elo_agent_no_tx(tx, o->agent, &no)) == ELO_OK) {
-            rc = elo_sealed_del_tx(tx, &o->blind, no, &o->file);
-        }
-        if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
-            return rc;
-        }
-        if ((rc = elo_slots_mark_blob(&o->slots, tx, o->d)) != ELO_OK) {
-            return rc;
-        }
+    if ((rc = elo_agent_no_tx(tx, o->agent, &no)) == ELO_OK) {
+        rc = elo_sealed_del_tx(tx, &o->blind, no, &o->file);
+    }
+    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+        return rc;
+    }
+    if ((rc = elo_slots_mark_blob(&o->slots, tx, o->d)) != ELO_OK) {
+        return rc;
     }
     return elo_kv_tx_del(tx, ELO_T_CARE, note_key(o->d, key));
 }
 
 
+static elo_err_t
+strike_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    done_op_t *o = (done_op_t *) op;
+    uint8_t key[KEY_LEN];
+    elo_err_t rc = check(o->s, tx, o->d, ELO_NO_AGENT);
+
+    return rc != ELO_EPRECOND
+               ? rc
+               : elo_kv_tx_del(tx, ELO_T_CARE, note_key(o->d, key));
+}
+
+
 elo_err_t
 elo_store_wide_done(elo_store_t *s, const elo_digest_t *d,
-                    const elo_agent_t *agent, bool is_clear)
+                    const elo_agent_t *agent)
 {
-    done_op_t o = { .op.run = done_run, .d = d };
+    done_op_t o = { .op.run = done_run, .s = s, .d = d, .agent = agent };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (is_clear) {
-        o.agent = agent;
-        if ((rc = elo_keyring_blind(s->keyring, d, &o.blind)) != ELO_OK) {
-            return rc;
-        }
-    }
-    if ((rc = elo_store_exec(s, &o.op)) != ELO_OK) {
+    if ((rc = elo_keyring_blind(s->keyring, d, &o.blind)) != ELO_OK
+        || (rc = elo_store_exec(s, &o.op)) != ELO_OK)
+    {
         return rc;
     }
     elo_slots_bump(s, &o.slots);
     elo_file_bury(s, ELO_FILE_BLOB, o.file);
     return ELO_OK;
+}
+
+
+elo_err_t
+elo_store_wide_strike(elo_store_t *s, const elo_digest_t *d)
+{
+    done_op_t o = { .op.run = strike_run, .s = s, .d = d };
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    return elo_store_exec(s, &o.op);
 }

@@ -10,16 +10,31 @@
 /* [commit] Perhaps: whether d is held and sealed is found out later. */
 elo_err_t elo_wide_note_tx(elo_kv_tx_t *tx, const elo_digest_t *d) ELO_MUST_USE;
 
-/* [work] The first that is noted, whose it is, and its sealed copy. ELO_ENOTFOUND:
-   none. Notes about what isn't held sealed are struck out on the way. */
-elo_err_t elo_store_wide_next(elo_store_t *s, elo_digest_t *d,
+/* [work] The first that is noted after *after (NULL: of all). ELO_ENOTFOUND:
+   none. out may be after. */
+elo_err_t elo_store_wide_next(elo_store_t *s, const elo_digest_t *after,
+                              elo_digest_t *out) ELO_MUST_USE;
+
+/* [work] The sealed copy of what is noted, and whose it is. ELO_ENOTFOUND: it
+   isn't held sealed; ELO_ENOKEY: there is no keyring. */
+elo_err_t elo_store_wide_stat(elo_store_t *s, const elo_digest_t *d,
                               elo_agent_t *agent,
                               elo_blob_stat_t *out) ELO_MUST_USE;
 
-/* [work] Strikes the note out; with is_clear (the blob is there in the clear now)
-   the agent's sealed copy goes too. */
+/* [commit] Is it right still that the agent's sealed copy of d is written in the
+   clear? ELO_EPRECOND: the copy is gone, or no node that is wide refers to d. */
+elo_err_t elo_wide_check_tx(elo_store_t *s, elo_kv_tx_t *tx,
+                            const elo_digest_t *d,
+                            const elo_agent_t *agent) ELO_MUST_USE;
+
+/* [work] The blob is there in the clear: strikes the note out, and the agent's
+   sealed copy goes too. */
 elo_err_t elo_store_wide_done(elo_store_t *s, const elo_digest_t *d,
-                              const elo_agent_t *agent,
-                              bool is_clear) ELO_MUST_USE;
+                              const elo_agent_t *agent) ELO_MUST_USE;
+
+/* [work] Strikes the note out, unless it is right after all when that is decided:
+   held sealed, and referred to by a wide node. */
+elo_err_t elo_store_wide_strike(elo_store_t *s,
+                                const elo_digest_t *d) ELO_MUST_USE;
 
 #endif

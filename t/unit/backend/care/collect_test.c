@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "backend/store/node_internal.h"
 #include "t/unit/backend/care/care_dir.h"
 
 
@@ -73,12 +74,130 @@ test_only_what_lost_its_references(void **state)
 }
 
 
+/* Row of ORPHAN of the only blob there is; false: none. */
+static bool
+orphan_due(care_t *c, elo_digest_t *d, int64_t *due)
+{
+    elo_kv_cursor_t *cur;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    bool is_there;
+
+    assert_int_equal(elo_kv_view_begin(elo_store_kv(c->dir.s), &v), ELO_OK);
+    assert_int_equal(
+        elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice(NULL, 0), &cur), ELO_OK);
+    is_there = elo_kv_cursor_next(cur, &key, &e) == ELO_OK
+               && elo_orphan_key_parse(key, due, d) == ELO_OK;
+    elo_kv_cursor_close(&cur);
+    elo_kv_view_end(&v);
+    return is_there;
+}
+
+
+static void
+make_orphan(care_t *c, const elo_digest_t *d, const char *id)
+{
+    assert_int_equal(put_node(c->dir.s, id, 1, ELO_REACH_COMMONS, d, "{}"),
+                     ELO_OK);
+    assert_int_equal(elo_store_node_remove(c->dir.s, elo_slice_str(id), 0),
+                     ELO_OK);
+}
+
+
+/* Sent again after it was listed: whoever sent it was told that it is there. Small
+   and large, in the clear, sealed, and sealed by one who had sent it in the clear. */
+static void
+test_sent_again_stays(void **state)
+{
+    static const struct {
+        elo_reach_t first, again;
+        size_t size;
+    } t[] = {
+        { ELO_REACH_COMMONS, ELO_REACH_COMMONS, 100 },
+        { ELO_REACH_COMMONS, ELO_REACH_COMMONS, 2u << 20 },
+        { ELO_REACH_PRIVATE, ELO_REACH_PRIVATE, 100 },
+        { ELO_REACH_PRIVATE, ELO_REACH_PRIVATE, 2u << 20 },
+        { ELO_REACH_COMMONS, ELO_REACH_PRIVATE, 100 },
+    };
+    care_t *c = *state;
+
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        elo_slice_t b = bytes_of(t[i].size, 50 + (uint32_t) i);
+        elo_put_opt_t opt = opt_of(t[i].first, 1);
+        elo_digest_t d = digest_of(b), listed;
+        bool existed, is_gone = false;
+        int64_t due;
+        char id[8];
+
+        snprintf(id, sizeof(id), "s%zu", i);
+        assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+        make_orphan(c, &d, id);
+        assert_true(orphan_due(c, &listed, &due));
+        opt.reach = t[i].again;
+        assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, &existed), ELO_OK);
+        assert_true(existed);
+        assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
+        assert_int_equal(elo_store_collect(c->dir.s, &listed, due, &is_gone),
+                         ELO_EBUSY);
+        assert_false(is_gone);
+        assert_true(is_held(c, &d));
+        assert_int_equal(elo_store_remove(c->dir.s, &d, NULL), ELO_OK);
+        bytes_free(b);
+    }
+}
+
+
+/* One operation takes the copies and the row; a row of a blob that is pinned, or is
+   gone already, goes by itself. */
+static void
+test_row_goes_with_it(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(1000, 70);
+    elo_digest_t d = digest_of(b), listed;
+    bool is_gone = true;
+    int64_t due;
+
+    for (uint8_t a = 1; a <= 3; a++) {
+        elo_put_opt_t opt =
+            opt_of(a == 3 ? ELO_REACH_COMMONS : ELO_REACH_LOCAL, a);
+
+        assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+    }
+    make_orphan(c, &d, "r1");
+    assert_int_equal(elo_store_pin(c->dir.s, &d, true), ELO_OK);
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_false(is_gone);
+    assert_true(is_held(c, &d));
+    assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
+
+    assert_int_equal(elo_store_pin(c->dir.s, &d, false), ELO_OK);
+    make_orphan(c, &d, "r2");
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(elo_store_collect(c->dir.s, &d, due + 1, &is_gone),
+                     ELO_EBUSY);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_true(is_gone);
+    assert_false(is_held(c, &d));
+    assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
+    assert_int_equal(rows_of(c->dir.s, ELO_T_SEALED), 0);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_EBUSY);
+    bytes_free(b);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_only_what_lost_its_references,
                                         care_setup, care_teardown),
+        cmocka_unit_test_setup_teardown(test_sent_again_stays, care_setup,
+                                        care_teardown),
+        cmocka_unit_test_setup_teardown(test_row_goes_with_it, care_setup,
+                                        care_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

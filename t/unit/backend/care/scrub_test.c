@@ -122,6 +122,41 @@ test_goes_on_where_it_was(void **state)
 }
 
 
+/* Rotten bytes are being read, and meanwhile the blob goes, or goes and comes back
+   whole: what is there then is not marked for what was there before. */
+static void
+test_replaced_while_it_is_read(void **state)
+{
+    care_t *c = *state;
+
+    for (int comes_back = 0; comes_back < 2; comes_back++) {
+        elo_slice_t bytes = bytes_of(6u << 20, 5);
+        elo_blob_stat_t st;
+        elo_care_run_t r;
+        bool more = true;
+
+        assert_int_equal(put_bytes(c->dir.s, bytes, &st, NULL), ELO_OK);
+        spoil(c, &st);
+        r = care_run(c, false);
+        while (r.bytes == 0 && more) {
+            r.until_ns = elo_clock_mono_ns() + 20 * 1000;
+            assert_int_equal(elo_care_step_scrub(&r, &more), ELO_OK);
+        }
+        assert_true(more && r.items == 0 && r.bytes < bytes.len);
+        assert_int_equal(elo_store_remove(c->dir.s, &st.digest, NULL), ELO_OK);
+        if (comes_back) {
+            assert_int_equal(put_bytes(c->dir.s, bytes, NULL, NULL), ELO_OK);
+        }
+        assert_int_equal(
+            care_finish(&r, elo_care_step_scrub, UINT64_C(1000000000)), ELO_OK);
+        assert_int_equal(r.found, 0);
+        assert_int_equal(r.items, comes_back);
+        assert_int_equal(reads_back(c->dir.s, bytes), comes_back);
+        bytes_free(bytes);
+    }
+}
+
+
 int
 main(void)
 {
@@ -134,6 +169,8 @@ main(void)
                                         care_teardown),
         cmocka_unit_test_setup_teardown(test_goes_on_where_it_was, care_setup,
                                         care_teardown),
+        cmocka_unit_test_setup_teardown(test_replaced_while_it_is_read,
+                                        care_setup, care_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
    operation of a write fails once. Afterwards the write has failed and left
    nothing, or it has succeeded and reads back; what was there before stays. */
 #include "t/unit/backend/store/store_dir.c"
-#include "t/unit/backend/store/fault_vfs.h"
+#include "t/unit/backend/store/fault_vfs.c"
 
 #include <errno.h>
 

@@ -72,6 +72,30 @@ test_sealed(void **state)
 }
 
 
+/* A length that was told wrongly does no harm. */
+static void
+test_wrong_hint(void **state)
+{
+    static const size_t told[] = { 1, DIR_INLINE + 1, 5 * MIB };
+    static const size_t sent[] = { 0, 10, DIR_INLINE + 1, 2 * MIB };
+    dir_t *d = *state;
+
+    for (size_t i = 0; i < 24; i++) {
+        elo_put_opt_t opt =
+            opt_of(i < 12 ? ELO_REACH_COMMONS : ELO_REACH_PRIVATE, 1);
+        elo_slice_t bytes = bytes_of(sent[i % 4], (uint32_t) i);
+        elo_blob_stat_t st;
+
+        opt.size_hint = told[i / 4 % 3];
+        assert_int_equal(put_opt(d->s, &opt, bytes, 1000, &st, NULL), ELO_OK);
+        assert_int_equal(st.size, bytes.len);
+        assert_int_equal(st._file != 0, bytes.len > DIR_INLINE);
+        assert_int_equal(dir_count(d, "tmp"), 0);
+        bytes_free(bytes);
+    }
+}
+
+
 /* What isn't what was expected, and what is given up, leaves nothing. */
 static void
 test_nothing_left(void **state)
@@ -172,6 +196,134 @@ test_quota(void **state)
     totals_are(d->s, 1, MIB);
     bytes_free(bytes);
     bytes_free(more);
+}
+
+
+/* Sent again without its length: the looks on the way know it too. */
+static void
+test_quota_on_the_way(void **state)
+{
+    dir_t *d = *state;
+    elo_slice_t bytes = bytes_of(66 * MIB, 5);
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 0);
+    bool existed;
+
+    elo_store_close(&d->s);
+    d->cfg.quota_bytes = 67 * MIB;
+    dir_open(d);
+    assert_int_equal(put_opt(d->s, &opt, bytes, MIB, NULL, NULL), ELO_OK);
+    assert_int_equal(put_opt(d->s, &opt, bytes, MIB, NULL, NULL), ELO_EQUOTA);
+    opt.has_expect = true;
+    opt.expect = digest_of(bytes);
+    assert_int_equal(put_opt(d->s, &opt, bytes, MIB, NULL, &existed), ELO_OK);
+    assert_true(existed);
+    bytes_free(bytes);
+}
+
+
+/* The second sender is told what he asked for, and nothing of the first. */
+static void
+test_second_sender(void **state)
+{
+    dir_t *d = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        elo_put_opt_t one = opt_of(ELO_REACH_COMMONS, 1),
+                      two = opt_of(ELO_REACH_NEIGHBORHOOD, 2);
+        elo_slice_t bytes = bytes_of(i == 0 ? 100 : 2 * MIB, 77);
+        elo_blob_stat_t st;
+        bool existed;
+
+        two.content_type = elo_slice("", 0);
+        assert_int_equal(put_opt(d->s, &one, bytes, 0, NULL, NULL), ELO_OK);
+        assert_int_equal(put_opt(d->s, &two, bytes, 0, &st, &existed), ELO_OK);
+        assert_false(existed);
+        assert_int_equal(st.reach, ELO_REACH_NEIGHBORHOOD);
+        assert_string_equal(st.content_type, "");
+        assert_int_equal(st.size, bytes.len);
+        bytes_free(bytes);
+    }
+}
+
+
+/* Does the only SEALED row name just these readers? */
+static bool
+names(dir_t *d, const elo_put_opt_t *opt)
+{
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    uint8_t *env;
+    bool is_so;
+
+    assert_int_equal(elo_kv_view_begin(d->s->kv, &v), ELO_OK);
+    assert_int_equal(elo_kv_cursor_open(&v, ELO_T_SEALED, elo_slice("", 0), &c),
+                     ELO_OK);
+    assert_int_equal(elo_kv_cursor_next(c, &key, &e), ELO_OK);
+    env = malloc(e.data_len);
+    assert_int_equal(
+        elo_kv_read(d->s->kv, e.segment, e.data_off, env, e.data_len), ELO_OK);
+    is_so = elo_envelope_is_current(d->keyring, elo_slice(env, e.data_len),
+                                    opt->reach, &opt->agent, opt->invited,
+                                    opt->n_invited);
+    free(env);
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+    return is_so;
+}
+
+
+/* What an agent sends again for other readers is for those from then on; the same
+   again costs nothing. */
+static void
+test_other_readers(void **state)
+{
+    dir_t *d = *state;
+    elo_agent_t a[3] = { agent_of(5), agent_of(6), agent_of(7) };
+    const struct {
+        elo_reach_t reach;
+        const elo_agent_t *invited;
+        uint32_t n;
+    } t[] = {
+        { ELO_REACH_PRIVATE, NULL, 0 }, { ELO_REACH_INVITED, a, 1 },
+        { ELO_REACH_INVITED, a, 3 },    { ELO_REACH_INVITED, a + 1, 1 },
+        { ELO_REACH_INVITED, a, 1 },    { ELO_REACH_LOCAL, NULL, 0 },
+        { ELO_REACH_PRIVATE, NULL, 0 },
+    };
+
+    for (size_t size = 100; size <= 2 * MIB; size += 2 * MIB - 100) {
+        elo_slice_t bytes = bytes_of(size, 9);
+        elo_blob_stat_t st, again;
+        bool existed;
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+            elo_put_opt_t opt = opt_of(t[i].reach, 0);
+
+            opt.invited = t[i].invited;
+            opt.n_invited = t[i].n;
+            assert_int_equal(size > DIR_INLINE
+                                 ? put_opt(d->s, &opt, bytes, 0, &st, &existed)
+                                 : small_put(d->s, &opt, bytes, &st, &existed),
+                             ELO_OK);
+            assert_int_equal(existed, i > 0);
+            assert_int_equal(st.reach, opt.reach);
+            assert_true(names(d, &opt));
+            assert_true(reads_back(d->s, bytes));
+            totals_are(d->s, 1, bytes.len);
+            assert_int_equal(put_opt(d->s, &opt, bytes, 0, &again, &existed),
+                             ELO_OK);
+            assert_true(existed);
+            assert_memory_equal(again._object.b, st._object.b,
+                                sizeof(st._object.b));
+            assert_int_equal(dir_count(d, "blobs"), size > DIR_INLINE);
+        }
+        assert_int_equal(elo_store_remove(d->s, &st.digest, NULL), ELO_OK);
+        assert_int_equal(rows_of(d->s, ELO_T_SEALED), 0);
+        assert_int_equal(rows_of(d->s, ELO_T_BLOB), 0);
+        assert_int_equal(rows_of(d->s, ELO_T_TASK), 0);
+        bytes_free(bytes);
+    }
 }
 
 
@@ -577,10 +729,18 @@ main(void)
         cmocka_unit_test_setup_teardown(test_clear, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(test_sealed, dir_setup_keys,
                                         dir_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_hint, dir_setup_keys,
+                                        dir_teardown),
         cmocka_unit_test_setup_teardown(test_nothing_left, dir_setup_keys,
                                         dir_teardown),
         cmocka_unit_test_setup_teardown(test_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(test_quota, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_quota_on_the_way, dir_setup,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_second_sender, dir_setup,
+                                        dir_teardown),
+        cmocka_unit_test_setup_teardown(test_other_readers, dir_setup_keys,
+                                        dir_teardown),
         cmocka_unit_test_setup_teardown(test_long, dir_setup_keys,
                                         dir_teardown),
         cmocka_unit_test_setup_teardown(test_race, dir_setup_keys,

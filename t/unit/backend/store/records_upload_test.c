@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "backend/store/records_upload.h"
+#include "common/base/keys.h"
 #include "common/base/num.h"
 #include "t/unit/guard.h"
 
@@ -84,6 +85,7 @@ test_state(void **state)
             .offset = 9,
             .expires_at = INT64_MAX,
             .key_no = 3,
+            .agent = 77,
             .sealed_to = 4,
             .digest = { { 1, 2, 3 } } },
           ELO_OK },
@@ -128,6 +130,7 @@ test_state(void **state)
         assert_int_equal(got.expires_at, cases[i].r.expires_at);
         assert_int_equal(got.sealed_to, cases[i].r.sealed_to);
         assert_int_equal(got.key_no, cases[i].r.key_no);
+        assert_int_equal(got.agent, cases[i].r.agent);
         assert_memory_equal(&got.digest, &cases[i].r.digest, ELO_SHA256_LEN);
         for (size_t n = 0; n <= b.len + 1; n++) {
             assert_int_equal(
@@ -201,6 +204,45 @@ test_form(void **state)
 }
 
 
+/* Of a boxed form reach and agent can be read, and no more. */
+static void
+test_form_boxed(void **state)
+{
+    uint8_t box[60] = { 5 };
+    elo_put_opt_t opt = { .has_expect = true,
+                          .expect = { { 9 } },
+                          .content_type = ELO_SLICE("text/plain"),
+                          .reach = ELO_REACH_LOCAL,
+                          .agent = { { 7 } } };
+    elo_upload_form_t got;
+    elo_buf_t b;
+    guard_t g;
+
+    (void) state;
+    elo_buf_init(&b, ELO_UPLOAD_FORM_MAX);
+    elo_upload_form_encode_boxed(&opt, elo_slice(box, sizeof(box)), &b);
+    assert_int_equal(elo_buf_err(&b), ELO_OK);
+    assert_int_equal(b.len, 3 + ELO_AGENT_LEN + sizeof(box));
+    assert_int_equal(elo_upload_form_parse(elo_buf_slice(&b), &got), ELO_OK);
+    assert_int_equal(got.opt.reach, ELO_REACH_LOCAL);
+    assert_memory_equal(&got.opt.agent, &opt.agent, ELO_AGENT_LEN);
+    assert_false(got.opt.has_expect);
+    assert_int_equal(got.opt.content_type.len, 0);
+    assert_true(elo_slice_eq(got.box, elo_slice(box, sizeof(box))));
+    guard_init(&g, ELO_UPLOAD_FORM_MAX);
+    for (size_t n = 0; n <= 3 + ELO_AGENT_LEN + ELO_SBOX_OVERHEAD; n++) {
+        assert_int_equal(
+            elo_upload_form_parse(guard_put(&g, elo_slice(b.p, n)), &got),
+            ELO_ECORRUPT);
+    }
+    b.p[1] = 3; /* boxed, and not */
+    assert_int_equal(elo_upload_form_parse(elo_buf_slice(&b), &got),
+                     ELO_ECORRUPT);
+    guard_dispose(&g);
+    elo_buf_dispose(&b);
+}
+
+
 static void
 test_names(void **state)
 {
@@ -250,9 +292,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_keys),  cmocka_unit_test(test_state),
+        cmocka_unit_test(test_form),  cmocka_unit_test(test_form_boxed),
         cmocka_unit_test(test_names),
     };
 

@@ -154,7 +154,8 @@ test_held(void **state)
     dir_t *d = *state;
     elo_slice_t bytes = ELO_SLICE("referred to");
     elo_digest_t dig = digest_of(bytes), none = digest_of(ELO_SLICE("none"));
-    elo_agent_t op = agent_of(0);
+    elo_agent_t op = agent_of(0), stranger = agent_of(9);
+    elo_put_opt_t other = opt_of(ELO_REACH_COMMONS, 3);
 
     assert_int_equal(elo_store_pin(d->s, &none, true), ELO_ENOTFOUND);
     assert_int_equal(elo_store_pin(d->s, &none, false), ELO_OK);
@@ -163,6 +164,10 @@ test_held(void **state)
                      ELO_OK);
     assert_int_equal(elo_store_remove(d->s, &dig, NULL), ELO_EBUSY);
     assert_int_equal(elo_store_remove(d->s, &dig, &op), ELO_EBUSY);
+    /* whose it isn't, learns nothing of it */
+    assert_int_equal(elo_store_remove(d->s, &dig, &stranger), ELO_ENOTFOUND);
+    assert_int_equal(put_opt(d->s, &other, bytes, 0, NULL, NULL), ELO_OK);
+    assert_int_equal(elo_store_remove(d->s, &dig, &stranger), ELO_ENOTFOUND);
     assert_false(elo_store_is_pinned(d->s, &dig));
     assert_int_equal(elo_store_pin(d->s, &dig, true), ELO_OK);
     assert_int_equal(elo_store_pin(d->s, &dig, true), ELO_OK);

@@ -264,6 +264,7 @@ test_crash(void **state)
             arm(&f, at);
             assert_int_equal(tell(&d, &y, &f), ELO_OK);
             arm(&f, 0);
+            elo_store_close(&d.s); /* no thread is copying any more */
             is_over = !has_fired(&f);
             if (has_fired(&f)) {
                 dir_open(&f.copy);

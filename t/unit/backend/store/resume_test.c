@@ -4,6 +4,8 @@
    the clear and sealed. */
 #include "t/unit/backend/store/upload_dir.h"
 
+#include "backend/store/agent.h"
+
 static const elo_reach_t reaches[] = { ELO_REACH_COMMONS, ELO_REACH_PRIVATE };
 
 #define EACH_REACH(i) for (size_t i = 0; i < ELO_COUNT(reaches); i++)
@@ -314,6 +316,40 @@ test_expire(void **state)
 }
 
 
+/* An upload whose rows are damaged keeps no other from its end. */
+static void
+test_expire_damaged(void **state)
+{
+    enum { N = 6 };
+    dir_t *d = *state;
+    elo_upload_stat_t st[N];
+    elo_upload_t u = { .s = d->s };
+    elo_upload_change_t c = { .u = &u, .form = ELO_SLICE("no form") };
+    uint8_t id[ELO_UPLOAD_ID];
+    elo_upload_stat_t got;
+    elo_kv_view_t v;
+    uint32_t n;
+
+    for (int i = 0; i < N; i++) {
+        st[i] = up_create(d->s, reaches[i % 2], 1000);
+        assert_int_equal(elo_upload_id_parse(up_id(&st[i]), id), ELO_OK);
+        memcpy(u.id, id, sizeof(id));
+        assert_int_equal(elo_kv_view_begin(d->s->kv, &v), ELO_OK);
+        assert_int_equal(elo_upload_state_get(&v, id, &u.st), ELO_OK);
+        elo_kv_view_end(&v);
+        c.is = u.st;
+        assert_int_equal(elo_upload_change(&c), ELO_OK);
+        assert_int_equal(elo_upload_stat(d->s, up_id(&st[i]), &got),
+                         ELO_ECORRUPT);
+    }
+    assert_int_equal(elo_upload_remove(d->s, up_id(&st[0])), ELO_OK);
+    assert_int_equal(elo_upload_expire(d->s, st[0].expires_at + 60, &n),
+                     ELO_OK);
+    assert_int_equal(n, N - 1);
+    assert_int_equal(side_totals(d->s).uploads, 0);
+}
+
+
 /* Past its time, and not yet swept up: it is gone all the same; a sync in time gives
    it another day. */
 static void
@@ -535,6 +571,97 @@ test_quota(void **state)
 }
 
 
+/* What is kept of unfinished uploads is on their agent's account, until they end. */
+static void
+test_quota_kept(void **state)
+{
+    dir_t *d = *state;
+    elo_slice_t all = bytes_of(CHUNK, 1);
+    elo_upload_stat_t st[20], got;
+    elo_agent_stat_t agent;
+    elo_blob_stat_t blob;
+    elo_upload_t *u;
+    uint32_t n;
+
+    elo_store_close(&d->s);
+    d->cfg.quota_bytes = CHUNK + 100000;
+    dir_open(d);
+    EACH_REACH(r)
+    {
+        elo_put_opt_t opt = opt_of(reaches[r], (uint8_t) (5 + r));
+
+        for (size_t i = 0; i < ELO_COUNT(st); i++) {
+            opt.has_expect = false;
+            assert_int_equal(elo_upload_create(d->s, &opt,
+                                               i % 2 == 0 ? CHUNK : NO_LENGTH,
+                                               ELO_SLICE(""), &st[i]),
+                             ELO_OK);
+        }
+        /* some of the first, then the others have what is left */
+        up_part(d->s, &st[0], all, 500000, CHUNK);
+        up_part(d->s, &st[1], all, 500000, CHUNK);
+        for (size_t i = 2; i < ELO_COUNT(st); i++) {
+            elo_err_t rc = elo_upload_open(d->s, up_id(&st[i]), &u);
+
+            if (rc == ELO_OK) {
+                rc = up_write(u, all, 500000, CHUNK);
+                rc = rc == ELO_OK ? elo_upload_sync(u) : rc;
+                elo_upload_close(&u);
+            }
+            assert_int_equal(rc, ELO_EQUOTA);
+        }
+        assert_int_equal(
+            elo_upload_create(d->s, &opt, CHUNK, ELO_SLICE(""), &got),
+            ELO_EQUOTA);
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(elo_store_agent(d->s, &opt.agent, &agent), ELO_OK);
+            assert_int_equal(agent.kept, 1000000);
+            assert_int_equal(agent.bytes, 0);
+            side_rebuild(d);
+        }
+        /* its own bytes don't stand in the way of the one that goes on */
+        assert_int_equal(elo_upload_remove(d->s, up_id(&st[1])), ELO_OK);
+        up_part(d->s, &st[0], all, 900000, CHUNK);
+        dir_reopen(d);
+        assert_int_equal(up_finish(d->s, &st[0], all, &blob), ELO_OK);
+        assert_int_equal(elo_store_agent(d->s, &opt.agent, &agent), ELO_OK);
+        assert_int_equal(agent.kept, 0);
+        assert_int_equal(agent.bytes, CHUNK);
+        assert_int_equal(agent.blobs, 1);
+        for (size_t i = 2; i < ELO_COUNT(st); i++) {
+            assert_int_equal(elo_upload_remove(d->s, up_id(&st[i])), ELO_OK);
+        }
+    }
+    assert_int_equal(elo_upload_expire(d->s, INT64_MAX / 2, &n), ELO_OK);
+    assert_int_equal(side_totals(d->s).uploads, 0);
+    bytes_free(all);
+}
+
+
+/* One agent's open uploads are bounded, and keep no other out. */
+static void
+test_many(void **state)
+{
+    dir_t *d = *state;
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 5);
+    elo_upload_stat_t st, more;
+
+    for (uint32_t i = 0; i < ELO_UPLOADS_AGENT_MAX; i++) {
+        assert_int_equal(elo_upload_create(d->s, &opt, 5, ELO_SLICE(""), &st),
+                         ELO_OK);
+    }
+    assert_int_equal(elo_upload_create(d->s, &opt, 5, ELO_SLICE(""), &more),
+                     ELO_EQUOTA);
+    opt.agent = agent_of(6);
+    assert_int_equal(elo_upload_create(d->s, &opt, 5, ELO_SLICE(""), &more),
+                     ELO_OK);
+    assert_int_equal(elo_upload_remove(d->s, up_id(&st)), ELO_OK);
+    opt.agent = agent_of(5);
+    assert_int_equal(elo_upload_create(d->s, &opt, 5, ELO_SLICE(""), &more),
+                     ELO_OK);
+}
+
+
 int
 main(void)
 {
@@ -545,9 +672,11 @@ main(void)
         TEST(test_stat),           TEST(test_ids),
         TEST(test_lengths),        TEST(test_busy),
         TEST(test_remove),         TEST(test_expire),
-        TEST(test_keep),           TEST(test_expect),
-        TEST(test_final),          TEST(test_rewind),
-        TEST(test_refused_finish), TEST(test_quota),
+        TEST(test_expire_damaged), TEST(test_keep),
+        TEST(test_expect),         TEST(test_final),
+        TEST(test_rewind),         TEST(test_refused_finish),
+        TEST(test_quota),          TEST(test_quota_kept),
+        TEST(test_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

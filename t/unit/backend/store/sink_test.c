@@ -2,7 +2,7 @@
 /* Tests of backend/store/sink: pieces of any length become one file, one digest, one
    tree, whoever has hashed them; a failed write is told at the end of its piece. */
 #include "t/unit/backend/store/store_dir.c"
-#include "t/unit/backend/store/fault_vfs.h"
+#include "t/unit/backend/store/fault_vfs.c"
 
 #include <errno.h>
 

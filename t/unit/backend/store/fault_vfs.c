@@ -85,6 +85,7 @@ WRAP(unlink, OP_ANY, (const elo_vfs_t *v, int dir, const char *path),
      (v, dir, path))
 WRAP(mkdir, OP_ANY, (const elo_vfs_t *v, int dir, const char *path,
      unsigned mode), (v, dir, path, mode))
+WRAP(own_like, OP_ANY, (const elo_vfs_t *v, int fd, int like), (v, fd, like))
 WRAP(chmod, OP_ANY, (const elo_vfs_t *v, int fd, unsigned mode), (v, fd, mode))
 WRAP(chgrp, OP_ANY, (const elo_vfs_t *v, int fd, int gid), (v, fd, gid))
 WRAP(list, OP_ANY, (const elo_vfs_t *v, int dir, const char *path,
@@ -114,21 +115,31 @@ fault_open_tmp(const elo_vfs_t *v, int dir, const char *path, unsigned mode,
 }
 
 
+/* A write is hit: true when half of it is to be written all the same. */
+static bool
+fault_write(const elo_vfs_t *v, elo_err_t *rc, size_t *n)
+{
+    const fault_t *f = (const fault_t *) v;
+
+    *n = 0;
+    *rc = f->kind == FAULT_ZERO ? ELO_OK : f->err;
+    return f->kind == FAULT_SHORT;
+}
+
+
 static elo_err_t
 fault_pwrite(const elo_vfs_t *v, int fd, const void *p, size_t len,
              uint64_t off, size_t *n)
 {
-    const fault_t *f = (const fault_t *) v;
+    elo_err_t rc;
 
     if (fault_hit(v, OP_WRITE)) {
-        if (f->kind != FAULT_SHORT) {
-            *n = 0;
-            return f->kind == FAULT_ZERO ? ELO_OK : f->err;
+        if (!fault_write(v, &rc, n)) {
+            return rc;
         }
         len = (len + 1) / 2;
     }
-    v = elo_vfs_posix();
-    return v->pwrite(v, fd, p, len, off, n);
+    return elo_vfs_posix()->pwrite(elo_vfs_posix(), fd, p, len, off, n);
 }
 
 
@@ -136,12 +147,11 @@ static elo_err_t
 fault_pwritev(const elo_vfs_t *v, int fd, const elo_slice_t *parts,
               unsigned n_parts, uint64_t off, size_t *n)
 {
-    const fault_t *f = (const fault_t *) v;
+    elo_err_t rc;
 
     if (fault_hit(v, OP_WRITE)) {
-        if (f->kind != FAULT_SHORT) {
-            *n = 0;
-            return f->kind == FAULT_ZERO ? ELO_OK : f->err;
+        if (!fault_write(v, &rc, n)) {
+            return rc;
         }
         n_parts = (n_parts + 1) / 2;
     }
@@ -174,6 +184,7 @@ fault_init(fault_t *f, fault_kind_t kind, elo_err_t err, bool no_tmpfile)
         .unlink = fault_unlink,
         .mkdir = fault_mkdir,
         .chmod = fault_chmod,
+        .own_like = fault_own_like,
         .chgrp = fault_chgrp,
         .list = fault_list,
         .free_space = fault_free_space,
