@@ -34,7 +34,10 @@ elo_kv_segment_look(elo_kv_t *kv, uint64_t segment, elo_kv_segment_t *out)
         .live = live > 0 ? (uint64_t) live : 0,
         .is_sealed = segment < __atomic_load_n(&kv->head, __ATOMIC_RELAXED),
     };
-    out->is_settled = out->is_sealed && is_settled(kv, segment);
+    /* the last one says where the log ends, until there is another */
+    out->is_settled = out->is_sealed
+                      && elo_seglog_next(kv->log, segment + 1) != 0
+                      && is_settled(kv, segment);
 }
 
 

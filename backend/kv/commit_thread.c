@@ -132,11 +132,15 @@ batch_run(elo_kv_t *kv, elo_kv_op_t *list)
 }
 
 
+/* Until the first batch of a run the log ends in a segment of an earlier one. */
 static void
 head_publish(elo_kv_t *kv)
 {
-    __atomic_store_n(&kv->head, elo_seglog_end(kv->log).segment,
-                     __ATOMIC_RELAXED);
+    uint64_t segment = elo_seglog_end(kv->log).segment;
+
+    if (segment > kv->head) {
+        __atomic_store_n(&kv->head, segment, __ATOMIC_RELAXED);
+    }
 }
 
 

@@ -15,8 +15,8 @@ typedef struct {
     uint64_t segment;
     uint64_t bytes;  /* of records in it */
     uint64_t live;   /* of records that still say what is true */
-    bool is_sealed;  /* written to no more */
-    bool is_settled; /* sealed, and all of it in LMDB: may be compacted */
+    bool is_sealed;  /* written to no more: all but the one of this run */
+    bool is_settled; /* sealed, not the last, all in LMDB: may be compacted */
 } elo_kv_segment_t;
 
 /* In order of number. fn returns false to stop. */

@@ -222,7 +222,7 @@ recover(elo_kv_t *kv, replay_t *rp, elo_log_scan_t *scan)
     elo_counters_publish(kv->counters);
     rp->end = scan->end;
     rp->next_lsn = scan->next_lsn;
-    kv->head = scan->end.segment;
+    kv->head = scan->end.segment + 1; /* what is found is written to no more */
     return rp->is_new ? checkpoint_now(rp) : ELO_OK;
 }
 

@@ -105,6 +105,88 @@ test_backup(void **state)
 }
 
 
+/* What an earlier run has written is sealed, whether this one writes or not. */
+static void
+test_backup_idle(void **state)
+{
+    kvd_t d, to;
+    backup_t b = { .d = &d, .to = &to };
+    char path[256];
+
+    (void) state;
+    kvd_make(&d);
+    kvd_open(&d);
+    assert_int_equal(kvd_put(&d, T_ONE, "a", "v1"), ELO_OK);
+    for (unsigned run = 1; run <= 2; run++) {
+        kvd_reopen(&d);
+        assert_int_equal(elo_kv_seal(d.kv), ELO_OK); /* nothing to seal */
+        kvd_make(&to);
+        snprintf(path, sizeof(path), "%s/log", to.root);
+        assert_int_equal(mkdir(path, 0700), 0);
+        b.n = 0;
+        assert_int_equal(elo_kv_backup(d.kv, to.index, settled, &b), ELO_OK);
+        assert_int_equal(b.n, run);
+        kvd_open(&to);
+        kvd_check(&to, T_ONE, "a", "v1");
+        if (run == 2) {
+            kvd_check(&to, T_ONE, "b", "v2");
+        }
+        kvd_end(&to);
+        assert_int_equal(kvd_put(&d, T_ONE, "b", "v2"), ELO_OK);
+        kvd_check(&d, T_ONE, "a", "v1");
+    }
+    kvd_end(&d);
+}
+
+
+typedef struct {
+    uint64_t last;
+    unsigned n_sealed, n_settled;
+} marks_t;
+
+
+static bool
+count_marks(void *ctx, const elo_kv_segment_t *s)
+{
+    marks_t *m = ctx;
+
+    m->last = s->segment;
+    m->n_sealed += s->is_sealed;
+    m->n_settled += s->is_settled;
+    return true;
+}
+
+
+/* The last segment says where the log ends: it goes when there is another. */
+static void
+test_idle_last(void **state)
+{
+    kvd_t *d = *state;
+    marks_t m = { 0 }, then = { 0 };
+    bool is_gone;
+
+    assert_int_equal(kvd_put(d, T_ONE, "k", "v"), ELO_OK);
+    kvd_reopen(d);
+    assert_int_equal(elo_kv_checkpoint(d->kv), ELO_OK);
+    assert_int_equal(elo_kv_segments(d->kv, count_marks, &m), ELO_OK);
+    assert_int_equal(m.n_sealed, 1);
+    assert_int_equal(m.n_settled, 0);
+    assert_int_equal(
+        elo_kv_compact(d->kv, m.last, 1u << 20, NULL, NULL, &is_gone),
+        ELO_EBUSY);
+    assert_int_equal(kvd_put(d, T_ONE, "x", "v"), ELO_OK);
+    assert_int_equal(elo_kv_segments(d->kv, count_marks, &then), ELO_OK);
+    assert_int_equal(then.n_sealed, 1);
+    assert_int_equal(then.n_settled, 1);
+    assert_int_equal(
+        elo_kv_compact(d->kv, m.last, 1u << 20, NULL, NULL, &is_gone), ELO_OK);
+    assert_true(is_gone);
+    kvd_reopen(d);
+    kvd_check(d, T_ONE, "k", "v");
+    kvd_check(d, T_ONE, "x", "v");
+}
+
+
 static bool
 stop_at_once(void *ctx, const elo_kv_segment_t *s)
 {
@@ -179,6 +261,8 @@ main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, kvd_setup, kvd_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_backup_idle),
+        T(test_idle_last),
         T(test_segments),
         T(test_stats),
     };
