@@ -17,14 +17,20 @@ run(elo_cli_t *cli)
     elo_json_writer_t w;
     elo_name_t name;
     elo_buf_t b;
+    bool is_all = elo_args_has(&cli->args, "all");
     elo_exit_t status = elo_call_name(cli, cli->args.operands[0], &name);
 
     if (status != ELO_EXIT_OK) {
         return status;
     }
     ask.what = name.text;
-    snprintf(target, sizeof(target), "/api/%s/%s",
-             name.kind == ELO_NAME_ADDR ? "blob" : "content", name.text);
+    if (is_all && name.kind != ELO_NAME_ADDR) {
+        return elo_out_usage(cli, "--all: \"%s\" is no blob's address",
+                             name.text);
+    }
+    snprintf(target, sizeof(target), "/api/%s/%s%s",
+             name.kind == ELO_NAME_ADDR ? "blob" : "content", name.text,
+             is_all ? "?all=1" : "");
     elo_buf_init(&b, ELO_CALL_JSON_MAX);
     status = elo_ask(cli, &ask, &b);
     if (status == ELO_EXIT_OK) {
@@ -40,13 +46,22 @@ run(elo_cli_t *cli)
     return status;
 }
 
+static const elo_opt_t opts[] = {
+    { "all", 'a', NULL, "a blob: also what agents have of it" },
+    { NULL, 0, NULL, NULL },
+};
+
 const elo_cmd_t elo_cmd_rm = {
     .name = "rm",
     .operands = "ADDR|ID",
     .summary = "remove a blob, or a content node",
-    .details = "A blob that content refers to stays (status 5). Removing a "
-               "content node leaves\nits blobs, which nobody can read through "
-               "it any more.\n",
+    .details =
+        "A blob is removed from what the operator has put in; it stays "
+        "while an agent has\nit too. A blob that content refers to stays "
+        "(status 5). Removing a "
+        "content node leaves\nits blobs, which nobody can read through "
+        "it any more.\n",
+    .opts = opts,
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

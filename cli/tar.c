@@ -13,7 +13,7 @@
 struct elo_tar_writer_s {
     elo_target_t target;
     struct archive *a;
-    elo_err_t err; /* of the file */
+    elo_err_t err; /* of the file: nothing more is written to it */
 };
 
 struct elo_tar_reader_s {
@@ -44,11 +44,11 @@ put_bytes(struct archive *a, void *ctx, const void *p, size_t len)
 {
     elo_tar_writer_t *w = ctx;
 
-    w->err = elo_target_write(&w->target, elo_slice(p, len));
-    if (w->err != ELO_OK) {
-        archive_set_error(a, EIO, "write");
-        return -1;
+    (void) a;
+    if (w->err == ELO_OK) {
+        w->err = elo_target_write(&w->target, elo_slice(p, len));
     }
+    /* a writer that has failed can't be freed without a leak: see w->err */
     return (la_ssize_t) len;
 }
 
@@ -101,7 +101,7 @@ elo_tar_begin(elo_tar_writer_t *w, const char *name, uint64_t size,
     archive_entry_set_mtime(e, (time_t) mtime, 0);
     rc = archive_write_header(w->a, e);
     archive_entry_free(e);
-    return rc == ARCHIVE_OK ? ELO_OK : result(w->a, w->err, ELO_EINTERNAL);
+    return rc == ARCHIVE_OK ? w->err : result(w->a, w->err, ELO_EINTERNAL);
 }
 
 
@@ -111,7 +111,7 @@ elo_tar_write(elo_tar_writer_t *w, elo_slice_t bytes)
     la_ssize_t n = archive_write_data(w->a, bytes.p, bytes.len);
 
     return n == (la_ssize_t) bytes.len
-               ? ELO_OK
+               ? w->err
                : result(w->a, w->err, n < 0 ? ELO_EINTERNAL : ELO_ETOOBIG);
 }
 
@@ -119,7 +119,7 @@ elo_tar_write(elo_tar_writer_t *w, elo_slice_t bytes)
 elo_err_t
 elo_tar_commit(elo_tar_writer_t *w)
 {
-    if (archive_write_close(w->a) != ARCHIVE_OK) {
+    if (archive_write_close(w->a) != ARCHIVE_OK || w->err != ELO_OK) {
         return result(w->a, w->err, ELO_EINTERNAL);
     }
     return elo_target_commit(&w->target);
@@ -136,7 +136,7 @@ elo_tar_free(elo_tar_writer_t **wp)
         return;
     }
     if (w->a != NULL) {
-        archive_write_fail(w->a); /* nothing more is written */
+        w->err = w->err == ELO_OK ? ECANCELED : w->err;
         archive_write_free(w->a);
     }
     elo_target_abort(&w->target);

@@ -17,7 +17,8 @@
 typedef enum {
     NGX_HTTP_ELOHIM_OF_ANYONE = 0,
     NGX_HTTP_ELOHIM_OF_OPERATOR, /* what he says of what he puts in */
-    NGX_HTTP_ELOHIM_OF_UPLOAD    /* ... by the upload protocol */
+    NGX_HTTP_ELOHIM_OF_UPLOAD,   /* ... by the upload protocol */
+    NGX_HTTP_ELOHIM_OF_POST      /* ... with a POST, in place of which it stands */
 } ngx_http_elohim_of_e;
 
 
@@ -49,7 +50,7 @@ static const ngx_http_elohim_pass_field_t  ngx_http_elohim_pass_fields[] = {
     { ngx_string("upload-offset"), NGX_HTTP_ELOHIM_OF_UPLOAD },
     { ngx_string("x-elohim-invited"), NGX_HTTP_ELOHIM_OF_OPERATOR },
     { ngx_string("x-elohim-reach"), NGX_HTTP_ELOHIM_OF_OPERATOR },
-    { ngx_string("x-http-method-override"), NGX_HTTP_ELOHIM_OF_UPLOAD },
+    { ngx_string("x-http-method-override"), NGX_HTTP_ELOHIM_OF_POST },
     { ngx_string("x-reach"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_null_string, NGX_HTTP_ELOHIM_OF_ANYONE }
 };
@@ -146,12 +147,15 @@ ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_elohim_passes_of(const ngx_http_elohim_ctx_t *ctx,
-    ngx_http_elohim_of_e of)
+ngx_http_elohim_passes_of(const ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx, ngx_http_elohim_of_e of)
 {
     switch (of) {
     case NGX_HTTP_ELOHIM_OF_OPERATOR:
         return ctx->operator;
+    case NGX_HTTP_ELOHIM_OF_POST:
+        return r->method == NGX_HTTP_POST
+               && ngx_http_elohim_passes_of(r, ctx, NGX_HTTP_ELOHIM_OF_UPLOAD);
     case NGX_HTTP_ELOHIM_OF_UPLOAD:
         return ctx->operator && (ctx->route.kind == ELO_ROUTE_UPLOAD
                                  || ctx->route.kind == ELO_ROUTE_UPLOAD_NEW);
@@ -175,8 +179,8 @@ ngx_http_elohim_is_subscription(const ngx_http_elohim_ctx_t *ctx,
 
 
 static ngx_uint_t
-ngx_http_elohim_passes(const ngx_http_elohim_ctx_t *ctx,
-    const ngx_table_elt_t *h)
+ngx_http_elohim_passes(const ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx, const ngx_table_elt_t *h)
 {
     const ngx_http_elohim_pass_field_t  *f;
 
@@ -192,7 +196,7 @@ ngx_http_elohim_passes(const ngx_http_elohim_ctx_t *ctx,
         if (h->key.len == f->name.len
             && ngx_memcmp(h->lowcase_key, f->name.data, f->name.len) == 0)
         {
-            return ngx_http_elohim_passes_of(ctx, f->of);
+            return ngx_http_elohim_passes_of(r, ctx, f->of);
         }
     }
 
@@ -218,7 +222,7 @@ ngx_http_elohim_pass_headers(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_elohim_passes(ctx, &h[i])) {
+            if (!ngx_http_elohim_passes(r, ctx, &h[i])) {
                 continue;
             }
 

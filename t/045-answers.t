@@ -604,7 +604,6 @@ subtest 'uploads' => sub {
         'Upload-Metadata: filename YQ==,is_x',
         'Upload-Offset: 0',
         'Upload-Defer-Length: 1',
-        'X-HTTP-Method-Override: PATCH',
         'X-Elohim-Reach: commons',
         'X-Elohim-Invited: ' . 'a' x 64,
         'Content-Type: application/offset+octet-stream',
@@ -642,8 +641,18 @@ subtest 'uploads' => sub {
     $res = $to->( 'PATCH', "/api/upload/$id", 'Upload-Checksum: sha1 x' );
     is( $res->{status}, 460, 'a status of tus\'s own' );
     is( $to->( 'DELETE', "/api/upload/$id" )->{status}, 204, 'DELETE' );
-    is( $to->( 'POST', "/api/upload/$id", $fields[5] )->{status},
+    my $override = 'X-HTTP-Method-Override: DELETE';
+    is( $to->( 'POST', "/api/upload/$id", $override )->{status},
         204, 'POST, for a method override' );
+    is( $fake->last_for("/api/upload/$id")->{fields}{'x-http-method-override'},
+        'DELETE', 'which is passed on' );
+    for (qw(OPTIONS HEAD PATCH DELETE)) {
+        $to->( $_, "/api/upload/$id", $override );
+        $asked = $fake->last_for("/api/upload/$id");
+        is( $asked->{fields}{'x-http-method-override'},
+            undef, "no method override of $_" );
+        is( $asked->{method}, $_, 'but that itself' );
+    }
     is( $to->( 'GET',   "/api/upload/$id" )->{status}, 405, 'GET is not' );
     is( $to->( 'PUT',   "/api/upload/$id" )->{status}, 405, 'PUT neither' );
     is( $to->( 'PATCH', '/api/upload' )->{status},

@@ -5,7 +5,9 @@ use strict;
 use warnings;
 use lib 't/lib';
 
+use Fcntl ();
 use IO::Socket::UNIX;
+use POSIX ();
 use Test::More;
 
 use Doorway::Http;
@@ -87,6 +89,41 @@ subtest 'two daemons' => sub {
     like( $out, qr/in use|lock|another|already/i, 'and says why' );
     is( $stand->ask( path => "/api/blob/$hash" )->{body},
         'mine', 'the first goes on' );
+    $stand->end;
+};
+
+subtest 'the keyring is read again beside everything else' => sub {
+    my $stand = Doorway::Stand->new;
+    my ( $file, $pipe ) = map { $stand->dir . "/$_" } qw(pass pipe);
+    Doorway::Stand::spew( "$file.kept", "the passphrase\n" );
+    link "$file.kept", $file or die "link: $!";
+    $stand->start_daemon( '--passphrase_file', $file );
+
+    # a passphrase that is long in coming
+    unlink $file;
+    POSIX::mkfifo( $file, oct 600 ) or die "mkfifo: $!";
+    link $file, $pipe or die "link: $!";
+    my $pid = $stand->daemon_pid;
+    kill 'HUP', $pid;
+    my $reads = sub {
+        return scalar( () = $stand->daemon_log =~ /keyring read again/g );
+    };
+    sysopen my $fh, $pipe, Fcntl::O_WRONLY() or die "open: $!";    # it is reading
+    is( $stand->ask( path => '/health' )->{status}, 200, 'it answers' );
+    kill 'HUP', $pid;
+    ok(
+        Doorway::Stand::wait_for(
+            10,
+            sub { ( () = $stand->daemon_log =~ /options read again/g ) == 2 }
+        ),
+        'a second SIGHUP is heard'
+    );
+    is( $reads->(), 0, 'meanwhile' );
+    rename "$file.kept", $file or die "rename: $!";
+    syswrite $fh, "the passphrase\n";
+    close $fh;
+    ok( Doorway::Stand::wait_for( 10, sub { $reads->() == 2 } ),
+        'and done after the first' );
     $stand->end;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* api: which handler answers a request. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 
@@ -156,14 +156,17 @@ reply_methods(elo_http_req_t *req, const resource_t *r, bool is_options)
 }
 
 
-/* tus: for clients that have but GET and POST. */
+/* tus: for clients that have but GET and POST. No other method is overridden: what
+   is allowed without a second thought, by a page of another site, stays that. */
 static method_t
 override(const elo_call_t *c, method_t method)
 {
     elo_slice_t name;
 
-    if (c->route.kind != ELO_ROUTE_UPLOAD
-        && c->route.kind != ELO_ROUTE_UPLOAD_NEW) {
+    if (method != METHOD_POST
+        || (c->route.kind != ELO_ROUTE_UPLOAD
+            && c->route.kind != ELO_ROUTE_UPLOAD_NEW))
+    {
         return method;
     }
     name = elo_http_req_header(c->req, "X-HTTP-Method-Override");
@@ -344,6 +347,7 @@ elo_api_free(elo_api_t **a)
     if (*a == NULL) {
         return;
     }
+    elo_loop_flush((*a)->cfg.loop); /* messages on their way here */
     elo_media_jobs_free(&(*a)->jobs);
     elo_small_put_free_all(*a);
     elo_watches_free(&(*a)->watches);

@@ -121,6 +121,9 @@ bool elo_call_find_target(elo_call_t *c, elo_target_t *out) ELO_MUST_USE;
 elo_err_t elo_api_open_blob(elo_store_t *s, elo_blob_stat_t *st,
                             elo_blob_t **out) ELO_MUST_USE;
 
+/* It was asked for: eviction takes it later. */
+void elo_api_touch(const elo_api_t *a, const elo_blob_stat_t *st);
+
 /* Current version of a node, loaded. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
@@ -150,65 +153,5 @@ bool elo_media_is_playable(const elo_content_t *n, uint32_t i,
 
 /* After a node was written: has its blobs indexed that need it. */
 void elo_media_on_publish(elo_api_t *a, const elo_content_t *n);
-
-/* ---- own_route.c: what only the daemon's own socket has ---- */
-
-enum {
-    ELO_OWN_GRANT = 1000,
-    ELO_OWN_MEDIA,
-    ELO_OWN_RECIPE,
-    ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
-    ELO_OWN_QUEUE,      /* /api/queue */
-    ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
-    ELO_OWN_TASK_RETRY, /* /api/queue/{kind}/{addr}/retry */
-    ELO_OWN_TASK_DROP,  /* /api/queue/{kind}/{addr}/drop */
-    ELO_OWN_AGENTS,     /* /api/agents */
-    ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
-    ELO_OWN_CARE,       /* /api/care */
-    ELO_OWN_CARE_JOB,   /* /api/care/{job} */
-    ELO_OWN_BACKUP,     /* /api/backup */
-};
-
-/* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
-int elo_own_route(elo_slice_t path, elo_call_t *c);
-
-/* ---- handlers, one for a method of a resource ---- */
-
-void elo_call_blob_get(elo_call_t *c);
-void elo_call_blob_put(elo_call_t *c);
-void elo_call_blob_delete(elo_call_t *c);
-void elo_call_blob_list(elo_call_t *c);
-void elo_call_blob_status(elo_call_t *c);
-void elo_call_blob_tree(elo_call_t *c);
-void elo_call_blob_pin(elo_call_t *c);
-void elo_call_blob_unpin(elo_call_t *c);
-void elo_call_chunk(elo_call_t *c);
-void elo_call_tus_options(elo_call_t *c);
-void elo_call_tus_create(elo_call_t *c);
-void elo_call_tus_head(elo_call_t *c);
-void elo_call_tus_patch(elo_call_t *c);
-void elo_call_tus_delete(elo_call_t *c);
-void elo_call_queue(elo_call_t *c);
-void elo_call_task(elo_call_t *c);
-void elo_call_task_retry(elo_call_t *c);
-void elo_call_task_drop(elo_call_t *c);
-void elo_call_agents(elo_call_t *c);
-void elo_call_quota(elo_call_t *c);
-void elo_call_care(elo_call_t *c);
-void elo_call_care_job(elo_call_t *c);
-void elo_call_care_ask(elo_call_t *c);
-void elo_call_backup(elo_call_t *c);
-void elo_call_manifest(elo_call_t *c);
-void elo_call_content_list(elo_call_t *c);
-void elo_call_content_post(elo_call_t *c);
-void elo_call_content_get(elo_call_t *c);
-void elo_call_content_put(elo_call_t *c);
-void elo_call_content_delete(elo_call_t *c);
-void elo_call_health(elo_call_t *c);
-void elo_call_version(elo_call_t *c);
-void elo_call_grant(elo_call_t *c);
-void elo_call_media(elo_call_t *c);
-/* route.number 0 asks for the init segment. */
-void elo_call_recipe(elo_call_t *c);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* backup_api: POST /api/backup?dir=…: a second store directory on this machine,
    for operators. Answered when it is whole and durable. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 

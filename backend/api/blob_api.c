@@ -3,7 +3,7 @@
    once from the page cache, any other by way of the pool. Preconditions and ranges:
    RFC 9110, 13 and 14. One range is served; of several the whole blob, which
    14.2 allows (the Doorway serves them from the file). */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 
@@ -216,6 +216,7 @@ elo_call_blob_get(elo_call_t *c)
     if (!elo_call_find_target(c, &t)) {
         return;
     }
+    elo_api_touch(c->api, &t.stat);
     view_init(&v, &t);
     serve(c, &v);
 }
@@ -228,7 +229,7 @@ typedef struct {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_digest_t digest;
-    bool has_agent;
+    bool is_all; /* whoever has it */
     elo_agent_t agent;
     elo_err_t err;
 } remove_t;
@@ -241,7 +242,7 @@ work_remove(elo_job_t *job)
     remove_t *r = (remove_t *) job;
 
     r->err = elo_store_remove(r->api->cfg.store, &r->digest,
-                              r->has_agent ? &r->agent : NULL);
+                              r->is_all ? NULL : &r->agent);
 }
 
 
@@ -251,6 +252,7 @@ after_remove(elo_job_t *job)
     remove_t *r = (remove_t *) job;
 
     if (r->err == ELO_OK) {
+        elo_watches_hit(r->api->watches, &r->digest); /* who waits for more */
         elo_reply_empty(r->req, 204);
     } else if (r->err == ELO_EBUSY) {
         elo_reply_err(r->req, r->err,
@@ -260,6 +262,26 @@ after_remove(elo_job_t *job)
                       r->err == ELO_ENOTFOUND ? "no such blob" : NULL);
     }
     free(r);
+}
+
+
+/* ?all=1: what every agent has of it; else what the caller's has, who is the zero
+   agent, the operator himself, when he names none. With a named agent there is no
+   all. */
+static elo_err_t
+is_for_all(const elo_call_t *c, bool *out)
+{
+    elo_slice_t value;
+    char room[8];
+    elo_err_t rc;
+
+    rc = elo_query_text(elo_http_req_query(c->req), "all", room, sizeof(room),
+                        &value);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    *out = elo_slice_eq(value, ELO_SLICE("1"));
+    return value.len == 0 || (*out && !c->has_agent) ? ELO_OK : ELO_EINVAL;
 }
 
 
@@ -277,9 +299,14 @@ elo_call_blob_delete(elo_call_t *c)
         free(r);
         return;
     }
+    if (is_for_all(c, &r->is_all) != ELO_OK) {
+        elo_reply_err(c->req, ELO_EINVAL,
+                      "all is 1, and for the operator, without an agent");
+        free(r);
+        return;
+    }
     r->api = c->api;
     r->req = c->req;
-    r->has_agent = c->has_agent;
     r->agent = c->agent;
     r->job.work = work_remove;
     r->job.after = after_remove;

@@ -3,7 +3,7 @@
    digest; then, for operators, those that are encrypted at rest, in an order of
    their own. A page's "next" is where the following one begins: an address, or
    "sealed-" and the digest of what is stored ("sealed-" alone: from the first). */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 
@@ -11,21 +11,20 @@
 #include "backend/node/shape.h"
 #include "common/base/enc.h"
 
-#define LIST_LIMIT  100
-#define LIST_MAX    1000
-#define LIST_BUDGET 10000 /* blobs looked at for one page */
-#define ITEM_MAX    1024
-#define SEALED      "sealed-"
-#define NEXT_ROOM   (sizeof(SEALED) + ELO_ADDR_TEXT_MAX)
+#define LIST_LIMIT 100
+#define LIST_MAX   1000
+#define LIST_BUDGET                                                            \
+    10000 /* rows looked at for one page, of whatever is stored */
+#define ITEM_MAX  1024
+#define SEALED    "sealed-"
+#define NEXT_ROOM (sizeof(SEALED) + ELO_ADDR_TEXT_MAX)
 
 typedef struct {
     elo_job_t job; /* first */
     elo_call_t call;
-    bool is_sealed; /* past those in the clear */
-    bool has_after;
-    elo_digest_t after;
+    bool is_sealed;   /* past those in the clear */
+    elo_blob_at_t at; /* after what was put, or left out */
     uint32_t limit;
-    uint32_t n_seen;
     uint32_t n_put;
     uint32_t n; /* in page */
     bool has_more;
@@ -42,7 +41,6 @@ collect(void *ctx, const elo_blob_stat_t *st)
     list_t *l = ctx;
 
     if (l->n == l->limit) {
-        l->has_more = true;
         return false;
     }
     l->page[l->n++] = *st;
@@ -75,15 +73,13 @@ put_item(elo_json_writer_t *w, const elo_blob_stat_t *st)
 
 
 static elo_err_t
-collect_batch(list_t *l)
+collect_batch(list_t *l, elo_blob_at_t *at)
 {
     elo_store_t *s = l->call.api->cfg.store;
-    const elo_digest_t *after = l->has_after ? &l->after : NULL;
 
     l->n = 0;
-    l->has_more = false;
-    return l->is_sealed ? elo_store_each_sealed(s, after, collect, l)
-                        : elo_store_each(s, after, collect, l);
+    return l->is_sealed ? elo_store_each_sealed(s, at, collect, l)
+                        : elo_store_each(s, at, collect, l);
 }
 
 
@@ -93,21 +89,21 @@ static bool
 put_batch(list_t *l)
 {
     elo_store_t *s = l->call.api->cfg.store;
+    elo_blob_at_t end = l->at;
 
-    l->err = collect_batch(l);
+    l->err = collect_batch(l, &end);
     if (l->err != ELO_OK) {
         return false;
     }
+    l->has_more = true;
     for (uint32_t i = 0; i < l->n; i++) {
         const elo_blob_stat_t *st = &l->page[i];
 
         if (l->n_put == l->limit) {
-            l->has_more = true;
             return false;
         }
-        l->has_after = true;
-        l->after = l->is_sealed ? st->_object : st->digest;
-        l->n_seen++;
+        l->at.has_after = true;
+        l->at.after = l->is_sealed ? st->_object : st->digest;
         if (!l->is_sealed
             && !elo_call_may_read(&l->call,
                                   elo_store_blob_reach(s, &st->digest)))
@@ -117,12 +113,13 @@ put_batch(list_t *l)
         put_item(&l->w, st);
         l->n_put++;
     }
-    if (!l->has_more && !l->is_sealed && !l->call.is_anonymous) {
+    l->at = end;
+    if (end.is_end) {
+        l->has_more = !l->is_sealed && !l->call.is_anonymous;
         l->is_sealed = true;
-        l->has_after = false;
-        l->has_more = true;
+        l->at.has_after = false;
     }
-    return l->has_more && l->n_put < l->limit && l->n_seen < LIST_BUDGET;
+    return l->has_more && l->n_put < l->limit && l->at.budget > 0;
 }
 
 
@@ -137,12 +134,12 @@ put_next(list_t *l)
         elo_json_put_null(&l->w, "next");
         return;
     }
-    elo_addr_canon(&l->after, canon);
+    elo_addr_canon(&l->at.after, canon);
     elo_buf_init_fixed(&b, next, sizeof(next));
     if (l->is_sealed) {
         elo_buf_put_str(&b, SEALED);
     }
-    if (l->has_after) {
+    if (l->at.has_after) {
         elo_buf_put_str(&b, canon);
     }
     elo_json_put_string(&l->w, "next", elo_buf_slice(&b));
@@ -215,8 +212,8 @@ list_query(list_t *l, elo_slice_t query)
             return ELO_OK;
         }
     }
-    l->has_after = true;
-    return elo_addr_parse(after, &l->after);
+    l->at.has_after = true;
+    return elo_addr_parse(after, &l->at.after);
 }
 
 
@@ -239,6 +236,7 @@ elo_call_blob_list(elo_call_t *c)
         free_list(l);
         return;
     }
+    l->at.budget = LIST_BUDGET;
     l->page = calloc(l->limit, sizeof(*l->page));
     if (l->page == NULL) {
         elo_reply_err(c->req, ELO_ENOMEM, NULL);

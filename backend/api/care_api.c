@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* care_api: what keeps the store in order, for operators: how it is, and to have a
    job run at once (POST; ?force=1: eviction below the wanted holders too). */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include "backend/json/json_write.h"
 #include "backend/kv/kv_care.h"

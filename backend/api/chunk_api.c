@@ -2,7 +2,7 @@
 /* chunk_api: the hash tree of a blob, and its 1 MiB chunks one by one, each with
    the digest of its bytes (RFC 9530). Of a sealed blob the tree is that of what is
    stored, which is what other nodes can check; its chunks are of the plaintext. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 
@@ -192,6 +192,7 @@ elo_call_chunk(elo_call_t *c)
     if (k == NULL) {
         return;
     }
+    elo_api_touch(c->api, &k->target.stat);
     k->index = c->route.number;
     start = (uint64_t) k->index * ELO_TREE_CHUNK;
     if (start >= k->target.stat.size) {

@@ -3,7 +3,7 @@
    version in quotes. A write is: the body is read, judged against what is
    current, and put with the version that must still be current; an unconditional
    PUT that loses that race is done again. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* content_list: pages of content nodes, in order of id. A page ends at its limit
    of nodes or of bytes, whichever comes first; "next" is the id to go on after,
    null at the end. Made on the pool: nodes may be large. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 

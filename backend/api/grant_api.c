@@ -4,7 +4,7 @@
    change in between makes the answer stale at once and never lets an old answer
    pass for a current one (common/cache/generation.h, I1). What is sealed has no
    extent: the Doorway has it streamed. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include "common/http/wire.h"
 
@@ -41,6 +41,7 @@ elo_call_grant(elo_call_t *c)
         elo_reply_err(c->req, rc, NULL);
         return;
     }
+    elo_api_touch(c->api, &t.stat);
     g.head.reach = t.reach;
     g.head.flags = (uint8_t) ((t.is_by_hash ? ELO_WIRE_BY_HASH : 0)
                               | (t.stat.is_sealed ? ELO_WIRE_SEALED : 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* health_api: how the daemon is, and which one it is. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include "backend/json/json_write.h"
 

@@ -2,7 +2,7 @@
 /* manifest_api: what a blob is made of, in the members and the spelling that
    existing clients of shard manifests read. Until blobs are cut into shards,
    each is its own and only one. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include "backend/json/json_write.h"
 #include "backend/node/shape.h"

@@ -2,7 +2,7 @@
 /* own_route: the resources that only the daemon's own socket has: the Doorway's
    questions, and what an operator looks at. They are left out of the table that
    the Doorway shares (common/http/route.h), so that it can't pass them on. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include "common/base/num.h"
 #include "common/manifest/model.h"

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pump: the body of a request to a pool thread. */
+/* pump: the body of a request to a pool thread, through a ring of buffers: the loop
+   fills at n_filled, the worker empties at n_worked, and each moves its own count
+   only. The worker goes on by itself as long as there is a full one, and tells
+   the loop by a message that one is free again. */
 #include "backend/api/pump.h"
 
 #include <stdlib.h>
 
 #include "common/base/num.h"
 
-#define N_BUFFERS    2u
-#define LARGE_BUFFER (1u << 20) /* few ways to the pool and back */
-#define SMALL_BUFFER (128u << 10)
+#define N_BUFFERS    4u
+#define LARGE_BUFFER (512u << 10) /* worth a way to the pool and back */
+#define SMALL_BUFFER (64u << 10)
+#define PIECES_MAX   16u /* then others in the pool's queue have their turn */
 #define LARGE_MAX    64u /* pumps with large buffers: 128 MiB of them */
 
 struct elo_pump_s {
@@ -16,21 +20,25 @@ struct elo_pump_s {
     elo_pump_cfg_t cfg;
     size_t cap;
     bool is_large;
+    uint8_t *buf[N_BUFFERS];
 
     /* loop */
-    uint8_t *buf[N_BUFFERS];
-    size_t len[N_BUFFERS];
-    bool is_full[N_BUFFERS]; /* to be worked on */
-    uint32_t fill_at;
-    uint32_t work_at;
     int64_t length; /* -1: not told */
+    size_t fill;    /* bytes in the buffer that is being filled */
     uint64_t received;
     bool is_reading;
-    bool is_working;
-    bool has_begun; /* work was called first */
-    bool has_ended; /* the last bytes have come, or none will */
-    bool is_ending; /* end was called */
+    bool is_working; /* a job is on */
+    bool has_begun;  /* work was called first */
+    bool has_ended;  /* the last bytes have come, or none will */
+    bool is_ending;  /* end was called */
+    bool is_over;    /* and has returned */
     elo_err_t err;
+
+    /* shared */
+    size_t len[N_BUFFERS]; /* of the full ones */
+    _Atomic uint32_t n_filled, n_worked;
+    elo_post_t post;
+    atomic_bool is_posted;
 
     /* worker */
     elo_err_t work_err;
@@ -55,33 +63,60 @@ free_pump(elo_pump_t *p)
 
 /* pool */
 static void
-work_piece(elo_job_t *job)
+work_begin(elo_job_t *job)
 {
     elo_pump_t *p = (elo_pump_t *) job;
-    elo_slice_t bytes = elo_slice(NULL, 0);
 
-    if (p->has_begun) {
-        bytes = elo_slice(p->buf[p->work_at], p->len[p->work_at]);
+    p->work_err = p->cfg.work(p->cfg.ctx, elo_slice(NULL, 0));
+}
+
+
+/* pool */
+static void
+work_pieces(elo_job_t *job)
+{
+    elo_pump_t *p = (elo_pump_t *) job;
+    uint32_t n = atomic_load(&p->n_worked);
+
+    for (uint32_t k = 0; k < PIECES_MAX && p->work_err == ELO_OK
+                         && n != atomic_load(&p->n_filled);
+         k++)
+    {
+        uint32_t i = n % N_BUFFERS;
+
+        p->work_err = p->cfg.work(p->cfg.ctx, elo_slice(p->buf[i], p->len[i]));
+        atomic_store(&p->n_worked, ++n);
+        if (!atomic_exchange(&p->is_posted, true)) {
+            elo_loop_post(p->cfg.api->cfg.loop, &p->post);
+        }
     }
-    p->work_err = p->cfg.work(p->cfg.ctx, bytes);
 }
 
 
 static void
-after_piece(elo_job_t *job)
+on_free(elo_post_t *post)
+{
+    elo_pump_t *p = (elo_pump_t *) ((char *) post - offsetof(elo_pump_t, post));
+
+    atomic_store(&p->is_posted, false);
+    if (p->is_over) {
+        free_pump(p);
+        return;
+    }
+    run(p);
+}
+
+
+static void
+after_work(elo_job_t *job)
 {
     elo_pump_t *p = (elo_pump_t *) job;
 
     p->is_working = false;
+    p->has_begun = true;
     if (p->work_err != ELO_OK && (p->err == ELO_OK || p->err == ELO_ECLOSED)) {
         p->err = p->work_err;
     }
-    if (p->has_begun) {
-        p->is_full[p->work_at] = false;
-        p->len[p->work_at] = 0;
-        p->work_at = (p->work_at + 1) % N_BUFFERS;
-    }
-    p->has_begun = true;
     run(p);
 }
 
@@ -105,7 +140,10 @@ after_end(elo_job_t *job)
     if (p->is_reading) {
         elo_http_req_unread(cfg.req); /* it goes to what is freed here */
     }
-    free_pump(p);
+    p->is_over = true;
+    if (!atomic_load(&p->is_posted)) {
+        free_pump(p); /* else when the message has come */
+    }
     cfg.done(cfg.ctx);
 }
 
@@ -122,12 +160,23 @@ start_job(elo_pump_t *p, void (*work)(elo_job_t *), void (*after)(elo_job_t *))
 
 /* ---- the socket's side ---- */
 
-static void
-mark_full(elo_pump_t *p)
+static uint32_t
+n_full(elo_pump_t *p)
 {
-    if (p->len[p->fill_at] != 0) {
-        p->is_full[p->fill_at] = true;
-        p->fill_at = (p->fill_at + 1) % N_BUFFERS;
+    return atomic_load(&p->n_filled) - atomic_load(&p->n_worked);
+}
+
+
+/* What the buffer has goes to the worker. */
+static void
+pass_on(elo_pump_t *p)
+{
+    uint32_t n = atomic_load(&p->n_filled);
+
+    if (p->fill != 0) {
+        p->len[n % N_BUFFERS] = p->fill;
+        p->fill = 0;
+        atomic_store(&p->n_filled, n + 1);
     }
 }
 
@@ -139,7 +188,7 @@ on_bytes(void *ctx, elo_slice_t bytes, elo_err_t err)
 
     p->is_reading = false;
     p->received += bytes.len;
-    p->len[p->fill_at] += bytes.len;
+    p->fill += bytes.len;
     if (p->err == ELO_OK) {
         p->err = err;
     }
@@ -148,8 +197,8 @@ on_bytes(void *ctx, elo_slice_t bytes, elo_err_t err)
     }
     p->has_ended =
         err != ELO_OK || bytes.len == 0 || (int64_t) p->received == p->length;
-    if (p->has_ended || p->len[p->fill_at] == p->cap) {
-        mark_full(p);
+    if (p->has_ended || p->fill == p->cap) {
+        pass_on(p);
     }
     run(p);
 }
@@ -158,11 +207,11 @@ on_bytes(void *ctx, elo_slice_t bytes, elo_err_t err)
 static void
 start_reading(elo_pump_t *p)
 {
-    uint32_t i = p->fill_at;
+    uint32_t i = atomic_load(&p->n_filled) % N_BUFFERS;
 
     p->is_reading = true;
-    elo_http_req_read_into(p->cfg.req, p->buf[i] + p->len[i],
-                           p->cap - p->len[i], on_bytes, p);
+    elo_http_req_read_into(p->cfg.req, p->buf[i] + p->fill, p->cap - p->fill,
+                           on_bytes, p);
 }
 
 
@@ -170,26 +219,20 @@ start_reading(elo_pump_t *p)
 static void
 run(elo_pump_t *p)
 {
-    bool may_go = p->err == ELO_OK;
-    bool may_work = may_go || p->err == ELO_ECLOSED;
+    bool may_read = p->err == ELO_OK && p->has_begun;
+    bool may_work = may_read || (p->err == ELO_ECLOSED && p->has_begun);
 
-    if (!p->is_working && !p->has_begun && may_go) {
-        start_job(p, work_piece, after_piece);
-        return;
-    }
-    if (!p->has_begun && may_go) {
-        return;
-    }
-    if (!p->is_working && p->has_begun && p->is_full[p->work_at] && may_work) {
-        start_job(p, work_piece, after_piece);
-    }
-    if (may_go && !p->is_reading && !p->has_ended && !p->is_full[p->fill_at]) {
+    if (may_read && !p->is_reading && !p->has_ended && n_full(p) < N_BUFFERS) {
         start_reading(p);
     }
     if (p->is_working || p->is_ending) {
         return;
     }
-    if (!may_go || p->has_ended) {
+    if (!p->has_begun && p->err == ELO_OK) {
+        start_job(p, work_begin, after_work);
+    } else if (may_work && n_full(p) != 0) {
+        start_job(p, work_pieces, after_work);
+    } else if (p->err != ELO_OK || p->has_ended) {
         p->is_ending = true;
         start_job(p, work_end, after_end);
     }
@@ -209,7 +252,7 @@ elo_pump_cut(elo_pump_t *p)
     if (p->err == ELO_OK) {
         p->err = ELO_ECLOSED;
     }
-    mark_full(p);
+    pass_on(p);
     run(p);
     return true;
 }
@@ -224,6 +267,7 @@ elo_pump_start(const elo_pump_cfg_t *cfg, elo_pump_t **out)
         return ELO_ENOMEM;
     }
     p->cfg = *cfg;
+    p->post.fn = on_free;
     p->length = elo_http_req_body_len(cfg->req);
     p->is_large = (p->length < 0 || p->length > (int64_t) SMALL_BUFFER)
                   && cfg->api->n_pumps < LARGE_MAX;

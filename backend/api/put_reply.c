@@ -57,6 +57,7 @@ put_u64(elo_buf_t *b, uint64_t v)
 }
 
 
+/* NONE: what was accepted has been removed since. */
 static void
 reply(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
       elo_ack_tier_t tier, bool is_reduced)
@@ -67,6 +68,10 @@ reply(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
     char mem[ANSWER_MAX];
     elo_buf_t b;
 
+    if (tier == ELO_ACK_NONE) {
+        elo_reply_err(req, ELO_ENOTFOUND, "the blob has been removed since");
+        return;
+    }
     elo_addr_canon(&st->digest, canon);
     elo_addr_cid(&st->digest, cid);
     elo_buf_init_fixed(&b, mem, sizeof(mem));
@@ -143,7 +148,7 @@ on_event(elo_watch_t *watch, elo_watch_event_t event)
         return;
     }
     find_ack(w->api, &w->stat, &ack);
-    if (is_over || ack.tier >= ELO_ACK_DURABLE) {
+    if (is_over || ack.tier != ELO_ACK_ACCEPTED) {
         end_wait(w, &ack);
     }
 }
@@ -173,7 +178,7 @@ start_wait(elo_api_t *a, elo_http_req_t *req, const elo_put_ask_t *ask,
         return false;
     }
     find_ack(a, st, &ack);
-    if (ack.tier >= ELO_ACK_DURABLE) {
+    if (ack.tier != ELO_ACK_ACCEPTED) {
         end_wait(w, &ack);
     }
     return true;

@@ -2,7 +2,7 @@
 /* queue_api: the replication queue, for operators: the list in the order of
    taking, one task, and what can be done about one. A task goes by the hash of
    what is stored; that of a sealed blob's plaintext leads there too. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
    for each tier that it reaches (WHATWG HTML, 9.2). The number of an event is
    that of its tier, so that a client that comes again hears only of what is new.
    The stream ends with the last tier. */
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 
 #include <stdlib.h>
 
@@ -69,24 +69,6 @@ put_media(elo_json_writer_t *w, elo_api_t *a, const elo_blob_stat_t *st)
 
 
 static void
-put_tree(elo_json_writer_t *w, elo_api_t *a, const elo_blob_stat_t *st)
-{
-    char hex[ELO_SHA256_HEX_LEN + 1];
-    elo_digest_t root;
-    bool has_root;
-
-    if (elo_store_tree(a->cfg.store, st, &root, &has_root, NULL) != ELO_OK
-        || !has_root)
-    {
-        elo_json_put_null(w, "root");
-        return;
-    }
-    elo_hex_encode(root.b, sizeof(root.b), hex);
-    elo_json_put_cstr(w, "root", hex);
-}
-
-
-static void
 put_status(elo_buf_t *b, elo_api_t *a, const elo_blob_stat_t *st,
            const elo_ack_t *ack)
 {
@@ -107,7 +89,6 @@ put_status(elo_buf_t *b, elo_api_t *a, const elo_blob_stat_t *st,
     elo_json_put_bool(&w, "reduced", ack->is_reduced);
     elo_json_put_u64(&w, "holders", ack->holders);
     elo_json_put_u64(&w, "wanted", ack->wanted);
-    put_tree(&w, a, st);
     if (ack->has_task) {
         elo_task_put_json(&w, "task", &ack->task);
     } else {
@@ -200,13 +181,15 @@ put_event(stream_t *s, const elo_ack_t *ack)
 }
 
 
-/* Tells of the tiers that were reached since. */
+/* Tells of the tiers that were reached since. Of what is gone there is nothing to
+   tell: the stream ends. */
 static void
 tell(stream_t *s)
 {
     elo_ack_t now, then;
 
-    if (find_ack(s->api, &s->stat, &now) != ELO_OK) {
+    if (find_ack(s->api, &s->stat, &now) != ELO_OK || now.tier == ELO_ACK_NONE)
+    {
         s->is_over = true;
         return;
     }
@@ -244,6 +227,7 @@ on_event(elo_watch_t *watch, elo_watch_event_t event)
     case ELO_WATCH_TICK:
         if (!s->is_writing && now - s->wrote_ms >= KEEP_MS) {
             elo_buf_put_str(&s->out, ":\n\n");
+            tell(s); /* nobody says that a sealed blob was removed */
         }
         break;
     case ELO_WATCH_END:
@@ -339,6 +323,9 @@ elo_call_blob_status(elo_call_t *c)
         return;
     }
     rc = find_ack(c->api, &t.stat, &ack);
+    if (rc == ELO_OK && ack.tier == ELO_ACK_NONE) {
+        rc = ELO_ENOTFOUND; /* since it was looked up */
+    }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, NULL);
         return;

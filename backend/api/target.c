@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "backend/repl/ack.h"
+
 
 elo_err_t
 elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
@@ -91,6 +93,15 @@ elo_target_find(elo_store_t *s, elo_slice_t text, const elo_agent_t *reader,
         return find_by_id(s, text, out);
     }
     return rc != ELO_OK ? rc : find_by_hash(s, &d, reader, out);
+}
+
+
+void
+elo_api_touch(const elo_api_t *a, const elo_blob_stat_t *st)
+{
+    if (a->care != NULL) {
+        elo_care_touch(a->care, elo_ack_object(st));
+    }
 }
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tus: resumable uploads at /api/upload: whose turn it is, and the requests that
    bring no bytes. Spec: tus 1.0.0; the extensions are in tus_head.h. */
+#include "backend/api/calls.h"
 #include "backend/api/tus_internal.h"
 
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* tus_write: the requests of tus that bring bytes: creation and PATCH. What came
    before a connection broke is kept and made durable, but for a body with a
    checksum, which counts as a whole or not at all. */
+#include "backend/api/calls.h"
 #include "backend/api/tus_internal.h"
 
 #include <stdio.h>

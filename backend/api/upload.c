@@ -4,6 +4,7 @@
    which hashes and writes it while the next piece is read. An upload begins there
    before its first byte is asked for, so that a full disk is heard of before the
    bytes are sent. */
+#include "backend/api/calls.h"
 #include "backend/api/put_small.h"
 
 #include <stdlib.h>

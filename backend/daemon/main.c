@@ -29,7 +29,22 @@
 #define HEAD_MAX (32u << 10) /* bytes of a request head */
 #define WHY_MAX  8192
 
+/* Reading the keyring again, on the pool: a passphrase takes its time and memory. */
 typedef struct {
+    elo_job_t job; /* first */
+    struct daemon_s *d;
+
+    /* loop */
+    bool is_running;
+    bool is_wanted; /* once more: it may have begun before the last change */
+
+    /* worker */
+    elo_options_t opt; /* as they were when it began */
+    elo_buf_t why;
+    elo_err_t err;
+} keys_job_t;
+
+typedef struct daemon_s {
     int argc;
     char **argv;
     elo_options_t opt;
@@ -42,6 +57,7 @@ typedef struct {
     elo_http_server_t *server;
     elo_timer_t *beat;
     bool is_ending;
+    keys_job_t keys;
 } daemon_t;
 
 
@@ -157,23 +173,60 @@ on_end_signal(void *ctx, int signum)
 
 /* ---- reload ---- */
 
+static void reload_keyring(daemon_t *d);
+
+
+/* pool */
+static void
+work_keys(elo_job_t *job)
+{
+    keys_job_t *k = (keys_job_t *) job;
+
+    elo_buf_init(&k->why, WHY_MAX);
+    k->err = elo_daemon_keys_reload(&k->opt, k->d->keyring, &k->why);
+}
+
+
+static void
+after_keys(elo_job_t *job)
+{
+    keys_job_t *k = (keys_job_t *) job;
+    daemon_t *d = k->d;
+
+    if (k->err != ELO_OK) {
+        elo_log(ELO_LOG_ERROR, "keys stay as they were: %s",
+                elo_buf_cstr(&k->why));
+    } else {
+        elo_log(ELO_LOG_NOTICE, "keyring read again");
+        if (d->care != NULL && !d->is_ending) {
+            /* what was wrapped for older keys; busy: it is at it */
+            elo_ignore(elo_care_ask(d->care, ELO_CARE_REWRAP, false));
+        }
+    }
+    elo_buf_dispose(&k->why);
+    k->is_running = false;
+    if (k->is_wanted) {
+        reload_keyring(d);
+    }
+}
+
+
+/* What is asked for while it runs is done after. */
 static void
 reload_keyring(daemon_t *d)
 {
-    elo_buf_t why;
+    keys_job_t *k = &d->keys;
 
-    if (d->keyring == NULL) {
+    k->is_wanted = k->is_running;
+    if (d->keyring == NULL || d->is_ending || k->is_running) {
         return;
     }
-    elo_buf_init(&why, WHY_MAX);
-    if (elo_daemon_keys_reload(&d->opt, d->keyring, &why) != ELO_OK) {
-        elo_log(ELO_LOG_ERROR, "keys stay as they were: %s",
-                elo_buf_cstr(&why));
-    } else if (d->care != NULL) {
-        /* what was wrapped for older keys; busy: it is at it */
-        elo_ignore(elo_care_ask(d->care, ELO_CARE_REWRAP, false));
-    }
-    elo_buf_dispose(&why);
+    k->d = d;
+    k->opt = d->opt;
+    k->is_running = true;
+    k->job.work = work_keys;
+    k->job.after = after_keys;
+    elo_loop_work(d->loop, &k->job);
 }
 
 

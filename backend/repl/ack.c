@@ -2,13 +2,6 @@
 /* ack: how far a blob has come. */
 #include "backend/repl/ack.h"
 
-static const uint32_t wanted[ELO_REACH_COUNT] = {
-    [ELO_REACH_PRIVATE] = 1,    [ELO_REACH_INVITED] = 2,
-    [ELO_REACH_LOCAL] = 3,      [ELO_REACH_NEIGHBORHOOD] = 5,
-    [ELO_REACH_MUNICIPAL] = 10, [ELO_REACH_BIOREGIONAL] = 10,
-    [ELO_REACH_REGIONAL] = 10,  [ELO_REACH_COMMONS] = 10,
-};
-
 
 const char *
 elo_ack_name(elo_ack_tier_t tier)
@@ -25,13 +18,6 @@ elo_ack_name(elo_ack_tier_t tier)
 }
 
 
-uint32_t
-elo_ack_wanted(elo_reach_t reach)
-{
-    return (unsigned) reach < ELO_REACH_COUNT ? wanted[reach] : 1;
-}
-
-
 const elo_digest_t *
 elo_ack_object(const elo_blob_stat_t *st)
 {
@@ -43,16 +29,25 @@ elo_err_t
 elo_ack_find(elo_store_t *s, const elo_blob_stat_t *st, elo_reach_t reach,
              elo_ack_t *out)
 {
-    elo_ack_t a = { .holders = 1, .wanted = elo_ack_wanted(reach) };
+    elo_ack_t a = { .holders = 1, .wanted = elo_reach_wanted(reach) };
+    bool is_stored;
     elo_err_t rc;
 
-    rc = elo_task_get(s, ELO_TASK_REPLICATE, elo_ack_object(st), &a.task);
-    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+    rc = elo_task_look(s, ELO_TASK_REPLICATE, elo_ack_object(st), &is_stored,
+                       &a.has_task, &a.task);
+    if (rc != ELO_OK) {
         return rc;
     }
-    a.has_task = rc == ELO_OK;
-    a.tier = a.has_task ? ELO_ACK_ACCEPTED : ELO_ACK_DURABLE;
-    a.is_reduced = !a.has_task && a.holders < a.wanted;
+    if (!is_stored) {
+        a.tier = ELO_ACK_NONE; /* without a task, for that went with it */
+        a.has_task = false;
+        a.holders = 0;
+    } else if (a.has_task) {
+        a.tier = ELO_ACK_ACCEPTED;
+    } else {
+        a.tier = ELO_ACK_DURABLE;
+        a.is_reduced = a.holders < a.wanted;
+    }
     *out = a;
     return ELO_OK;
 }

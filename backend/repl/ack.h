@@ -11,7 +11,7 @@
 #include "backend/store/task.h"
 
 typedef enum {
-    ELO_ACK_NONE = 0,
+    ELO_ACK_NONE = 0, /* it isn't here: it has been removed */
     ELO_ACK_ACCEPTED = 1,
     ELO_ACK_DURABLE = 2,
 } elo_ack_tier_t;
@@ -29,9 +29,6 @@ typedef struct {
 
 /* "accepted", "durable"; static. */
 const char *elo_ack_name(elo_ack_tier_t tier);
-
-/* Holders that a reach wants (docs/architecture.md). */
-uint32_t elo_ack_wanted(elo_reach_t reach);
 
 /* Digest of what is stored for a blob, by which its tasks go. */
 const elo_digest_t *elo_ack_object(const elo_blob_stat_t *st);

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "backend/os/clock.h"
 #include "backend/os/log.h"
@@ -56,10 +55,7 @@ static void start(elo_repl_t *r);
 static uint64_t
 unix_ms(void)
 {
-    struct timespec ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / NS_PER_MS;
+    return elo_clock_unix_us() / 1000;
 }
 
 
@@ -160,7 +156,9 @@ work(elo_job_t *job)
         if (r->err != ELO_OK) {
             return;
         }
-        r->has_more = n == r->cfg.batch;
+        /* Also after less than a batch: only a look that finds nothing says when
+           those that failed are due. */
+        r->has_more = n != 0;
     } while (r->has_more && !r->is_busy
              && elo_clock_mono_ns() - began < budget);
 }

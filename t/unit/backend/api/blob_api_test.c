@@ -505,7 +505,6 @@ test_manifest_and_status(void **state)
                              "\",\"size\":3,\"reach\":\"commons\","
                              "\"sealed\":false,\"pinned\":false,"
                              "\"bad\":false,\"ack\":\""));
-    assert_true(body_has(&r, "\"root\":\"" HEX_ABC "\""));
     assert_true(body_has(&r, "\"media\":{\"status\":\"none\","
                              "\"reason\":\""));
     answer_free(&r);

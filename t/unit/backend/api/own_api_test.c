@@ -3,7 +3,7 @@
    chunks and trees. */
 #include "t/unit/backend/api/api_client.h"
 
-#include "backend/api/api_internal.h"
+#include "backend/api/calls.h"
 #include "common/base/base64.h"
 #include "common/base/enc.h"
 #include "common/base/hash_tree.h"

@@ -164,6 +164,21 @@ test_agents(void **state)
     assert_int_equal(post(a, "/api/blob?reach=commons",
                           "X-Elohim-Agent: " ALICE "\r\n", "ours", 4),
                      200);
+    /* who names no agent is the operator, and takes away what is his own */
+    snprintf(target, sizeof(target), "/api/blob/%s", canon_of("ours", 4));
+    assert_int_equal(api_status(a, "DELETE", target, ""), 404);
+    assert_int_equal(post(a, "/api/blob?reach=commons", "", "ours", 4), 201);
+    assert_int_equal(api_status(a, "DELETE", target, ""), 204);
+    assert_int_equal(api_status(a, "GET", target, ""), 200);
+    /* or, when he says so, what anybody has */
+    snprintf(target, sizeof(target), "/api/blob/%s?all=1", canon_of("ours", 4));
+    assert_int_equal(
+        api_status(a, "DELETE", target, "X-Elohim-Agent: " BOB "\r\n"), 400);
+    assert_int_equal(api_status(a, "DELETE", target, ""), 204);
+    assert_int_equal(api_status(a, "GET", target, ""), 404);
+    snprintf(target, sizeof(target), "/api/blob/%s?all=2", canon_of("ours", 4));
+    assert_int_equal(api_status(a, "DELETE", target, ""), 400);
+    snprintf(target, sizeof(target), "/api/blob/%s", canon_of("mine", 4));
     /* who comes from outside acts for nobody */
     assert_int_equal(api_status(a, "GET", target,
                                 "X-Elohim-Caller: anonymous\r\n"

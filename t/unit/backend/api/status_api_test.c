@@ -198,6 +198,37 @@ test_full(void **state)
 }
 
 
+/* What is removed will come no further: who waits for it is told. */
+static void
+test_removed(void **state)
+{
+    static const char head[] = "POST /api/blob?ack=durable HTTP/1.1\r\n"
+                               "Host: x\r\nX-Elohim-Reach: commons\r\n"
+                               "Content-Length: 3\r\n\r\nxyz";
+    api_t *a = *state;
+    stream_t s, put;
+    char target[128];
+
+    snprintf(target, sizeof(target), "/api/blob/%s", put_held(a, "abc"));
+    stream_open(&s, a, target + strlen("/api/blob/"), "");
+    assert_true(stream_has(&s, "event: accepted"));
+    assert_int_equal(api_status(a, "DELETE", target, ""), 204);
+    assert_true(stream_has(&s, "\r\n0\r\n\r\n"));
+    assert_null(strstr(s.text, "durable"));
+    stream_close(&s);
+    /* an upload that waits to be durable */
+    snprintf(target, sizeof(target), "/api/blob/%s", canon_of("xyz", 3));
+    put = (stream_t){ .fd = api_connect(a) };
+    assert_true(api_send(put.fd, head, strlen(head)));
+    while (api_status(a, "DELETE", target, "") != 204) {
+        /* it isn't there yet */
+    }
+    assert_true(stream_has(&put, "\r\n\r\n"));
+    assert_true(strstr(put.text, "HTTP/1.1 404 ") == put.text);
+    stream_close(&put);
+}
+
+
 /* A stream that is open when the server ends is ended in order: api_teardown. */
 static void
 test_end(void **state)
@@ -220,8 +251,8 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, api_setup, api_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_events), TEST(test_late), TEST(test_forms),
-        TEST(test_full),   TEST(test_end),
+        TEST(test_events), TEST(test_late),    TEST(test_forms),
+        TEST(test_full),   TEST(test_removed), TEST(test_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
