@@ -272,6 +272,25 @@ settle(elo_http_req_t *c)
 }
 
 
+/* Answers of one turn of the loop leave together at its end, when this connection
+   is run again: a client with many connections is then woken once, not by each. */
+static bool
+cork(elo_http_req_t *c)
+{
+    elo_http_server_t *s = c->srv;
+
+    if (s->is_turn_over || c->has_piece || c->state != ELO_CONN_HEAD
+        || c->is_closed || c->is_writing || c->out.len == 0
+        || c->out.len > ELO_HTTP_TURN_MAX - s->corked)
+    {
+        return false;
+    }
+    s->corked += c->out.len;
+    elo_http_kick(c);
+    return true;
+}
+
+
 void
 elo_conn_run(elo_http_req_t *c)
 {
@@ -287,11 +306,13 @@ elo_conn_run(elo_http_req_t *c)
             elo_res_flush(c);
         }
     }
-    if (!c->is_head_alone || c->has_piece) {
-        elo_res_flush(c);
-    }
-    if (!c->is_closed && !c->is_writing) {
-        settle(c);
+    if (!cork(c)) {
+        if (!c->is_head_alone || c->has_piece) {
+            elo_res_flush(c);
+        }
+        if (!c->is_closed && !c->is_writing) {
+            settle(c);
+        }
     }
     c->is_running = false;
     elo_conn_unref(c);
@@ -409,6 +430,13 @@ elo_slice_t
 elo_http_req_header(const elo_http_req_t *c, const char *name)
 {
     return elo_http_head_field(&c->head, elo_slice_str(name));
+}
+
+
+bool
+elo_http_req_has_conditions(const elo_http_req_t *c)
+{
+    return c->head.has_conditions;
 }
 
 

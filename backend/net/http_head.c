@@ -217,9 +217,22 @@ note_connection(elo_slice_t value, framing_t *fr)
 }
 
 
-static void
-note_field(const elo_http_field_t *f, framing_t *fr)
+/* If-Match and its like, and Range (RFC 9110, 13.1 and 14.2). */
+static bool
+is_condition(elo_slice_t name)
 {
+    if (name.len < 5 || (name.p[0] | 0x20) == 'x') {
+        return false;
+    }
+    return elo_slice_ieq(elo_slice(name.p, 3), ELO_SLICE("if-"))
+           || elo_slice_ieq(name, ELO_SLICE("range"));
+}
+
+
+static void
+note_field(const elo_http_field_t *f, framing_t *fr, elo_http_head_t *head)
+{
+    head->has_conditions |= is_condition(f->name);
     switch (f->name.len) {
     case 4:
         fr->n_host += elo_slice_ieq(f->name, ELO_SLICE("host"));
@@ -329,7 +342,7 @@ elo_http_head_parse(elo_slice_t bytes, elo_http_head_t *out, const char **why)
     out->query = elo_slice(NULL, 0);
     out->body_len = 0;
     out->is_head = false;
-    out->expects_continue = false;
+    out->expects_continue = out->has_conditions = false;
     if ((status = read_line(&p, end, out, why)) != 0) {
         return status;
     }
@@ -344,7 +357,7 @@ elo_http_head_parse(elo_slice_t bytes, elo_http_head_t *out, const char **why)
             return refuse(400, why, "malformed header field");
         }
         out->n_fields++;
-        note_field(f, &fr);
+        note_field(f, &fr, out);
     }
     if (end - p != 2) {
         return refuse(400, why, "malformed request");

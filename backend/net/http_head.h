@@ -28,6 +28,7 @@ typedef struct {
     bool is_head;
     bool keep_alive;
     bool expects_continue;
+    bool has_conditions; /* If-… or Range */
     uint32_t n_fields;
     elo_http_field_t fields[ELO_HTTP_FIELDS_MAX];
 } elo_http_head_t;

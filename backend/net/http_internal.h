@@ -28,6 +28,7 @@
 #define ELO_HTTP_PIECE          ELO_HTTP_WHOLE_MAX /* read at once of a body */
 #define ELO_HTTP_DRAIN_MAX      (1u << 20) /* unread body that is worth reading */
 #define ELO_HTTP_CORK_MAX       (64u << 10) /* answers kept back to be sent at once */
+#define ELO_HTTP_TURN_MAX       (512u << 10) /* the same, of all connections */
 #define ELO_HTTP_LINGER_MS      5000u /* for a client to notice our answer */
 #define ELO_HTTP_LINGER_MAX     (256u << 20) /* what it may send meanwhile */
 #define ELO_HTTP_FIELDS_LEN_MAX (64u << 10)  /* of a response */
@@ -59,7 +60,9 @@ struct elo_http_server_s {
     elo_http_req_t *conns;
     elo_http_req_t *kicked_first;
     elo_http_req_t *kicked_last;
-    bool has_waiting; /* a connection waits to be accepted */
+    size_t corked;     /* bytes that leave when the loop's turn is over */
+    bool is_turn_over; /* they are leaving */
+    bool has_waiting;  /* a connection waits to be accepted */
     bool is_draining;
     bool is_ending;
     uint64_t cut_at_ms; /* when draining ends by force */

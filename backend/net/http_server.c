@@ -28,6 +28,8 @@ on_idle(uv_idle_t *idle)
 
     s->kicked_first = NULL;
     s->kicked_last = NULL;
+    s->corked = 0;
+    s->is_turn_over = true;
     while (c != NULL) {
         elo_http_req_t *next = c->next_kicked;
 
@@ -37,6 +39,7 @@ on_idle(uv_idle_t *idle)
         elo_conn_unref(c);
         c = next;
     }
+    s->is_turn_over = false;
     if (s->kicked_first == NULL) {
         (void) uv_idle_stop(idle);
     }

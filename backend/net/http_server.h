@@ -59,6 +59,9 @@ elo_slice_t elo_http_req_query(const elo_http_req_t *req);  /* raw, without ? */
 /* First field of that name (case-insensitive); p == NULL when absent. */
 elo_slice_t elo_http_req_header(const elo_http_req_t *req, const char *name);
 
+/* Is there any field that makes the request conditional, or a Range? */
+bool elo_http_req_has_conditions(const elo_http_req_t *req);
+
 /* Content-Length, 0 without a body, -1 for chunked. */
 int64_t elo_http_req_body_len(const elo_http_req_t *req);
 
