@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/lookup.h"
 #include "backend/api/put_small.h"
 #include "common/base/enc.h"
 #include "common/base/num.h"
@@ -286,9 +287,14 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
         cfg->loop, cfg->max_watchers != 0 ? cfg->max_watchers : WATCHERS,
         TICK_MS, &a->watches);
     if (rc == ELO_OK) {
+        rc = elo_lookup_create(cfg->lookup_bytes, elo_store_gen(cfg->store),
+                               &a->lookup);
+    }
+    if (rc == ELO_OK) {
         rc = elo_media_jobs_create(cfg, &a->jobs);
     }
     if (rc != ELO_OK) {
+        elo_lookup_free(&a->lookup);
         elo_watches_free(&a->watches);
         free(a);
         return rc;
@@ -351,6 +357,7 @@ elo_api_free(elo_api_t **a)
     elo_media_jobs_free(&(*a)->jobs);
     elo_small_put_free_all(*a);
     elo_watches_free(&(*a)->watches);
+    elo_lookup_free(&(*a)->lookup);
     free(*a);
     *a = NULL;
 }

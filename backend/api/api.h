@@ -26,6 +26,7 @@ typedef struct {
     const char *version;        /* of the program; must outlive the api */
     uint64_t max_blob;          /* bytes; a larger upload is 413 */
     uint32_t inline_bytes;      /* the store's: what is kept in the log */
+    uint64_t lookup_bytes;      /* for what is known of small blobs; 0: none */
     uint32_t max_watchers;      /* who wait for a tier of a blob; 0: 1024 */
     uint32_t segment_target_ms; /* wished length of media segments */
     uint32_t index_timeout_ms;  /* for indexing one blob */

@@ -24,12 +24,14 @@
 typedef struct elo_media_jobs_s elo_media_jobs_t;
 typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
+typedef struct elo_lookup_s elo_lookup_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
     elo_api_cfg_t cfg;
     elo_media_jobs_t *jobs;
     elo_watches_t *watches;
+    elo_lookup_t *lookup;
     elo_repl_t *repl; /* borrowed, as is care; may be NULL */
     elo_care_t *care;
     elo_small_put_t *spare_puts; /* to be used again */
@@ -101,7 +103,8 @@ typedef struct {
     elo_blob_stat_t stat;
     elo_reach_t reach;
     bool is_by_hash;
-    bool is_served; /* false: reached through a draft or a forgotten node */
+    bool is_touched; /* its use was noted lately */
+    bool is_served;  /* false: reached through a draft or a forgotten node */
     char content_type[ELO_MIME_MAX + 1];
 } elo_target_t;
 
@@ -111,6 +114,9 @@ typedef struct {
 elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
                           const elo_agent_t *reader,
                           elo_target_t *out) ELO_MUST_USE;
+
+/* Fills content_type from stat, or from what else is stated. */
+void elo_target_set_type(elo_target_t *t, elo_slice_t stated);
 
 /* The same for what the request names, behind the gate. False when that was
    answered already: unknown, or not for this caller, which looks the same. */
@@ -122,7 +128,8 @@ elo_err_t elo_api_open_blob(elo_store_t *s, elo_blob_stat_t *st,
                             elo_blob_t **out) ELO_MUST_USE;
 
 /* It was asked for: eviction takes it later. */
-void elo_api_touch(const elo_api_t *a, const elo_blob_stat_t *st);
+void elo_api_touch(const elo_api_t *a, const elo_target_t *t);
+void elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st);
 
 /* Current version of a node, loaded. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,

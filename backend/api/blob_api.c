@@ -169,8 +169,9 @@ serve_now(elo_call_t *c, const view_t *v)
 }
 
 
-static void
-serve(elo_call_t *c, view_t *v)
+/* False when the conditions or the range have been answered. */
+static bool
+conditions_hold(elo_call_t *c, view_t *v)
 {
     elo_precond_t cond = conditions(c->req);
 
@@ -180,14 +181,21 @@ serve(elo_call_t *c, view_t *v)
     case ELO_PRECOND_NOT_MODIFIED:
         put_common(v, c->req);
         elo_reply_empty(c->req, 304);
-        return;
+        return false;
     case ELO_PRECOND_FAILED:
         elo_reply_err(c->req, ELO_EPRECOND, NULL);
-        return;
+        return false;
     case ELO_PRECOND_GO:
         break;
     }
-    if (!pick_range(c, &cond, v)) {
+    return pick_range(c, &cond, v);
+}
+
+
+static void
+serve(elo_call_t *c, view_t *v)
+{
+    if (elo_http_req_has_conditions(c->req) && !conditions_hold(c, v)) {
         return;
     }
     if (c->is_head) {
@@ -216,7 +224,7 @@ elo_call_blob_get(elo_call_t *c)
     if (!elo_call_find_target(c, &t)) {
         return;
     }
-    elo_api_touch(c->api, &t.stat);
+    elo_api_touch(c->api, &t);
     view_init(&v, &t);
     serve(c, &v);
 }

@@ -192,7 +192,7 @@ elo_call_chunk(elo_call_t *c)
     if (k == NULL) {
         return;
     }
-    elo_api_touch(c->api, &k->target.stat);
+    elo_api_touch(c->api, &k->target);
     k->index = c->route.number;
     start = (uint64_t) k->index * ELO_TREE_CHUNK;
     if (start >= k->target.stat.size) {

@@ -41,7 +41,7 @@ elo_call_grant(elo_call_t *c)
         elo_reply_err(c->req, rc, NULL);
         return;
     }
-    elo_api_touch(c->api, &t.stat);
+    elo_api_touch(c->api, &t);
     g.head.reach = t.reach;
     g.head.flags = (uint8_t) ((t.is_by_hash ? ELO_WIRE_BY_HASH : 0)
                               | (t.stat.is_sealed ? ELO_WIRE_SEALED : 0));

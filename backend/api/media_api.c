@@ -165,7 +165,7 @@ gather_blob(ask_t *k, const elo_content_t *n, uint32_t i)
     elo_buf_init(&why, REASON_MAX);
     rc = elo_store_media_stat(s, &b->digest, &status, &size, &why);
     if (rc == ELO_OK && status == ELO_MEDIA_READY) {
-        elo_api_touch(k->api, &st);
+        elo_api_touch_blob(k->api, &st);
         elo_media_set_add(&k->set, &st, size, b->language);
     } else if (elo_media_jobs_has(k->api->jobs, &b->digest)) {
         is_pending = true;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "backend/api/lookup.h"
 #include "backend/repl/ack.h"
 
 
@@ -23,18 +24,18 @@ elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
 }
 
 
-static void
-set_type(elo_target_t *t, elo_slice_t stated)
+void
+elo_target_set_type(elo_target_t *t, elo_slice_t stated)
 {
-    if (t->stat.content_type[0] != '\0') {
-        memcpy(t->content_type, t->stat.content_type, sizeof(t->content_type));
-    } else if (stated.len != 0 && stated.len <= ELO_MIME_MAX) {
-        memcpy(t->content_type, stated.p, stated.len);
-        t->content_type[stated.len] = '\0';
-    } else {
-        snprintf(t->content_type, sizeof(t->content_type), "%s",
-                 ELO_API_DEFAULT_TYPE);
+    elo_slice_t type = elo_slice_str(t->stat.content_type);
+
+    if (type.len == 0) {
+        type = stated.len != 0 && stated.len <= ELO_MIME_MAX
+                   ? stated
+                   : ELO_SLICE(ELO_API_DEFAULT_TYPE);
     }
+    memcpy(t->content_type, type.p, type.len);
+    t->content_type[type.len] = '\0';
 }
 
 
@@ -54,10 +55,10 @@ find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
     rc = blob == NULL ? ELO_ENOTFOUND
                       : elo_store_stat(s, &blob->digest, NULL, &out->stat);
     if (rc == ELO_OK) {
-        out->is_by_hash = false;
+        out->is_by_hash = out->is_touched = false;
         out->is_served = elo_content_is_served(&node);
         out->reach = elo_content_effective_reach(&node);
-        set_type(out, blob->mime);
+        elo_target_set_type(out, blob->mime);
     }
     elo_content_dispose(&node);
     return rc;
@@ -75,8 +76,9 @@ find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
     }
     out->is_by_hash = true;
     out->is_served = true;
+    out->is_touched = false;
     out->reach = elo_store_blob_reach(s, d);
-    set_type(out, elo_slice(NULL, 0));
+    elo_target_set_type(out, elo_slice(NULL, 0));
     return ELO_OK;
 }
 
@@ -97,11 +99,40 @@ elo_target_find(elo_store_t *s, elo_slice_t text, const elo_agent_t *reader,
 
 
 void
-elo_api_touch(const elo_api_t *a, const elo_blob_stat_t *st)
+elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st)
 {
     if (a->care != NULL) {
         elo_care_touch(a->care, elo_ack_object(st));
     }
+}
+
+
+void
+elo_api_touch(const elo_api_t *a, const elo_target_t *t)
+{
+    if (!t->is_touched) {
+        elo_api_touch_blob(a, &t->stat);
+    }
+}
+
+
+/* What is in the clear is the same for every reader. */
+static elo_err_t
+find_lately(elo_call_t *c, const elo_digest_t *d, elo_target_t *out)
+{
+    elo_lookup_t *l = c->api->lookup;
+    uint64_t generation;
+    elo_err_t rc;
+
+    if (elo_lookup_get(l, d, elo_loop_now_ms(c->api->cfg.loop), out)) {
+        return ELO_OK;
+    }
+    generation = elo_lookup_begin(l, d);
+    rc = find_by_hash(c->api->cfg.store, d, elo_call_reader(c), out);
+    if (rc == ELO_OK) {
+        elo_lookup_put(l, generation, out);
+    }
+    return rc;
 }
 
 
@@ -112,7 +143,7 @@ elo_call_find_target(elo_call_t *c, elo_target_t *out)
     elo_err_t rc;
 
     if (c->route.has_digest) {
-        rc = find_by_hash(s, &c->route.digest, elo_call_reader(c), out);
+        rc = find_lately(c, &c->route.digest, out);
     } else {
         rc = elo_target_find(s, c->route.id, elo_call_reader(c), out);
     }

@@ -31,13 +31,16 @@ elo_hex_encode(const uint8_t *p, size_t n, char *out)
 elo_err_t
 elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n)
 {
+    bool is_wrong = false;
+
     if (s.len / 2 != n || s.len % 2 != 0) {
         return ELO_EINVAL;
     }
     for (size_t i = 0; i < s.len; i++) {
-        if (hex_value[s.p[i]] == 0) {
-            return ELO_EINVAL;
-        }
+        is_wrong |= hex_value[s.p[i]] == 0;
+    }
+    if (is_wrong) {
+        return ELO_EINVAL;
     }
     for (size_t i = 0; i < n; i++) {
         out[i] = (uint8_t) ((hex_value[s.p[2 * i]] - 1) << 4

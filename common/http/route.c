@@ -50,20 +50,18 @@ take_id(elo_slice_t s, elo_route_t *out)
 static bool
 split(elo_slice_t s, parts_t *out)
 {
-    size_t start = 0;
-
     out->n = 0;
-    for (size_t i = 0; i <= s.len; i++) {
-        if (i < s.len && s.p[i] != '/') {
-            continue;
+    while (out->n < MAX_PARTS) {
+        const uint8_t *slash = s.len == 0 ? NULL : memchr(s.p, '/', s.len);
+        size_t len = slash == NULL ? s.len : (size_t) (slash - s.p);
+
+        out->part[out->n++] = elo_slice(s.p, len);
+        if (slash == NULL) {
+            return true;
         }
-        if (out->n == MAX_PARTS) {
-            return false;
-        }
-        out->part[out->n++] = elo_slice(s.p + start, i - start);
-        start = i + 1;
+        s = elo_slice(slash + 1, s.len - len - 1);
     }
-    return true;
+    return false;
 }
 
 

@@ -27,6 +27,7 @@
 #define API_MAX_BLOB (8u << 20)
 #define API_RETRY_MS 300
 #define API_INLINE   (64u << 10) /* larger ones get a file */
+#define API_LOOKUP   (64u << 10)
 #define API_WATCHERS 8
 
 typedef struct {

@@ -48,6 +48,7 @@ api_start(api_t *a)
     elo_api_cfg_t api = { .version = "1.2.3",
                           .max_blob = API_MAX_BLOB,
                           .inline_bytes = API_INLINE,
+                          .lookup_bytes = API_LOOKUP,
                           .max_watchers = API_WATCHERS,
                           .segment_target_ms = 1000,
                           .index_timeout_ms = 1500,
