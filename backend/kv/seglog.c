@@ -171,9 +171,15 @@ elo_seglog_reserve(elo_seglog_t *l, size_t n)
 size_t
 elo_seglog_find_locked(elo_seglog_t *l, uint64_t number)
 {
-    size_t lo = 0, hi = l->n_segs;
+    size_t lo = 0, hi = l->n_segs, guess;
 
     elo_mutex_assert_held(&l->mtx);
+    if (hi > 0) { /* where it is as long as none before it was removed */
+        guess = (size_t) (number - l->segs[0]->number);
+        if (guess < hi && l->segs[guess]->number == number) {
+            return guess;
+        }
+    }
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
