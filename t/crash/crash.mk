@@ -6,6 +6,7 @@ crash_sim := $(patsubst %,$(BUILD)/obj/t/crash/%.o,simdisk simdisk_name \
 crash_libs := $(foreach l,backend/store backend/kv backend/keys backend/os \
   common,$(call lib_of,$(l)))
 
+crash_store := store_work store_put store_rest store_model store_observe
 crash_wrap := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 CRASH_BIN := $(patsubst %,$(BUILD)/t/crash/%,simdisk_test kv_crash \
@@ -32,14 +33,14 @@ $(BUILD)/t/crash/kv_inject: $(patsubst %,$(BUILD)/obj/t/crash/%.o,kv_inject \
 	$(Q)$(call link,$(crash_wrap) $(LIBS))
 
 $(BUILD)/t/crash/crash_run: $(patsubst %,$(BUILD)/obj/t/crash/%.o,crash_run \
-    store_work store_model store_observe sweep) $(crash_sim) $(crash_libs)
+    $(crash_store) sweep) $(crash_sim) $(crash_libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS))
 
 $(BUILD)/t/crash/store_inject: $(patsubst %,$(BUILD)/obj/t/crash/%.o,\
-    store_inject faults alloc inject store_work store_model store_observe \
-    sweep) $(crash_sim) $(crash_libs)
+    store_inject faults alloc inject $(crash_store) sweep) $(crash_sim) \
+    $(crash_libs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(crash_wrap) $(LIBS))

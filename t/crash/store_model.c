@@ -23,7 +23,7 @@ static const uint32_t sizes[SM_BLOBS] = {
     12345,
     20000,
     40000,
-    66000,
+    90000,
     SM_BLOB_MAX,
 };
 

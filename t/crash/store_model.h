@@ -18,7 +18,7 @@
 #define SM_VERSIONS  6u /* of a node */
 #define SM_NEXT      8u
 #define SM_INLINE    (8u << 10)
-#define SM_BLOB_MAX  (90u << 10)
+#define SM_BLOB_MAX  ((1u << 20) + 200000u) /* two chunks when sealed */
 #define SM_JSON_MAX  4096u
 #define SM_MEDIA_MAX 12000u
 
