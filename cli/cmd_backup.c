@@ -28,8 +28,9 @@ absolute(const char *dir, char out[DIR_MAX])
     char cwd[DIR_MAX] = "";
     int n;
 
+    out[0] = '\0';
     if (dir[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL) {
-        return errno;
+        return errno != 0 ? errno : EIO;
     }
     n = snprintf(out, DIR_MAX, "%s%s%s", cwd, dir[0] == '/' ? "" : "/", dir);
     return n < 0 || n >= DIR_MAX ? ENAMETOOLONG : ELO_OK;

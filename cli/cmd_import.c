@@ -241,14 +241,12 @@ send_blob(import_t *m, const char *addr, uint64_t size)
     rc = elo_call(m->cli, &req, &res);
     if (m->err != ELO_OK) {
         status = archive_failed(m, m->err);
-    } else if (rc != ELO_OK) {
-        status = elo_call_complain(m->cli, addr, rc, &res);
-    } else if (res.status == 201) {
+    } else if (rc == ELO_OK && res.status == 201) {
         m->blobs++;
         m->bytes += size;
-    } else if (res.status / 100 == 2) {
+    } else if (rc == ELO_OK && res.status / 100 == 2) {
         m->had_blobs++;
-    } else if (res.status / 100 == 4) {
+    } else if (rc == ELO_OK && res.status / 100 == 4) {
         elo_ignore(elo_call_complain(m->cli, addr, rc, &res)); /* go on */
         m->failed++;
     } else {

@@ -111,7 +111,7 @@ met(elo_fsck_t *f, const char *path, elo_fsck_file_t *file)
         elo_fsck_found(f, ELO_FSCK_MARK, 1, "%s", path);
         return ELO_OK;
     }
-    if ((rc = v->open(v, f->root_fd, path, ELO_VFS_READ, 0, &fd)) != ELO_OK) {
+    if (v->open(v, f->root_fd, path, ELO_VFS_READ, 0, &fd) != ELO_OK) {
         return damaged(f, ELO_FSCK_MISSING, file, "its file can't be opened");
     }
     rc = v->size(v, fd, &size);

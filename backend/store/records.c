@@ -147,7 +147,7 @@ elo_rec_blob_parse(elo_slice_t s, uint32_t data_len, elo_rec_blob_t *out)
     {
         return ELO_ECORRUPT;
     }
-    r.is_object = (flags & BLOB_OBJECT) != 0;
+    r.is_object = blind.p != NULL;
     if (r.is_object) {
         memcpy(r.blind.b, blind.p, ELO_SHA256_LEN);
     }

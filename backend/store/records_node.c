@@ -60,7 +60,7 @@ elo_rec_node_parse(elo_slice_t s, elo_rec_node_t *out)
     out->reach = (elo_reach_t) reach;
     out->current = current;
     out->n_refs = n;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; refs.p != NULL && i < n; i++) {
         memcpy(out->refs[i].b, refs.p + (size_t) i * ELO_SHA256_LEN,
                ELO_SHA256_LEN);
     }

@@ -255,7 +255,7 @@ static elo_err_t
 copy(rekey_t *r, uint64_t off)
 {
     uint64_t kept = r->at.kept, at;
-    elo_slice_t plain;
+    elo_slice_t plain = { 0 };
     elo_err_t rc;
 
     for (at = 0; at < ELO_MIN(off, kept); at += ELO_UPLOAD_CHUNK) {

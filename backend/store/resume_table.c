@@ -266,8 +266,10 @@ evict_locked(elo_uploads_t *t)
             old = u;
         }
     }
-    unlink_locked(t, old);
-    t->n_idle--;
+    if (old != NULL) { /* which it is, for n_idle counts them */
+        unlink_locked(t, old);
+        t->n_idle--;
+    }
     return old;
 }
 

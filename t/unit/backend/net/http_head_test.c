@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "backend/net/http_head.h"
 #include "common/base/num.h"
 #include "t/unit/guard.h"
@@ -101,6 +103,74 @@ test_fields(void **state)
 }
 
 
+static void
+test_conditions(void **state)
+{
+    static const struct {
+        const char *field;
+        bool is_one;
+    } rows[] = {
+        { "Range: bytes=0-", true },       { "range: x", true },
+        { "If-Match: *", true },           { "if-none-match: x", true },
+        { "IF-RANGE: x", true },           { "If-Modified-Since: x", true },
+        { "Accept-Ranges: x", false },     { "Ranges: x", false },
+        { "X-If-Match: *", false },        { "If: x", false },
+        { "Expect: 100-continue", false },
+    };
+    static elo_http_head_t h;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        const char *why = NULL;
+        char head[128];
+
+        (void) snprintf(head, sizeof(head),
+                        "GET / HTTP/1.1\r\nHost: x\r\n%s\r\nA: b\r\n\r\n",
+                        rows[i].field);
+        assert_int_equal(elo_http_head_parse(elo_slice_str(head), &h, &why), 0);
+        assert_int_equal(h.has_conditions, rows[i].is_one);
+    }
+}
+
+
+/* RFC 9112, 9.3: Connection is a list, and may come twice. */
+static void
+test_connection(void **state)
+{
+    static const struct {
+        const char *version;
+        const char *fields;
+        bool keep_alive;
+    } rows[] = {
+        { "1.1", "", true },
+        { "1.1", "Connection: Close\r\n", false },
+        { "1.1", "Connection: x, close ,y\r\n", false },
+        { "1.1", "Connection: closed\r\n", true },
+        { "1.1", "Connection: keep-alive\r\nConnection: close\r\n", false },
+        { "1.1", "Connection: ,\r\n", true },
+        { "1.1", "Proxy-Connection: close\r\n", true },
+        { "1.0", "", false },
+        { "1.0", "Connection: x,Keep-Alive\r\n", true },
+        { "1.0", "Connection: keep-alive, close\r\n", false },
+    };
+    static elo_http_head_t h;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        const char *why = NULL;
+        char head[160];
+
+        (void) snprintf(head, sizeof(head),
+                        "GET / HTTP/%s\r\nHost: x\r\n%s\r\n", rows[i].version,
+                        rows[i].fields);
+        assert_int_equal(elo_http_head_parse(elo_slice_str(head), &h, &why), 0);
+        if (h.keep_alive != rows[i].keep_alive) {
+            fail_msg("%s %s", rows[i].version, rows[i].fields);
+        }
+    }
+}
+
+
 /* The end is found however the head comes in, and a part is never a whole. */
 static void
 test_prefixes(void **state)
@@ -165,10 +235,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_conditions), cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_prefixes),   cmocka_unit_test(test_mutations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
