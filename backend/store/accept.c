@@ -133,8 +133,9 @@ sealed_put(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent, uint64_t now_us)
 
 /* ---- in the clear ---- */
 
-/* Nodes may have been waiting for the blob: what was answered for them is no longer
-   so. Costs nothing without nodes. */
+/* Nodes may have been waiting for the blob, or for this agent to send it, which makes
+   references of his nodes effective: what was answered for them is no longer so.
+   Costs nothing without nodes. */
 static elo_err_t
 look_for_referrers(elo_accept_t *a, elo_kv_tx_t *tx)
 {
@@ -201,7 +202,8 @@ known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
     }
     if (!a->existed) {
         if ((rc = quota_check(a, tx, agent)) != ELO_OK
-            || (rc = elo_own_add_tx(tx, a->plain, rec, agent)) != ELO_OK)
+            || (rc = elo_own_add_tx(tx, a->plain, rec, agent)) != ELO_OK
+            || (rc = look_for_referrers(a, tx)) != ELO_OK)
         {
             return rc;
         }

@@ -118,10 +118,12 @@ elo_agent_no(elo_kv_view_t *v, const elo_agent_t *a, uint32_t *no)
 }
 
 
-elo_err_t
-elo_agent_of(elo_kv_view_t *v, uint32_t no, elo_agent_t *out)
+/* By an operation, or by a view. */
+static elo_err_t
+agent_by_no(elo_kv_tx_t *tx, elo_kv_view_t *v, uint32_t no, elo_agent_t *out)
 {
     uint8_t mem[ELO_AGENTNO_KEY];
+    elo_slice_t key = elo_agentno_key(no, mem);
     elo_kv_entry_t e;
     elo_err_t rc;
 
@@ -129,7 +131,8 @@ elo_agent_of(elo_kv_view_t *v, uint32_t no, elo_agent_t *out)
         *out = (elo_agent_t){ { 0 } };
         return ELO_OK;
     }
-    rc = elo_kv_get(v, ELO_T_AGENTNO, elo_agentno_key(no, mem), &e);
+    rc = tx != NULL ? elo_kv_tx_get(tx, ELO_T_AGENTNO, key, &e)
+                    : elo_kv_get(v, ELO_T_AGENTNO, key, &e);
     if (rc == ELO_OK && e.value.len != ELO_AGENT_LEN) {
         rc = ELO_ECORRUPT;
     }
@@ -137,6 +140,20 @@ elo_agent_of(elo_kv_view_t *v, uint32_t no, elo_agent_t *out)
         memcpy(out->b, e.value.p, ELO_AGENT_LEN);
     }
     return rc;
+}
+
+
+elo_err_t
+elo_agent_of(elo_kv_view_t *v, uint32_t no, elo_agent_t *out)
+{
+    return agent_by_no(NULL, v, no, out);
+}
+
+
+elo_err_t
+elo_agent_of_tx(elo_kv_tx_t *tx, uint32_t no, elo_agent_t *out)
+{
+    return agent_by_no(tx, NULL, no, out);
 }
 
 

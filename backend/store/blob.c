@@ -4,6 +4,8 @@
 #include <assert.h>
 
 #include "backend/store/blob_internal.h"
+#include "backend/store/node.h"
+#include "backend/store/possess.h"
 
 typedef struct {
     elo_store_t *s;
@@ -16,15 +18,20 @@ typedef struct {
 
 /* ---- one ---- */
 
-elo_err_t
-elo_clear_stat(elo_store_t *s, const elo_rows_t *r, const elo_digest_t *d,
-               elo_blob_stat_t *out)
+/* A clear blob; h learns what was looked up. ELO_ENOTFOUND. */
+static elo_err_t
+clear_stat(elo_holding_t *h, elo_blob_stat_t *out)
 {
+    const elo_rows_t *r = h->rows;
+    const elo_digest_t *d = h->d;
     elo_rec_blob_t rec;
     elo_kv_entry_t e;
     bool is_clear = true;
     elo_err_t rc = elo_blob_row(r, d, &e, &rec);
 
+    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
+        elo_holding_know(h, rc == ELO_OK ? &rec : NULL);
+    }
     if (rc == ELO_OK && rec.is_object) {
         rc = elo_own_any(r, d, &rec, &is_clear);
     }
@@ -32,40 +39,81 @@ elo_clear_stat(elo_store_t *s, const elo_rows_t *r, const elo_digest_t *d,
         return rc != ELO_OK ? rc : ELO_ENOTFOUND;
     }
     elo_stat_clear(d, &rec, &e, out);
-    return elo_blob_is_bad(s, r, d, &out->is_bad);
+    return elo_blob_is_bad(h->s, r, d, &out->is_bad);
 }
 
 
-/* agent NULL: of any. */
+/* no ELO_NO_AGENT: of any. */
 static elo_err_t
-sealed_stat(elo_store_t *s, elo_kv_view_t *v, const elo_digest_t *d,
-            const elo_agent_t *agent, elo_blob_stat_t *out)
+sealed_stat(elo_holding_t *h, uint32_t no, elo_blob_stat_t *out)
 {
-    elo_rows_t r = { .view = v };
-    uint32_t no = ELO_NO_AGENT;
+    const elo_digest_t *blind;
     elo_rec_sealed_t rec;
     elo_rec_blob_t obj;
-    elo_digest_t blind;
     elo_kv_entry_t e;
     elo_err_t rc;
 
-    if (s->keyring == NULL
-        || elo_kv_sum(s->kv, ELO_SUM_TOTAL, ELO_TOTAL_SEALED) <= 0)
-    {
-        return ELO_ENOTFOUND;
-    }
-    if ((agent != NULL && (rc = elo_agent_no(v, agent, &no)) != ELO_OK)
-        || (rc = elo_keyring_blind(s->keyring, d, &blind)) != ELO_OK
-        || (rc = elo_sealed_row(&r, &blind, no, &no, &e, &rec)) != ELO_OK)
+    if ((rc = elo_holding_blind(h, &blind)) != ELO_OK
+        || (rc = elo_sealed_row(h->rows, blind, no, &no, &e, &rec)) != ELO_OK)
     {
         return rc;
     }
-    rc = elo_blob_row(&r, &rec.object, &e, &obj);
+    rc = elo_blob_row(h->rows, &rec.object, &e, &obj);
     if (rc != ELO_OK) {
         return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
     }
-    elo_stat_sealed(d, &rec, &obj, &e, out);
-    return elo_blob_is_bad(s, &r, &rec.object, &out->is_bad);
+    elo_stat_sealed(h->d, &rec, &obj, &e, out);
+    return elo_blob_is_bad(h->s, h->rows, &rec.object, &out->is_bad);
+}
+
+
+/* The sealed blob of that agent; NULL: of any. */
+static elo_err_t
+sealed_stat_of(elo_holding_t *h, const elo_agent_t *agent, elo_blob_stat_t *out)
+{
+    uint32_t no = ELO_NO_AGENT;
+    const elo_digest_t *blind;
+    elo_err_t rc = elo_holding_blind(h, &blind);
+
+    if (rc == ELO_OK && agent != NULL) {
+        rc = elo_agent_no(h->rows->view, agent, &no);
+    }
+    return rc != ELO_OK ? rc : sealed_stat(h, no, out);
+}
+
+
+/* reach may be NULL. */
+static elo_err_t
+stat_reach(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *agent,
+           elo_blob_stat_t *out, elo_reach_t *reach)
+{
+    elo_reach_t widest = ELO_REACH_PRIVATE;
+    elo_blob_stat_t st;
+    elo_holding_t h;
+    elo_kv_view_t v;
+    elo_rows_t r = { .view = &v };
+    elo_err_t rc;
+
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+        return rc;
+    }
+    elo_holding_init(&h, s, &r, d);
+    rc = clear_stat(&h, &st);
+    if (rc == ELO_ENOTFOUND) {
+        rc = sealed_stat_of(&h, agent, &st);
+    }
+    if (rc == ELO_OK && reach != NULL && elo_refs_reach(&h, &widest) != ELO_OK)
+    {
+        widest = ELO_REACH_PRIVATE;
+    }
+    elo_kv_view_end(&v);
+    if (rc == ELO_OK) {
+        *out = st;
+        if (reach != NULL) {
+            *reach = widest;
+        }
+    }
+    return rc;
 }
 
 
@@ -73,17 +121,85 @@ elo_err_t
 elo_store_stat(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *agent,
                elo_blob_stat_t *out)
 {
-    elo_blob_stat_t st;
+    assert(s->magic == ELO_STORE_MAGIC);
+    return stat_reach(s, d, agent, out, NULL);
+}
+
+
+elo_err_t
+elo_store_stat_reach(elo_store_t *s, const elo_digest_t *d,
+                     const elo_agent_t *agent, elo_blob_stat_t *out,
+                     elo_reach_t *reach)
+{
+    assert(s->magic == ELO_STORE_MAGIC);
+    return stat_reach(s, d, agent, out, reach);
+}
+
+
+elo_reach_t
+elo_store_blob_reach(elo_store_t *s, const elo_digest_t *d)
+{
+    elo_reach_t widest = ELO_REACH_PRIVATE;
+    elo_holding_t h;
     elo_kv_view_t v;
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
+    if (elo_kv_view_begin(s->kv, &v) != ELO_OK) {
+        return ELO_REACH_PRIVATE;
+    }
+    elo_holding_init(&h, s, &(elo_rows_t){ .view = &v }, d);
+    rc = elo_refs_reach(&h, &widest);
+    elo_kv_view_end(&v);
+    return rc == ELO_OK ? widest : ELO_REACH_PRIVATE;
+}
+
+
+/* The blob that an effective reference of that owner means: in the clear; else his
+   own; else, promoted, anybody's. */
+static elo_err_t
+ref_stat(elo_holding_t *h, uint32_t owner, elo_blob_stat_t *out)
+{
+    bool has;
+    elo_err_t rc = elo_holding_has(h, owner, &has);
+
+    if (rc != ELO_OK || !has) {
+        return rc != ELO_OK ? rc : ELO_ENOTFOUND;
+    }
+    if ((rc = clear_stat(h, out)) == ELO_ENOTFOUND
+        && (rc = sealed_stat(h, owner, out)) == ELO_ENOTFOUND
+        && (rc = elo_holding_is_promoted(h, owner, &has)) == ELO_OK)
+    {
+        rc = has ? sealed_stat(h, ELO_NO_AGENT, out) : ELO_ENOTFOUND;
+    }
+    return rc;
+}
+
+
+elo_err_t
+elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
+                   const elo_digest_t *d, elo_blob_stat_t *out)
+{
+    elo_rec_node_t node;
+    elo_blob_stat_t st;
+    elo_holding_t h;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_rows_t r = { .view = &v };
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (!elo_content_id_ok(id)) {
+        return ELO_ENOTFOUND;
+    }
     if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    rc = elo_clear_stat(s, &(elo_rows_t){ .view = &v }, d, &st);
-    if (rc == ELO_ENOTFOUND) {
-        rc = sealed_stat(s, &v, d, agent, &st);
+    rc = elo_kv_get(&v, ELO_T_NODE, id, &e);
+    if (rc == ELO_OK && (rc = elo_rec_node_parse(e.value, &node)) == ELO_OK) {
+        elo_holding_init(&h, s, &r, d);
+        rc = node.current != version ? ELO_EPRECOND
+                                     : ref_stat(&h, node.owner, &st);
     }
     elo_kv_view_end(&v);
     if (rc == ELO_OK) {

@@ -5,10 +5,6 @@
 
 #include "backend/store/blob_row.h"
 
-/* [any] A clear blob; ELO_ENOTFOUND. */
-elo_err_t elo_clear_stat(elo_store_t *s, const elo_rows_t *r,
-                         const elo_digest_t *d,
-                         elo_blob_stat_t *out) ELO_MUST_USE;
 
 /* [work] The key in the envelope of an object, whose BLOB row is rec; to be wiped
    by the caller. Follows compaction. ELO_ENOTFOUND: it has no SEALED row.

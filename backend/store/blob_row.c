@@ -17,9 +17,9 @@ elo_rows_get(const elo_rows_t *r, uint8_t table, elo_slice_t key,
 }
 
 
-static elo_err_t
-rows_cursor(const elo_rows_t *r, uint8_t table, elo_slice_t from,
-            elo_kv_cursor_t **c)
+elo_err_t
+elo_rows_cursor(const elo_rows_t *r, uint8_t table, elo_slice_t from,
+                elo_kv_cursor_t **c)
 {
     return r->tx != NULL ? elo_kv_tx_cursor_open(r->tx, table, from, c)
                          : elo_kv_cursor_open(r->view, table, from, c);
@@ -128,7 +128,7 @@ elo_own_any(const elo_rows_t *r, const elo_digest_t *d,
     uint32_t agent;
     elo_err_t rc;
 
-    rc = rows_cursor(r, ELO_T_OWN, elo_digest_slice(d), &c);
+    rc = elo_rows_cursor(r, ELO_T_OWN, elo_digest_slice(d), &c);
     if (rc != ELO_OK) {
         return rc;
     }
@@ -204,7 +204,7 @@ elo_own_clear_tx(elo_kv_tx_t *tx, const elo_digest_t *d)
     elo_err_t rc;
 
     do {
-        rc = rows_cursor(&r, ELO_T_OWN, elo_digest_slice(d), &c);
+        rc = elo_rows_cursor(&r, ELO_T_OWN, elo_digest_slice(d), &c);
         if (rc != ELO_OK) {
             return rc;
         }
@@ -265,7 +265,7 @@ elo_sealed_row(const elo_rows_t *r, const elo_digest_t *blind, uint32_t agent,
     elo_err_t rc;
 
     if (agent == ELO_NO_AGENT) {
-        rc = rows_cursor(r, ELO_T_SEALED, elo_digest_slice(blind), &c);
+        rc = elo_rows_cursor(r, ELO_T_SEALED, elo_digest_slice(blind), &c);
         if (rc != ELO_OK) {
             return rc;
         }

@@ -15,6 +15,9 @@ typedef struct {
 elo_err_t elo_rows_get(const elo_rows_t *r, uint8_t table, elo_slice_t key,
                        elo_kv_entry_t *out) ELO_MUST_USE;
 
+elo_err_t elo_rows_cursor(const elo_rows_t *r, uint8_t table, elo_slice_t from,
+                          elo_kv_cursor_t **c) ELO_MUST_USE;
+
 /* A BLOB row; rec borrows from e. */
 elo_err_t elo_blob_row(const elo_rows_t *r, const elo_digest_t *stored,
                        elo_kv_entry_t *e, elo_rec_blob_t *rec) ELO_MUST_USE;

@@ -2,6 +2,7 @@
 /* derive: what follows from the rows and is kept beside them: totals, what agents
    hold, numbers of agents, references (S8). It is a function of single rows, so
    that it comes out the same from whatever is left of the log. */
+#include "backend/store/journal.h"
 #include "backend/store/node_internal.h"
 #include "backend/store/store_internal.h"
 
@@ -159,6 +160,10 @@ elo_store_derive(void *ctx, elo_kv_tx_t *tx, uint8_t table, elo_slice_t key,
         return elo_node_derive(tx, key, was, now);
     case ELO_T_TASK:
         return elo_task_derive(tx, key, was, now);
+    case ELO_T_RECORD:
+        return elo_journal_derive(tx, ELO_JOURNAL_RECORD, key, now);
+    case ELO_T_AUDIT:
+        return elo_journal_derive(tx, ELO_JOURNAL_AUDIT, key, now);
     case ELO_T_UPLOAD:
         return elo_upload_derive(tx, key, was, now);
     default:

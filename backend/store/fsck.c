@@ -92,7 +92,8 @@ elo_fsck_key(uint8_t table, elo_slice_t key, char out[ELO_FSCK_KEY_TEXT])
     const char *name = table < ELO_T_COUNT ? elo_store_tables[table] : NULL;
     int n = snprintf(out, ELO_FSCK_KEY_TEXT, "%s ",
                      name != NULL ? name : "unknown");
-    bool is_text = table == ELO_T_NODE || table == ELO_T_CARE;
+    bool is_text =
+        table == ELO_T_NODE || table == ELO_T_CARE || table == ELO_T_SETTING;
 
     if (is_text) {
         snprintf(out + n, ELO_FSCK_KEY_TEXT - (size_t) n, "%.*s",

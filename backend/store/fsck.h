@@ -27,7 +27,8 @@
     FSCK(ORPHAN, "orphan", true, "files that no row names")                    \
     FSCK(SEALED, "sealed", true, "sealed blobs without their object")          \
     FSCK(REFERENCE, "reference", true, "references that no node has, or lack") \
-    FSCK(NODE, "node", true, "content nodes without their current version")    \
+    FSCK(NODE, "node", true, "content nodes without current version or owner") \
+    FSCK(JOURNAL, "journal", true, "journals with a gap, or a broken chain")   \
     FSCK(COUNTER, "counter", true, "counters that are not what they count")    \
     FSCK(REPLAY, "replay", false, "records that a start would replay")         \
     FSCK(TORN, "torn", false, "bytes at the log's end that a start cuts off")  \

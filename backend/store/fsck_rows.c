@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/store/journal.h"
 #include "backend/store/records_task.h"
 #include "backend/store/records_upload.h"
+#include "backend/store/setting.h"
 #include "backend/store/store_internal.h"
+#include "common/base/crypto.h"
 
 typedef struct {
     elo_fsck_t *f;
@@ -16,6 +19,8 @@ typedef struct {
     uint64_t refs; /* that nodes have */
     uint64_t ref_rows;
     uint64_t agents, agent_rows;
+    uint64_t last[ELO_JOURNALS]; /* entry that was seen */
+    elo_digest_t head;           /* AUDIT: hash of its value */
 } rows_t;
 
 typedef struct {
@@ -192,7 +197,7 @@ row_file(rows_t *r, const row_t *row)
 static elo_err_t
 row_node(rows_t *r, const row_t *row)
 {
-    uint8_t mem[ELO_NODEV_KEY_MAX], ref[ELO_REF_KEY_MAX];
+    uint8_t mem[ELO_NODEV_KEY_MAX], ref[ELO_REF_KEY_MAX], no[ELO_AGENTNO_KEY];
     char text[ELO_FSCK_KEY_TEXT];
     elo_rec_node_t rec;
     elo_err_t rc;
@@ -209,9 +214,17 @@ row_node(rows_t *r, const row_t *row)
                        elo_fsck_key(ELO_T_NODE, row->key, text),
                        (unsigned long long) rec.current);
     }
+    if (rec.owner != 0
+        && !is_there(r, ELO_T_AGENTNO, elo_agentno_key(rec.owner, no)))
+    {
+        elo_fsck_found(r->f, ELO_FSCK_NODE, 1, "%s owner %u",
+                       elo_fsck_key(ELO_T_NODE, row->key, text), rec.owner);
+    }
     for (uint32_t i = 0; i < rec.n_refs; i++) {
         r->refs++;
-        if (!is_there(r, ELO_T_REF, elo_ref_key(&rec.refs[i], row->key, ref))) {
+        if (!is_there(r, ELO_T_REF,
+                      elo_ref_key(&rec.refs[i], rec.owner, row->key, ref)))
+        {
             elo_fsck_found(r->f, ELO_FSCK_REFERENCE, 1, "missing: of %s",
                            elo_fsck_key(ELO_T_NODE, row->key, text));
             r->f->wants_index = true;
@@ -241,9 +254,10 @@ row_ref(rows_t *r, const row_t *row)
 {
     elo_digest_t d;
     elo_slice_t id;
+    uint32_t owner;
 
     r->ref_rows++;
-    return elo_ref_key_parse(row->key, &d, &id);
+    return elo_ref_key_parse(row->key, &d, &owner, &id);
 }
 
 
@@ -368,6 +382,70 @@ row_bad(rows_t *r, const row_t *row)
 }
 
 
+/* Numbers follow on each other, and in AUDIT each value has the hash of the one
+   before. A gap is one finding, not another one for the chain. */
+static elo_err_t
+row_journal(rows_t *r, const row_t *row, elo_journal_t which)
+{
+    const char *name = elo_store_tables[elo_journal_table(which)];
+    uint64_t number, due = r->last[which] + 1;
+    elo_journal_entry_t entry;
+    elo_digest_t before;
+    elo_err_t rc = elo_journal_key_parse(row->key, &number);
+
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    r->last[which] = number;
+    if (number != due) {
+        elo_fsck_found(r->f, ELO_FSCK_JOURNAL, number - due,
+                       "%s: %llu to %llu are missing", name,
+                       (unsigned long long) due,
+                       (unsigned long long) number - 1);
+    }
+    rc = elo_journal_value_parse(which, row->e->value, &entry, &before);
+    if (which == ELO_JOURNAL_RECORD) {
+        return rc;
+    }
+    if (rc == ELO_OK && number == due
+        && memcmp(before.b, r->head.b, ELO_SHA256_LEN) != 0)
+    {
+        elo_fsck_found(r->f, ELO_FSCK_JOURNAL, 1,
+                       "%s: %llu is not chained to the one before", name,
+                       (unsigned long long) number);
+    }
+    if (rc != ELO_OK) {
+        elo_ignore(elo_sha256(row->e->value, &r->head)); /* told already */
+        return rc;
+    }
+    return elo_sha256(row->e->value, &r->head);
+}
+
+
+static elo_err_t
+row_record(rows_t *r, const row_t *row)
+{
+    return row_journal(r, row, ELO_JOURNAL_RECORD);
+}
+
+
+static elo_err_t
+row_audit(rows_t *r, const row_t *row)
+{
+    return row_journal(r, row, ELO_JOURNAL_AUDIT);
+}
+
+
+static elo_err_t
+row_setting(rows_t *r, const row_t *row)
+{
+    elo_slice_t value;
+
+    (void) r;
+    return elo_setting_parse(row->e->value, &value);
+}
+
+
 /* USE and CARE are hints: whoever reads one that makes no sense goes without. */
 static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_BLOB] = row_blob,   [ELO_T_SEALED] = row_sealed,
@@ -378,7 +456,8 @@ static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_TREE] = row_tree,   [ELO_T_UPLOAD] = row_upload,
     [ELO_T_TASK] = row_task,   [ELO_T_WAIT] = row_wait,
     [ELO_T_PIN] = row_pin,     [ELO_T_ORPHAN] = row_orphan,
-    [ELO_T_BAD] = row_bad,
+    [ELO_T_BAD] = row_bad,     [ELO_T_RECORD] = row_record,
+    [ELO_T_AUDIT] = row_audit, [ELO_T_SETTING] = row_setting,
 };
 
 

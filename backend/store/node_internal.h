@@ -16,13 +16,10 @@ elo_err_t elo_node_derive(elo_kv_tx_t *tx, elo_slice_t key,
                           const elo_kv_entry_t *was,
                           const elo_kv_entry_t *now) ELO_MUST_USE;
 
-/* True in *out when a content node refers to d. */
+/* True in *out when a content node refers to d, effectively or not (that tells
+   possess.h). */
 elo_err_t elo_node_refers(elo_kv_tx_t *tx, const elo_digest_t *d,
                           bool *out) ELO_MUST_USE;
-
-/* The widest reach of the nodes that refer to d, private without any. */
-elo_err_t elo_node_reach(elo_kv_tx_t *tx, const elo_digest_t *d,
-                         elo_reach_t *out) ELO_MUST_USE;
 
 /* fn for the id of each node that refers to d (to bump their slots). */
 elo_err_t elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
@@ -30,13 +27,14 @@ elo_err_t elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
                              void *ctx) ELO_MUST_USE;
 
 /* The next key of a cursor over REF, which was opened at d, while it is d's;
-   ELO_ENOTFOUND then. id is borrowed until the next call. [any] */
+   ELO_ENOTFOUND then. owner: number of the node's. id is borrowed until the next
+   call. [any] */
 elo_err_t elo_ref_next(elo_kv_cursor_t *c, const elo_digest_t *d,
-                       elo_slice_t *id) ELO_MUST_USE;
+                       uint32_t *owner, elo_slice_t *id) ELO_MUST_USE;
 
 /* ---- orphan.c: rows of table ORPHAN, one for a digest ---- */
 
-/* The last reference to d has gone: due to be collected at `due` (Unix seconds).
+/* The last effective reference to d has gone: due to be collected at `due` (Unix seconds).
    One that is there already keeps its time. */
 elo_err_t elo_orphan_add(elo_kv_tx_t *tx, const elo_digest_t *d,
                          int64_t due) ELO_MUST_USE;

@@ -102,12 +102,37 @@ elo_store_node_get(elo_store_t *s, elo_slice_t id, uint64_t version,
 }
 
 
+elo_err_t
+elo_store_node_owner(elo_store_t *s, elo_slice_t id, elo_agent_t *out)
+{
+    elo_rec_node_t rec;
+    elo_kv_view_t v;
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (!elo_content_id_ok(id)) {
+        return ELO_ENOTFOUND;
+    }
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+        return rc;
+    }
+    if ((rc = node_get(&v, id, &rec)) == ELO_OK
+        && (rc = elo_agent_of(&v, rec.owner, out)) == ELO_ENOTFOUND)
+    {
+        rc = ELO_ECORRUPT; /* his number was given before it was used */
+    }
+    elo_kv_view_end(&v);
+    return rc;
+}
+
+
 /* buf: for the text. */
 static elo_err_t
 node_show(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id, elo_slice_t value,
           elo_buf_t *buf, elo_node_each_fn fn, void *ctx, bool *goes_on)
 {
     elo_rec_node_t rec;
+    elo_agent_t owner;
     elo_node_t node;
     elo_err_t rc;
 
@@ -129,9 +154,14 @@ node_show(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id, elo_slice_t value,
     if (rc != ELO_OK) {
         return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
     }
+    rc = elo_agent_of(v, rec.owner, &owner);
+    if (rc != ELO_OK) {
+        return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+    }
     node = (elo_node_t){ .id = id,
                          .version = rec.current,
                          .reach = rec.reach,
+                         .owner = owner,
                          .n_refs = rec.n_refs,
                          .refs = rec.refs,
                          .json = elo_buf_slice(buf) };
@@ -179,13 +209,14 @@ static elo_err_t
 refs_each(elo_kv_view_t *v, const elo_digest_t *d, elo_id_each_fn fn, void *ctx)
 {
     elo_kv_cursor_t *c;
+    uint32_t owner;
     elo_slice_t id;
     elo_err_t rc = elo_kv_cursor_open(v, ELO_T_REF, elo_digest_slice(d), &c);
 
     if (rc != ELO_OK) {
         return rc;
     }
-    while ((rc = elo_ref_next(c, d, &id)) == ELO_OK && fn(ctx, id)) {
+    while ((rc = elo_ref_next(c, d, &owner, &id)) == ELO_OK && fn(ctx, id)) {
     }
     elo_kv_cursor_close(&c);
     return rc == ELO_ENOTFOUND ? ELO_OK : rc;
@@ -206,42 +237,4 @@ elo_store_referrers(elo_store_t *s, const elo_digest_t *d, elo_id_each_fn fn,
     rc = refs_each(&v, d, fn, ctx);
     elo_kv_view_end(&v);
     return rc;
-}
-
-
-typedef struct {
-    elo_kv_view_t *v;
-    elo_reach_t widest;
-} reach_ctx_t;
-
-
-static bool
-widen(void *ctx, elo_slice_t id)
-{
-    reach_ctx_t *r = ctx;
-    elo_rec_node_t rec;
-
-    /* A reference without a sound node gives nothing: the gate fails shut. */
-    if (node_get(r->v, id, &rec) == ELO_OK && rec.reach > r->widest) {
-        r->widest = rec.reach;
-    }
-    return r->widest < ELO_REACH_COMMONS;
-}
-
-
-elo_reach_t
-elo_store_blob_reach(elo_store_t *s, const elo_digest_t *d)
-{
-    reach_ctx_t r = { .widest = ELO_REACH_PRIVATE };
-    elo_kv_view_t v;
-    elo_err_t rc;
-
-    assert(s->magic == ELO_STORE_MAGIC);
-    if (elo_kv_view_begin(s->kv, &v) != ELO_OK) {
-        return ELO_REACH_PRIVATE;
-    }
-    r.v = &v;
-    rc = refs_each(&v, d, widen, &r);
-    elo_kv_view_end(&v);
-    return rc == ELO_OK ? r.widest : ELO_REACH_PRIVATE;
 }

@@ -5,8 +5,10 @@
 
 #include "common/base/rd.h"
 
-#define REC_VERSION 1
-#define BACK_MARK   0xff /* no due time begins like this */
+#define REC_VERSION  1
+#define NODE_VERSION 2 /* 1 has no owner */
+#define OWNER_MARK   0
+#define BACK_MARK    0xff /* no due time begins like this */
 
 
 static void
@@ -29,9 +31,10 @@ rd_version(elo_slice_t s)
 void
 elo_rec_node_encode(const elo_rec_node_t *r, elo_buf_t *out)
 {
-    elo_buf_put_u8(out, REC_VERSION);
+    elo_buf_put_u8(out, NODE_VERSION);
     elo_buf_put_u8(out, (uint8_t) r->reach);
     elo_buf_put_be64(out, r->current);
+    elo_buf_put_be32(out, r->owner);
     elo_buf_put_be16(out, (uint16_t) r->n_refs);
     for (uint32_t i = 0; i < r->n_refs; i++) {
         elo_buf_put(out, r->refs[i].b, ELO_SHA256_LEN);
@@ -42,23 +45,31 @@ elo_rec_node_encode(const elo_rec_node_t *r, elo_buf_t *out)
 elo_err_t
 elo_rec_node_parse(elo_slice_t s, elo_rec_node_t *out)
 {
-    const uint8_t *p = rd_version(s), *end = s.p + s.len;
+    const uint8_t *p = s.len < 1 ? NULL : s.p, *end = s.p + s.len;
     elo_slice_t refs = { 0 };
     uint64_t current = 0;
+    uint32_t owner = 0;
     uint16_t n = 0;
-    uint8_t reach = 0;
+    uint8_t version = 0, reach = 0;
 
+    p = elo_rd_u8(p, end, &version);
     p = elo_rd_u8(p, end, &reach);
     p = elo_rd_be64(p, end, &current);
+    if (version == NODE_VERSION) {
+        p = elo_rd_be32(p, end, &owner);
+    } else if (version != REC_VERSION) {
+        return ELO_ECORRUPT;
+    }
     p = elo_rd_be16(p, end, &n);
     if (p == NULL || n > ELO_CONTENT_BLOBS_MAX || reach >= ELO_REACH_COUNT
-        || current == 0
+        || current == 0 || owner == UINT32_MAX
         || elo_rd_bytes(p, end, (uint64_t) n * ELO_SHA256_LEN, &refs) != end)
     {
         return ELO_ECORRUPT;
     }
     out->reach = (elo_reach_t) reach;
     out->current = current;
+    out->owner = owner;
     out->n_refs = n;
     for (uint32_t i = 0; refs.p != NULL && i < n; i++) {
         memcpy(out->refs[i].b, refs.p + (size_t) i * ELO_SHA256_LEN,
@@ -187,28 +198,51 @@ elo_nodev_key_parse(elo_slice_t key, elo_slice_t *id, uint64_t *version)
 }
 
 
+/* No id begins with OWNER_MARK: the operator's keys, which have no owner in them, are
+   told from the others. */
 elo_slice_t
-elo_ref_key(const elo_digest_t *d, elo_slice_t id, uint8_t out[ELO_REF_KEY_MAX])
+elo_ref_key(const elo_digest_t *d, uint32_t owner, elo_slice_t id,
+            uint8_t out[ELO_REF_KEY_MAX])
 {
+    uint8_t *p = out + ELO_SHA256_LEN;
+
     memcpy(out, d->b, ELO_SHA256_LEN);
-    memcpy(out + ELO_SHA256_LEN, id.p, id.len);
-    return elo_slice(out, ELO_SHA256_LEN + id.len);
+    if (owner != 0 || id.len == 0) {
+        *p++ = owner != 0 ? OWNER_MARK : OWNER_MARK + 1;
+    }
+    if (owner != 0) {
+        for (int i = 24; i >= 0; i -= 8) {
+            *p++ = (uint8_t) (owner >> i);
+        }
+    }
+    if (id.len > 0) {
+        memcpy(p, id.p, id.len);
+    }
+    return elo_slice(out, (size_t) (p - out) + id.len);
 }
 
 
 elo_err_t
-elo_ref_key_parse(elo_slice_t key, elo_digest_t *d, elo_slice_t *id)
+elo_ref_key_parse(elo_slice_t key, elo_digest_t *d, uint32_t *owner,
+                  elo_slice_t *id)
 {
+    const uint8_t *p = key.p + ELO_SHA256_LEN, *end = key.p + key.len;
     elo_slice_t name;
+    uint32_t no = 0;
 
     if (key.len <= ELO_SHA256_LEN) {
         return ELO_ECORRUPT;
     }
-    name = elo_slice(key.p + ELO_SHA256_LEN, key.len - ELO_SHA256_LEN);
+    if (*p == OWNER_MARK
+        && ((p = elo_rd_be32(p + 1, end, &no)) == NULL || no == 0)) {
+        return ELO_ECORRUPT;
+    }
+    name = elo_slice(p, (size_t) (end - p));
     if (!elo_content_id_ok(name)) {
         return ELO_ECORRUPT;
     }
     memcpy(d->b, key.p, ELO_SHA256_LEN);
+    *owner = no;
     *id = name;
     return ELO_OK;
 }

@@ -17,18 +17,19 @@
    stays in the log: a page of the index holds two entries of this size. */
 #define ELO_NODEV_VALUE_MAX 1500u
 
-#define ELO_NODE_REC_MAX  (12 + ELO_CONTENT_BLOBS_MAX * ELO_SHA256_LEN)
+#define ELO_NODE_REC_MAX  (16 + ELO_CONTENT_BLOBS_MAX * ELO_SHA256_LEN)
 #define ELO_NODEV_REC_MAX (6 + ELO_NODEV_VALUE_MAX)
 #define ELO_MEDIA_REC_MAX (21 + ELO_REASON_MAX)
 
 #define ELO_NODEV_KEY_MAX (ELO_CONTENT_ID_MAX + 1 + 8)
-#define ELO_REF_KEY_MAX   (ELO_SHA256_LEN + ELO_CONTENT_ID_MAX)
+#define ELO_REF_KEY_MAX   (ELO_SHA256_LEN + 5 + ELO_CONTENT_ID_MAX)
 #define ELO_ORPHAN_KEY    (8 + ELO_SHA256_LEN) /* in order of due */
 #define ELO_ORPHAN_BACK   (1 + ELO_SHA256_LEN) /* of digest: where that is */
 
 typedef struct {
     elo_reach_t reach;
     uint64_t current;
+    uint32_t owner; /* number of an agent; 0: the operator */
     uint32_t n_refs;
     elo_digest_t refs[ELO_CONTENT_BLOBS_MAX]; /* each once */
 } elo_rec_node_t;
@@ -54,7 +55,8 @@ typedef struct {
     elo_slice_t reason;
 } elo_rec_media_t;
 
-/* Encoders append to out; check it with elo_buf_err. */
+/* Encoders append to out; check it with elo_buf_err. A NODE of version 1, which has
+   no owner, is parsed as the operator's. */
 void elo_rec_node_encode(const elo_rec_node_t *r, elo_buf_t *out);
 elo_err_t elo_rec_node_parse(elo_slice_t s, elo_rec_node_t *out) ELO_MUST_USE;
 void elo_rec_nodev_encode(const elo_rec_nodev_t *r, elo_buf_t *out);
@@ -69,9 +71,11 @@ elo_slice_t elo_nodev_key(elo_slice_t id, uint64_t version,
                           uint8_t out[ELO_NODEV_KEY_MAX]);
 elo_err_t elo_nodev_key_parse(elo_slice_t key, elo_slice_t *id,
                               uint64_t *version) ELO_MUST_USE;
-elo_slice_t elo_ref_key(const elo_digest_t *d, elo_slice_t id,
+/* owner: number of the node's; those of one owner are together, in order of number,
+   and the operator's (0) are last. With an empty id: a place before all of his. */
+elo_slice_t elo_ref_key(const elo_digest_t *d, uint32_t owner, elo_slice_t id,
                         uint8_t out[ELO_REF_KEY_MAX]);
-elo_err_t elo_ref_key_parse(elo_slice_t key, elo_digest_t *d,
+elo_err_t elo_ref_key_parse(elo_slice_t key, elo_digest_t *d, uint32_t *owner,
                             elo_slice_t *id) ELO_MUST_USE;
 
 /* due: Unix seconds, not negative. A key of ELO_ORPHAN_BACK, which sorts behind all

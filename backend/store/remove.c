@@ -6,6 +6,7 @@
 #include "backend/store/blob_row.h"
 #include "backend/store/files.h"
 #include "backend/store/node_internal.h"
+#include "backend/store/possess.h"
 
 typedef struct {
     elo_kv_op_t op;
@@ -31,13 +32,15 @@ typedef struct {
 
 /* ELO_EBUSY: it may not go. */
 static elo_err_t
-may_go(elo_kv_tx_t *tx, const elo_digest_t *d)
+may_go(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d)
 {
     elo_rows_t r = { .tx = tx };
-    bool is_kept;
+    bool is_kept = false;
+    elo_holding_t h;
     elo_err_t rc;
 
-    if ((rc = elo_node_refers(tx, d, &is_kept)) != ELO_OK
+    elo_holding_init(&h, s, &r, d);
+    if ((rc = elo_refs_any(&h, &is_kept)) != ELO_OK
         || (!is_kept
             && (rc = elo_row_is(&r, ELO_T_PIN, d, &is_kept)) != ELO_OK))
     {
@@ -144,7 +147,7 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
         return rc;
     }
     if ((rc = is_there(o, tx, agent)) != ELO_OK
-        || (rc = may_go(tx, o->d)) != ELO_OK)
+        || (rc = may_go(o->s, tx, o->d)) != ELO_OK)
     {
         return rc;
     }

@@ -171,6 +171,8 @@ configure(elo_store_t *s, const elo_store_cfg_t *cfg)
     s->upload_keep_s =
         cfg->upload_keep_s == 0 ? UPLOAD_KEEP_S : cfg->upload_keep_s;
     s->grace_s = cfg->grace_s;
+    s->promoted = cfg->promoted;
+    s->promoted_ctx = cfg->promoted_ctx;
     s->root_fd = s->lock_fd = -1;
 }
 

@@ -31,6 +31,12 @@ typedef struct elo_store_s elo_store_t;
 #define ELO_INLINE_DEFAULT (256u << 10)
 #define ELO_INLINE_MAX     (1u << 20)
 
+/* [any] Does a promotion let agent `to` (zero: the operator) refer to d, though he
+   has not sent it? Called within operations and views: it waits for nothing, and
+   does not call the store. When its answer for d changes: elo_store_refs_changed. */
+typedef bool (*elo_promoted_fn)(void *ctx, const elo_digest_t *d,
+                                const elo_agent_t *to);
+
 typedef struct {
     const char *root;        /* directory; made when missing */
     const elo_vfs_t *vfs;    /* NULL: the real one */
@@ -45,8 +51,10 @@ typedef struct {
     uint32_t checkpoint_ms;
     uint64_t quota_bytes; /* of an agent without one of its own; 0: none */
     uint64_t queue_max;   /* tasks; a put past it is ELO_EQUEUEFULL; 0: none */
-    uint32_t upload_keep_s; /* an unfinished upload's life; 0: a day */
-    uint32_t grace_s;       /* from the last reference gone to collection */
+    uint32_t upload_keep_s;   /* an unfinished upload's life; 0: a day */
+    uint32_t grace_s;         /* from the last reference gone to collection */
+    elo_promoted_fn promoted; /* NULL: there are no promotions */
+    void *promoted_ctx;
 } elo_store_cfg_t;
 
 typedef struct {
@@ -99,6 +107,11 @@ elo_err_t elo_store_stat(elo_store_t *s, const elo_digest_t *d,
                          const elo_agent_t *agent,
                          elo_blob_stat_t *out) ELO_MUST_USE;
 
+/* [any] The same, and elo_store_blob_reach, of one moment. */
+elo_err_t elo_store_stat_reach(elo_store_t *s, const elo_digest_t *d,
+                               const elo_agent_t *agent, elo_blob_stat_t *out,
+                               elo_reach_t *reach) ELO_MUST_USE;
+
 /* An open blob: one that is removed or compacted meanwhile stays readable. */
 typedef struct elo_blob_s elo_blob_t;
 
@@ -127,7 +140,8 @@ elo_err_t elo_store_tree(elo_store_t *s, const elo_blob_stat_t *st,
                          elo_buf_t *layer) ELO_MUST_USE;
 
 /* [work] Removes a blob of agent (NULL: whoever's), with its tree, tasks, pins and
-   media index. ELO_EBUSY while a content node refers to it or a pin holds it.
+   media index. ELO_EBUSY while a content node refers to it effectively (node.h)
+   or a pin holds it.
    Another agent's possession of the same bytes keeps them. */
 elo_err_t elo_store_remove(elo_store_t *s, const elo_digest_t *d,
                            const elo_agent_t *agent) ELO_MUST_USE;
@@ -151,7 +165,8 @@ elo_err_t elo_store_each(elo_store_t *s, elo_blob_at_t *at, elo_blob_each_fn fn,
 elo_err_t elo_store_each_sealed(elo_store_t *s, elo_blob_at_t *at,
                                 elo_blob_each_fn fn, void *ctx) ELO_MUST_USE;
 
-/* [any] The widest reach of the nodes that refer to d; private when none does. */
+/* [any] The widest reach of the nodes that refer to d effectively (node.h); private
+   when none does. */
 elo_reach_t elo_store_blob_reach(elo_store_t *s, const elo_digest_t *d);
 
 /* [work] Pins keep a blob from collection and removal, whatever refers to it. */

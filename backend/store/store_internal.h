@@ -36,6 +36,8 @@ struct elo_store_s {
     uint32_t inline_bytes;
     uint32_t upload_keep_s;
     uint32_t grace_s;
+    elo_promoted_fn promoted; /* may be NULL */
+    void *promoted_ctx;
     bool nameless; /* O_TMPFILE and linkat work here */
     elo_gen_page_t *gen;
     elo_kv_t *kv;
@@ -89,6 +91,8 @@ elo_err_t elo_agent_no(elo_kv_view_t *v, const elo_agent_t *a,
                        uint32_t *no) ELO_MUST_USE;
 elo_err_t elo_agent_of(elo_kv_view_t *v, uint32_t no,
                        elo_agent_t *out) ELO_MUST_USE;
+elo_err_t elo_agent_of_tx(elo_kv_tx_t *tx, uint32_t no,
+                          elo_agent_t *out) ELO_MUST_USE; /* [commit] */
 /* [commit] ELO_EQUOTA when more bytes of that agent would be too many. */
 elo_err_t elo_quota_check_tx(elo_store_t *s, elo_kv_tx_t *tx,
                              const elo_agent_t *a, uint32_t no,

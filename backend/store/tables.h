@@ -12,7 +12,7 @@
     T(AGENTNO, 4, "agentno") /* number -> agent 32; derived */                 \
     T(OWN, 5, "own")         /* digest, agent no -> size: further senders */   \
     T(FILE, 6, "file")    /* id of a file that is undecided or dead -> kind */ \
-    T(NODE, 7, "node")    /* id -> reach, version, references */               \
+    T(NODE, 7, "node")    /* id -> reach, version, owner, references */        \
     T(NODEV, 8, "nodev")  /* id, 0, version -> reach, JSON */                  \
     T(REF, 9, "ref")      /* digest, id -> nothing; derived from NODE */       \
     T(MEDIA, 10, "media") /* digest -> status, file, size, reason */           \
@@ -25,13 +25,16 @@
       "orphan")         /* due 8, digest -> nothing: last reference gone */    \
     T(BAD, 17, "bad")   /* digest of what is stored -> when, why */            \
     T(USE, 18, "use")   /* digest -> day of last use */                        \
-    T(CARE, 19, "care") /* name -> where a job of care is */
+    T(CARE, 19, "care") /* name -> where a job of care is */                   \
+    T(RECORD, 20, "record")   /* number -> record: append-only */              \
+    T(AUDIT, 21, "audit")     /* number -> chained entry: append-only */       \
+    T(SETTING, 22, "setting") /* name -> what a part of the daemon keeps */
 
 enum {
 #define T(name, number, text) ELO_T_##name = (number),
     ELO_STORE_TABLES(T)
 #undef T
-        ELO_T_COUNT = 20
+        ELO_T_COUNT = 23
 };
 
 /* Spaces of counters. */
@@ -52,7 +55,9 @@ enum {
     ELO_TOTAL_TASKS,
     ELO_TOTAL_WAITING,
     ELO_TOTAL_BAD,
-    ELO_TOTAL_AGENTS, /* the highest number that an agent was given */
+    ELO_TOTAL_AGENTS,  /* the highest number that an agent was given */
+    ELO_TOTAL_RECORDS, /* of these two too */
+    ELO_TOTAL_AUDIT,
 };
 
 #endif

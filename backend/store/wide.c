@@ -7,6 +7,7 @@
 #include "backend/store/blob_row.h"
 #include "backend/store/files.h"
 #include "backend/store/node_internal.h"
+#include "backend/store/possess.h"
 #include "backend/store/put_internal.h"
 
 #define PREFIX     "wide"
@@ -22,6 +23,13 @@ typedef struct {
     elo_slots_t slots;
     uint64_t file;
 } done_op_t;
+
+typedef struct {
+    elo_holding_t h;
+    uint32_t *no;
+    elo_blob_stat_t *out;
+    bool is_found;
+} find_t;
 
 
 static elo_slice_t
@@ -90,29 +98,72 @@ elo_store_wide_next(elo_store_t *s, const elo_digest_t *after,
 }
 
 
-/* A sealed copy of agent *no (ELO_NO_AGENT: of the first) with its object;
-   ELO_ENOTFOUND. */
+/* Looks at agent `no`'s sealed copy (ELO_NO_AGENT: the first); ELO_EAGAIN: there is
+   none, or it isn't the one that is asked for. */
+static elo_err_t
+copy_of(find_t *f, uint32_t no)
+{
+    const elo_digest_t *blind;
+    elo_kv_entry_t e, obj_e;
+    elo_rec_sealed_t rec;
+    elo_rec_blob_t obj;
+    elo_err_t rc;
+
+    if (no != ELO_NO_AGENT && *f->no != ELO_NO_AGENT && no != *f->no) {
+        return ELO_EAGAIN;
+    }
+    no = no == ELO_NO_AGENT ? *f->no : no;
+    if ((rc = elo_holding_blind(&f->h, &blind)) != ELO_OK
+        || (rc = elo_sealed_row(f->h.rows, blind, no, &no, &e, &rec)) != ELO_OK
+        || (rc = elo_blob_row(f->h.rows, &rec.object, &obj_e, &obj)) != ELO_OK)
+    {
+        return rc == ELO_ENOTFOUND ? ELO_EAGAIN : rc;
+    }
+    elo_stat_sealed(f->h.d, &rec, &obj, &obj_e, f->out);
+    *f->no = no;
+    return ELO_OK;
+}
+
+
+/* Of a wide node: its owner's own copy, or, when he was promoted, anybody's. */
+static elo_err_t
+is_to_widen(void *ctx, elo_slice_t id, const elo_rec_node_t *node)
+{
+    find_t *f = ctx;
+    bool is_promoted;
+    elo_err_t rc;
+
+    (void) id;
+    if (elo_reach_is_sealed(node->reach)) {
+        return ELO_EAGAIN;
+    }
+    rc = copy_of(f, node->owner);
+    if (rc == ELO_EAGAIN
+        && (rc = elo_holding_is_promoted(&f->h, node->owner, &is_promoted))
+               == ELO_OK)
+    {
+        rc = is_promoted ? copy_of(f, ELO_NO_AGENT) : ELO_EAGAIN;
+    }
+    f->is_found = rc == ELO_OK;
+    return rc;
+}
+
+
+/* A sealed copy, of agent *no (ELO_NO_AGENT: of anybody), that a wide node refers to
+   effectively; *no is whose. ELO_ENOTFOUND. */
 static elo_err_t
 sealed_find(elo_store_t *s, const elo_rows_t *r, const elo_digest_t *d,
             uint32_t *no, elo_blob_stat_t *out)
 {
-    elo_kv_entry_t e, obj_e;
-    elo_rec_sealed_t rec;
-    elo_rec_blob_t obj;
-    elo_digest_t blind;
+    find_t f = { .no = no, .out = out };
     elo_err_t rc;
 
     if (s->keyring == NULL) {
         return ELO_ENOKEY;
     }
-    if ((rc = elo_keyring_blind(s->keyring, d, &blind)) != ELO_OK
-        || (rc = elo_sealed_row(r, &blind, *no, no, &e, &rec)) != ELO_OK
-        || (rc = elo_blob_row(r, &rec.object, &obj_e, &obj)) != ELO_OK)
-    {
-        return rc;
-    }
-    elo_stat_sealed(d, &rec, &obj, &obj_e, out);
-    return ELO_OK;
+    elo_holding_init(&f.h, s, r, d);
+    rc = elo_refs_each(&f.h, is_to_widen, &f);
+    return rc == ELO_OK && !f.is_found ? ELO_ENOTFOUND : rc;
 }
 
 
@@ -137,21 +188,13 @@ elo_store_wide_stat(elo_store_t *s, const elo_digest_t *d, elo_agent_t *agent,
 }
 
 
-/* ELO_EPRECOND: neither is so, for agent no (or anybody). */
+/* ELO_EPRECOND: there is no such copy, of agent no (or anybody). */
 static elo_err_t
 check(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d, uint32_t no)
 {
     elo_blob_stat_t st;
-    elo_reach_t reach;
-    elo_err_t rc;
+    elo_err_t rc = sealed_find(s, &(elo_rows_t){ .tx = tx }, d, &no, &st);
 
-    if ((rc = elo_node_reach(tx, d, &reach)) != ELO_OK) {
-        return rc;
-    }
-    if (elo_reach_is_sealed(reach)) {
-        return ELO_EPRECOND;
-    }
-    rc = sealed_find(s, &(elo_rows_t){ .tx = tx }, d, &no, &st);
     return rc == ELO_ENOTFOUND ? ELO_EPRECOND : rc;
 }
 

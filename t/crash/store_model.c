@@ -154,6 +154,19 @@ sm_media(uint16_t serial, uint8_t *room)
 }
 
 
+elo_slice_t
+sm_entry(elo_journal_t j, uint32_t n, uint8_t *room)
+{
+    sim_rng_t rng = sim_rng(n, 0x6a6f7572, j);
+    size_t len = n % 16 == 0 ? ELO_JOURNAL_ENTRY_MAX : 1 + n * 7919u % 400;
+
+    for (size_t i = 0; i < len; i++) {
+        room[i] = (uint8_t) sim_rng_next(&rng);
+    }
+    return elo_slice(room, len);
+}
+
+
 /* ---- what operations do ---- */
 
 bool
@@ -213,10 +226,20 @@ sm_remove_sealed(sm_facts_t *f, uint32_t b, uint32_t a)
 
 
 bool
+sm_counts(const sm_facts_t *f, uint32_t n, uint32_t b)
+{
+    const sm_node_t *x = &f->nodes[n];
+
+    return x->version > 0 && (x->refs >> b & 1) != 0
+           && ((f->blobs[b].owns | f->blobs[b].sealed) >> x->owner & 1) != 0;
+}
+
+
+bool
 sm_is_referred(const sm_facts_t *f, uint32_t b)
 {
     for (uint32_t n = 0; n < SM_NODES; n++) {
-        if (f->nodes[n].version > 0 && (f->nodes[n].refs >> b & 1) != 0) {
+        if (sm_counts(f, n, b)) {
             return true;
         }
     }
@@ -275,6 +298,7 @@ same_node(uint32_t i, const sm_node_t *a, const sm_node_t *b, char why[120])
 {
     SAME("node: version", i, a->version, b->version)
     SAME("node: reach", i, a->reach, b->reach)
+    SAME("node: owner", i, a->owner, b->owner)
     SAME("node: references", i, a->refs, b->refs)
     for (uint32_t v = 1; v <= SM_VERSIONS; v++) {
         SAME("node: text", i, a->serial[v], b->serial[v])
@@ -307,6 +331,9 @@ sm_same(const sm_facts_t *f, const sm_facts_t *seen, char why[120])
     SAME("unknown uploads", 0, f->strangers, seen->strangers)
     for (uint32_t i = 0; i < SM_AGENTS; i++) {
         SAME("agent: quota", i, f->quota[i], seen->quota[i])
+    }
+    for (uint32_t i = 0; i < ELO_JOURNALS; i++) {
+        SAME("journal: entries", i, f->journal[i], seen->journal[i])
     }
     return true;
 }

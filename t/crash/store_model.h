@@ -6,6 +6,7 @@
 #ifndef ELO_T_CRASH_STORE_MODEL_H
 #define ELO_T_CRASH_STORE_MODEL_H
 
+#include "backend/store/journal.h"
 #include "backend/store/node.h"
 #include "backend/store/resume.h"
 #include "backend/store/task.h"
@@ -46,7 +47,7 @@ typedef struct {
 
 typedef struct {
     uint8_t version; /* 0: there is none */
-    uint8_t reach;
+    uint8_t reach, owner;
     uint32_t refs;                    /* bit b: refers to blob b */
     uint16_t serial[SM_VERSIONS + 1]; /* of each version's text */
 } sm_node_t;
@@ -64,6 +65,7 @@ typedef struct {
     sm_upload_t uploads[SM_UPLOADS];
     uint32_t strangers; /* open uploads whose creation never answered */
     uint64_t quota[SM_AGENTS];
+    uint32_t journal[ELO_JOURNALS]; /* how many entries */
 } sm_facts_t;
 
 typedef struct {
@@ -96,6 +98,9 @@ elo_slice_t sm_media(uint16_t serial, uint8_t *room);
 #define SM_MEDIA_REASON "no tracks"
 #define SM_MEDIA_NONE   4u /* the serial of all that have a reason */
 
+/* Entry n, from 1, of a journal; into a room of ELO_JOURNAL_ENTRY_MAX. */
+elo_slice_t sm_entry(elo_journal_t j, uint32_t n, uint8_t *room);
+
 /* ---- what operations do to facts ---- */
 
 /* Agent a sends blob b. Returns whether it had done so before. */
@@ -103,6 +108,8 @@ bool sm_put(sm_facts_t *f, uint32_t b, uint32_t a, elo_reach_t reach);
 /* Takes away the clear blob's part of agent a; sealed is another step. */
 void sm_remove_clear(sm_facts_t *f, uint32_t b, uint32_t a);
 void sm_remove_sealed(sm_facts_t *f, uint32_t b, uint32_t a);
+/* A node refers to it whose owner has sent it. */
+bool sm_counts(const sm_facts_t *f, uint32_t n, uint32_t b);
 bool sm_is_referred(const sm_facts_t *f, uint32_t b);
 bool sm_is_held(const sm_facts_t *f, uint32_t b);
 

@@ -234,6 +234,22 @@ is_referrer(void *ctx, elo_slice_t id)
 
 
 static bool
+see_owner(look_t *l, uint32_t n, elo_slice_t id)
+{
+    elo_agent_t owner;
+    elo_err_t rc = elo_store_node_owner(l->s, id, &owner);
+
+    for (uint8_t a = 0; rc == ELO_OK && a < SM_AGENTS; a++) {
+        if (elo_agent_eq(&owner, sm_agent(a))) {
+            l->seen->nodes[n].owner = a;
+            return true;
+        }
+    }
+    return bad("owner of node", n, rc);
+}
+
+
+static bool
 see_node(look_t *l, uint32_t n)
 {
     char id[8];
@@ -263,12 +279,81 @@ see_node(look_t *l, uint32_t n)
     }
     x->version = (uint8_t) current;
     x->reach = (uint8_t) reach;
+    if (!see_owner(l, n, name)) {
+        return false;
+    }
     for (uint8_t v = 1; v <= current; v++) {
         if (!see_text(l, n, name, v)) {
             return false;
         }
     }
     return true;
+}
+
+
+/* What the nodes give, as it follows from what was seen. */
+static bool
+see_reach(look_t *l, uint32_t b)
+{
+    elo_reach_t is = elo_store_blob_reach(l->s, sm_digest(b));
+    elo_reach_t want = ELO_REACH_PRIVATE;
+
+    for (uint32_t n = 0; n < SM_NODES; n++) {
+        if (sm_counts(l->seen, n, b) && l->seen->nodes[n].reach > want) {
+            want = (elo_reach_t) l->seen->nodes[n].reach;
+        }
+    }
+    return is == want
+           || crash_fail("blob %u: reach %d, want %d", b, (int) is, (int) want);
+}
+
+
+/* ---- journals ---- */
+
+typedef struct {
+    elo_journal_t which;
+    uint32_t n;
+} journal_t;
+
+
+static bool
+see_entry(void *ctx, const elo_journal_entry_t *e)
+{
+    static uint8_t room[ELO_JOURNAL_ENTRY_MAX];
+    journal_t *j = ctx;
+
+    return (e->number == ++j->n
+            && elo_slice_eq(e->bytes, sm_entry(j->which, j->n, room)))
+           || crash_fail("journal %d: entry %u is %llu, or another",
+                         (int) j->which, j->n, (unsigned long long) e->number);
+}
+
+
+static bool
+see_journal(look_t *l, elo_journal_t which)
+{
+    journal_t j = { which, 0 };
+    elo_audit_check_t check;
+    elo_err_t rc =
+        elo_store_journal_each(l->s, which, 1, UINT32_MAX, see_entry, &j);
+
+    if (rc != ELO_OK) {
+        return bad("journal", which, rc);
+    }
+    if (elo_store_journal_last(l->s, which) != j.n) {
+        return crash_fail(
+            "journal %d: last is %llu of %u", (int) which,
+            (unsigned long long) elo_store_journal_last(l->s, which), j.n);
+    }
+    l->seen->journal[which] = j.n;
+    if (which != ELO_JOURNAL_AUDIT) {
+        return !crash_failed();
+    }
+    rc = elo_store_audit_verify(l->s, &check);
+    return (rc == ELO_OK && check.what == ELO_AUDIT_WHOLE
+            && check.number == j.n)
+           || crash_fail("audit: %s, break %d at %llu", elo_strerror(rc),
+                         (int) check.what, (unsigned long long) check.number);
 }
 
 
@@ -455,6 +540,15 @@ sm_observe(sm_t *m, elo_store_t *s, sm_facts_t *seen)
         if (!see_node(&l, n)) {
             return false;
         }
+    }
+    for (uint32_t b = 0; b < SM_BLOBS; b++) {
+        if (!see_reach(&l, b)) {
+            return false;
+        }
+    }
+    if (!see_journal(&l, ELO_JOURNAL_RECORD)
+        || !see_journal(&l, ELO_JOURNAL_AUDIT)) {
+        return false;
     }
     for (uint32_t u = 0; u < SM_UPLOADS; u++) {
         if (!see_upload(&l, u)) {

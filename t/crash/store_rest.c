@@ -19,6 +19,8 @@ sw_node(sw_t *w)
     elo_digest_t refs[4];
     uint32_t n = sw_below(w, SM_NODES), n_refs = sw_below(w, 4), set = 0;
     const sm_node_t *was = &w->m->now.nodes[n];
+    uint32_t owner;
+    bool may_give;
     char id[8];
     elo_node_t x = { .version = was->version + 1u,
                      .reach = sw_reaches[sw_below(w, 8)],
@@ -27,6 +29,12 @@ sw_node(sw_t *w)
 
     snprintf(id, sizeof(id), "node%u", n);
     x.id = elo_slice_str(id);
+    owner = sw_below(w, SM_AGENTS);
+    may_give = sw_below(w, 4) == 0;
+    if (was->version > 0 && !may_give && sw_below(w, 4) > 0) {
+        owner = was->owner;
+    }
+    x.owner = *sm_agent(owner);
     if (was->version > 0
         && (was->version == SM_VERSIONS || sw_below(w, 4) == 0)) {
         memset(&sw_next_facts(w)->nodes[n], 0, sizeof(*was));
@@ -45,15 +53,48 @@ sw_node(sw_t *w)
     x.json = sm_json(++w->m->serial, room);
     if (sw_below(w, 8) == 0) {
         sw_settle(w, "node of another version",
-                  elo_store_node_put(w->s, &x, x.version + 6u), ELO_EINVAL);
+                  elo_store_node_put(w->s, &x, x.version + 6u, false),
+                  ELO_EINVAL);
+        return;
+    }
+    if (was->version > 0 && owner != was->owner && !may_give) {
+        sw_settle(w, "another's node",
+                  elo_store_node_put(w->s, &x, was->version, false),
+                  ELO_EDENIED);
         return;
     }
     f = sw_next_facts(w);
+    f->nodes[n].owner = (uint8_t) owner;
     f->nodes[n].version = (uint8_t) x.version;
     f->nodes[n].reach = (uint8_t) x.reach;
     f->nodes[n].refs = set;
     f->nodes[n].serial[x.version] = w->m->serial;
-    sw_settle(w, "node", elo_store_node_put(w->s, &x, was->version), ELO_OK);
+    sw_settle(w, "node", elo_store_node_put(w->s, &x, was->version, may_give),
+              ELO_OK);
+}
+
+
+/* One to three entries in one operation. */
+void
+sw_journal(sw_t *w)
+{
+    static uint8_t rooms[3][ELO_JOURNAL_ENTRY_MAX];
+    elo_journal_t j = (elo_journal_t) sw_below(w, ELO_JOURNALS);
+    uint32_t n = 1 + sw_below(w, 3), last = w->m->now.journal[j];
+    elo_slice_t entries[3];
+    uint64_t first = 0;
+    elo_err_t rc;
+
+    for (uint32_t i = 0; i < n; i++) {
+        entries[i] = sm_entry(j, last + 1 + i, rooms[i]);
+    }
+    sw_next_facts(w)->journal[j] = last + n;
+    rc = elo_store_journal_append_all(w->s, j, entries, n, &first);
+    if (rc == ELO_OK && first != last + 1) {
+        crash_fail("operation %u: entry %llu after %u", w->m->n_ops,
+                   (unsigned long long) first, last);
+    }
+    sw_settle(w, "journal", rc, ELO_OK);
 }
 
 

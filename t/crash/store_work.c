@@ -184,7 +184,7 @@ sw_step(sw_t *w, bool little)
         sw_small_puts(w, 1);
         return;
     }
-    switch (sw_below(w, 24)) {
+    switch (sw_below(w, 26)) {
     case 0:
     case 1:
     case 2:
@@ -229,6 +229,10 @@ sw_step(sw_t *w, bool little)
         return;
     case 20:
         compact(w);
+        return;
+    case 21:
+    case 22:
+        sw_journal(w);
         return;
     default:
         sw_upload(w);

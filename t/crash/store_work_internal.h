@@ -38,6 +38,7 @@ void sw_remove_blob(sw_t *w);
 void sw_pin(sw_t *w);
 void sw_quota(sw_t *w);
 void sw_node(sw_t *w);
+void sw_journal(sw_t *w);
 void sw_media(sw_t *w);
 void sw_tasks(sw_t *w);
 void sw_retry_or_drop(sw_t *w);

@@ -95,11 +95,12 @@ orphan_due(care_t *c, elo_digest_t *d, int64_t *due)
 }
 
 
+/* Of agent 1, who has sent it. */
 static void
 make_orphan(care_t *c, const elo_digest_t *d, const char *id)
 {
-    assert_int_equal(put_node(c->dir.s, id, 1, ELO_REACH_COMMONS, d, "{}"),
-                     ELO_OK);
+    assert_int_equal(
+        put_node_of(c->dir.s, 1, id, 1, ELO_REACH_COMMONS, d, "{}"), ELO_OK);
     assert_int_equal(elo_store_node_remove(c->dir.s, elo_slice_str(id), 0),
                      ELO_OK);
 }
@@ -188,6 +189,39 @@ test_row_goes_with_it(void **state)
 }
 
 
+/* A node whose owner hasn't sent the blob neither keeps nor orphans it. */
+static void
+test_references_without_effect(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(1000, 80);
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 1);
+    elo_digest_t d = digest_of(b), listed;
+    bool is_gone = false;
+    int64_t due;
+
+    assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+    assert_int_equal(put_node(c->dir.s, "e1", 1, ELO_REACH_COMMONS, &d, "{}"),
+                     ELO_OK);
+    assert_int_equal(elo_store_node_remove(c->dir.s, ELO_SLICE("e1"), 0),
+                     ELO_OK);
+    assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
+
+    /* nor does one that is there hinder what an effective one had kept */
+    assert_int_equal(put_node(c->dir.s, "e2", 1, ELO_REACH_COMMONS, &d, "{}"),
+                     ELO_OK);
+    make_orphan(c, &d, "e3");
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(put_node(c->dir.s, "e4", 1, ELO_REACH_COMMONS, &d, "{}"),
+                     ELO_OK);
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_true(is_gone);
+    assert_false(is_held(c, &d));
+    bytes_free(b);
+}
+
+
 int
 main(void)
 {
@@ -198,6 +232,8 @@ main(void)
                                         care_teardown),
         cmocka_unit_test_setup_teardown(test_row_goes_with_it, care_setup,
                                         care_teardown),
+        cmocka_unit_test_setup_teardown(test_references_without_effect,
+                                        care_setup, care_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

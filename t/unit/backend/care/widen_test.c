@@ -209,6 +209,105 @@ test_full_quota_and_a_damaged_one(void **state)
 }
 
 
+static bool
+is_sealed_of(care_t *c, const elo_digest_t *d, uint8_t agent)
+{
+    elo_agent_t a = agent_of(agent);
+    elo_digest_t blind;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    uint8_t key[ELO_SEALED_KEY];
+    uint32_t no;
+    bool is;
+
+    assert_int_equal(elo_keyring_blind(c->dir.keyring, d, &blind), ELO_OK);
+    assert_int_equal(elo_kv_view_begin(elo_store_kv(c->dir.s), &v), ELO_OK);
+    is = elo_agent_no(&v, &a, &no) == ELO_OK
+         && elo_kv_get(&v, ELO_T_SEALED, elo_sealed_key(&blind, no, key), &e)
+                == ELO_OK;
+    elo_kv_view_end(&v);
+    return is;
+}
+
+
+/* Agents 1 and 2 have sent the same bytes, narrow, and 1 first. */
+static elo_digest_t
+two_narrow(care_t *c, elo_slice_t b)
+{
+    for (uint8_t a = 1; a <= 2; a++) {
+        elo_put_opt_t opt = opt_of(ELO_REACH_LOCAL, a);
+
+        assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+    }
+    return digest_of(b);
+}
+
+
+/* Knowing the hash of what others keep private gives nothing, and doesn't even make
+   work; whose node it is, his copy is the one that is written in the clear. */
+static void
+test_only_the_owners_copy(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(70000, 60);
+    elo_digest_t d = two_narrow(c, b), next;
+
+    for (uint8_t a = 0; a <= 3; a += 3) { /* the operator, and a stranger */
+        char id[2] = { (char) ('a' + a), '\0' };
+
+        assert_int_equal(
+            put_node_of(c->dir.s, a, id, 1, ELO_REACH_COMMONS, &d, "{}"),
+            ELO_OK);
+        assert_int_equal(elo_store_wide_next(c->dir.s, NULL, &next),
+                         ELO_ENOTFOUND);
+    }
+    assert_int_equal(elo_store_blob_reach(c->dir.s, &d), ELO_REACH_PRIVATE);
+    assert_int_equal(
+        put_node_of(c->dir.s, 2, "two", 1, ELO_REACH_REGIONAL, &d, "{}"),
+        ELO_OK);
+    assert_int_equal(care_whole(c, elo_care_step_widen).items, 1);
+    assert_true(is_sealed_of(c, &d, 1));
+    assert_false(is_sealed_of(c, &d, 2));
+    assert_int_equal(elo_store_blob_reach(c->dir.s, &d), ELO_REACH_REGIONAL);
+    assert_int_equal(elo_store_wide_next(c->dir.s, NULL, &next), ELO_ENOTFOUND);
+    bytes_free(b);
+}
+
+
+static bool
+promote_3(void *ctx, const elo_digest_t *d, const elo_agent_t *to)
+{
+    elo_agent_t three = agent_of(3);
+
+    return *(bool *) ctx && elo_agent_eq(to, &three) && d->b[0] != 0xff;
+}
+
+
+/* A promotion lets a node of one who hasn't sent it make it public. */
+static void
+test_promoted(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(70000, 61);
+    elo_digest_t d = two_narrow(c, b), next;
+    bool is_promoted = false;
+
+    c->dir.cfg.promoted = promote_3;
+    c->dir.cfg.promoted_ctx = &is_promoted;
+    dir_reopen(&c->dir);
+    assert_int_equal(
+        put_node_of(c->dir.s, 3, "p", 1, ELO_REACH_COMMONS, &d, "{}"), ELO_OK);
+    assert_int_equal(elo_store_refs_changed(c->dir.s, &d), ELO_OK);
+    assert_int_equal(elo_store_wide_next(c->dir.s, NULL, &next), ELO_ENOTFOUND);
+    is_promoted = true;
+    assert_int_equal(elo_store_refs_changed(c->dir.s, &d), ELO_OK);
+    assert_int_equal(care_whole(c, elo_care_step_widen).items, 1);
+    assert_true(is_sealed_of(c, &d, 1) != is_sealed_of(c, &d, 2));
+    assert_int_equal(elo_store_blob_reach(c->dir.s, &d), ELO_REACH_COMMONS);
+    bytes_free(b);
+}
+
+
 int
 main(void)
 {
@@ -225,6 +324,10 @@ main(void)
                                         care_teardown),
         cmocka_unit_test_setup_teardown(test_full_quota_and_a_damaged_one,
                                         care_setup, care_teardown),
+        cmocka_unit_test_setup_teardown(test_only_the_owners_copy, care_setup,
+                                        care_teardown),
+        cmocka_unit_test_setup_teardown(test_promoted, care_setup,
+                                        care_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

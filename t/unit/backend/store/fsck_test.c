@@ -4,6 +4,7 @@
 #include "backend/kv/index.h"
 #include "backend/store/backup.h"
 #include "backend/store/fsck.h"
+#include "backend/store/journal.h"
 #include "backend/store/records_node.h"
 #include "common/base/num.h"
 
@@ -36,7 +37,13 @@ fill(dir_t *d)
         put_opt(d->s, &sealed, ELO_SLICE("a diary"), 0, NULL, NULL), ELO_OK);
     refs[0] = digest_of(small[0]);
     refs[1] = digest_of(large[0]);
-    assert_int_equal(elo_store_node_put(d->s, &node, 0), ELO_OK);
+    assert_int_equal(elo_store_node_put(d->s, &node, 0, false), ELO_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(elo_store_journal_append(d->s, ELO_JOURNAL_AUDIT,
+                                                  ELO_SLICE("it was used"),
+                                                  NULL),
+                         ELO_OK);
+    }
     elo_store_close(&d->s);
 }
 
@@ -138,13 +145,22 @@ damage_row(const dir_t *d)
 
 
 static void
+damage_journal(const dir_t *d)
+{
+    static const uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 2 };
+
+    damage_index(d, ELO_T_AUDIT, elo_slice(key, sizeof(key)), false);
+}
+
+
+static void
 damage_reference(const dir_t *d)
 {
     elo_digest_t digest = digest_of(small[0]);
     uint8_t mem[ELO_REF_KEY_MAX];
 
-    damage_index(d, ELO_T_REF, elo_ref_key(&digest, ELO_SLICE("a-node"), mem),
-                 false);
+    damage_index(d, ELO_T_REF,
+                 elo_ref_key(&digest, 0, ELO_SLICE("a-node"), mem), false);
 }
 
 
@@ -215,6 +231,7 @@ static const struct {
     { "a record", damage_record, ELO_FSCK_RECORD, 1 },
     { "a counter", damage_counter, ELO_FSCK_COUNTER, 0 },
     { "a row is missing", damage_row, ELO_FSCK_LACKS, 0 },
+    { "an entry is missing", damage_journal, ELO_FSCK_JOURNAL, 0 },
     { "a reference is missing", damage_reference, ELO_FSCK_REFERENCE, 0 },
     { "a file is missing", damage_file, ELO_FSCK_MISSING, 1 },
     { "a file is short", damage_length, ELO_FSCK_SIZE, 1 },

@@ -169,21 +169,21 @@ test_refusals(void **state)
     memset(longest, 'a', sizeof(longest));
     n = node;
     n.id = elo_slice(longest, ELO_CONTENT_ID_MAX + 1);
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_EINVAL);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_EINVAL);
     n.id = ELO_SLICE("a\0b");
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_EINVAL);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_EINVAL);
     n.id = ELO_SLICE("../x");
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_EINVAL);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_EINVAL);
     n = node;
     n.version = 0;
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_EINVAL);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_EINVAL);
     n = node;
     n.reach = (elo_reach_t) ELO_REACH_COUNT;
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_EINVAL);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_EINVAL);
     n = node;
     n.refs = refs;
     n.n_refs = ELO_CONTENT_BLOBS_MAX + 1;
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_ETOOBIG);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_ETOOBIG);
     assert_int_equal(current_of(d->s, "a"), 0);
 
     /* the longest id, as many references as there may be */
@@ -192,7 +192,7 @@ test_refusals(void **state)
     }
     n.n_refs = ELO_CONTENT_BLOBS_MAX;
     n.id = elo_slice(longest, ELO_CONTENT_ID_MAX);
-    assert_int_equal(elo_store_node_put(d->s, &n, 0), ELO_OK);
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_OK);
     assert_int_equal(elo_store_node_remove(d->s, n.id, 1), ELO_OK);
 }
 
@@ -247,13 +247,14 @@ test_references(void **state)
                         .json = ID("{}") };
 
     assert_int_equal(put_bytes(s, ELO_SLICE("x"), NULL, NULL), ELO_OK);
-    assert_int_equal(elo_store_node_put(s, &node, 0), ELO_OK);
+    assert_int_equal(elo_store_node_put(s, &node, 0, false), ELO_OK);
     assert_int_equal(put_node(s, "once", 1, ELO_REACH_COMMONS, &x, "{}"),
                      ELO_OK);
     referrers_are(s, &x, "once twice ");
     referrers_are(s, &y, "twice ");
     assert_int_equal(elo_store_blob_reach(s, &x), ELO_REACH_COMMONS);
-    assert_int_equal(elo_store_blob_reach(s, &y), ELO_REACH_LOCAL);
+    /* y isn't held: nobody possesses it */
+    assert_int_equal(elo_store_blob_reach(s, &y), ELO_REACH_PRIVATE);
     assert_int_equal(elo_store_remove(s, &x, NULL), ELO_EBUSY);
 
     /* the wide one goes: what stays counts */
@@ -265,7 +266,7 @@ test_references(void **state)
     node.version = 2;
     node.n_refs = 1;
     node.refs = &y;
-    assert_int_equal(elo_store_node_put(s, &node, 1), ELO_OK);
+    assert_int_equal(elo_store_node_put(s, &node, 1, false), ELO_OK);
     referrers_are(s, &x, "");
     assert_int_equal(elo_store_blob_reach(s, &x), ELO_REACH_PRIVATE);
     assert_int_equal(elo_store_remove(s, &x, NULL), ELO_OK);

@@ -60,7 +60,7 @@ only_whole(parse_fn fn, elo_buf_t *b, uint32_t data_len)
         assert_int_equal(fn(guard_put(&g, elo_slice(copy, n)), data_len),
                          n == len ? ELO_OK : ELO_ECORRUPT);
     }
-    copy[0] ^= 2; /* a version of the future */
+    copy[0] ^= 4; /* a version of the future */
     assert_int_equal(fn(guard_put(&g, elo_slice(copy, len)), data_len),
                      ELO_ECORRUPT);
     guard_dispose(&g);
@@ -70,7 +70,9 @@ only_whole(parse_fn fn, elo_buf_t *b, uint32_t data_len)
 static void
 test_node(void **state)
 {
-    elo_rec_node_t r = { .reach = ELO_REACH_LOCAL, .current = 7, .n_refs = 2 };
+    elo_rec_node_t r = {
+        .reach = ELO_REACH_LOCAL, .current = 7, .owner = 0xfedcba98, .n_refs = 2
+    };
     uint8_t mem[ELO_NODE_REC_MAX];
     elo_buf_t b;
 
@@ -83,6 +85,7 @@ test_node(void **state)
     assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node), ELO_OK);
     assert_int_equal(node.reach, r.reach);
     assert_int_equal(node.current, 7);
+    assert_int_equal(node.owner, 0xfedcba98);
     assert_int_equal(node.n_refs, 2);
     assert_memory_equal(node.refs, r.refs, sizeof(r.refs[0]) * 2);
 
@@ -105,7 +108,7 @@ test_node_bounds(void **state)
         uint8_t value;
     } cases[] = {
         { "reach beyond the table", 1, ELO_REACH_COUNT },
-        { "more references than may be", 11, ELO_CONTENT_BLOBS_MAX + 1 },
+        { "more references than may be", 15, ELO_CONTENT_BLOBS_MAX + 1 },
         { "version 0", 9, 0 },
     };
     elo_rec_node_t r = { .current = 7 };
@@ -119,11 +122,52 @@ test_node_bounds(void **state)
         elo_buf_init_fixed(&b, mem, sizeof(mem));
         elo_rec_node_encode(&r, &b);
         mem[cases[i].at] = cases[i].value;
-        len = b.len + (size_t) mem[11] * ELO_SHA256_LEN;
+        len = b.len + (size_t) mem[15] * ELO_SHA256_LEN;
         assert_int_equal(elo_rec_node_parse(
                              elo_slice(mem, ELO_MIN(len, sizeof(mem))), &node),
                          ELO_ECORRUPT);
     }
+}
+
+
+/* Rows of version 1 have no owner: they are the operator's. */
+static void
+test_node_version_1(void **state)
+{
+    uint8_t row[] = { 1, ELO_REACH_COMMONS, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0 };
+    elo_buf_t b;
+
+    (void) state;
+    elo_buf_init(&b, INPUT_MAX);
+    elo_buf_put(&b, row, sizeof(row) - 2);
+    elo_buf_put_be16(&b, 2);
+    for (uint8_t i = 0; i < 2 * ELO_SHA256_LEN; i++) {
+        elo_buf_put_u8(&b, i);
+    }
+    node.owner = 5;
+    only_whole(parse_node, &b, 0);
+    assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node), ELO_OK);
+    assert_int_equal(node.owner, 0);
+    assert_int_equal(node.current, 9);
+    assert_int_equal(node.n_refs, 2);
+    assert_int_equal(node.refs[1].b[31], 63);
+    elo_buf_dispose(&b);
+}
+
+
+/* What stands for "of nobody in particular" is no owner. */
+static void
+test_node_owner(void **state)
+{
+    elo_rec_node_t r = { .current = 7, .owner = UINT32_MAX };
+    uint8_t mem[ELO_NODE_REC_MAX];
+    elo_buf_t b;
+
+    (void) state;
+    elo_buf_init_fixed(&b, mem, sizeof(mem));
+    elo_rec_node_encode(&r, &b);
+    assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node),
+                     ELO_ECORRUPT);
 }
 
 
@@ -258,24 +302,80 @@ test_nodev_keys(void **state)
 }
 
 
+/* Each place is behind the one before; one with an id reads back. */
+static void
+test_ref_keys(void **state)
+{
+    static const struct {
+        uint32_t owner;
+        const char *id;
+    } cases[] = {
+        { 1, "" },        { 1, "0" },
+        { 1, "id" },      { 2, "" },
+        { 2, "a" },       { 255, "" },
+        { 256, "" },      { 256, "z" },
+        { 1u << 31, "" }, { UINT32_MAX - 1, "z" },
+        { 0, "" },        { 0, "0" },
+        { 0, "id" },
+    };
+    elo_digest_t d = { { 1, 2, 3 } }, got;
+    uint8_t mem[2][ELO_REF_KEY_MAX], longest[ELO_CONTENT_ID_MAX];
+    elo_slice_t key, before = { NULL, 0 }, id;
+    uint32_t owner = 77;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(cases); i++) {
+        size_t n;
+
+        key = elo_ref_key(&d, cases[i].owner, elo_slice_str(cases[i].id),
+                          mem[i % 2]);
+        n = ELO_MIN(key.len, before.len);
+        if (i > 0) {
+            int cmp = memcmp(before.p, key.p, n);
+
+            assert_true(cmp < 0 || (cmp == 0 && before.len < key.len));
+        }
+        before = key;
+        if (cases[i].id[0] == '\0') {
+            assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id),
+                             ELO_ECORRUPT);
+            continue;
+        }
+        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_OK);
+        assert_memory_equal(got.b, d.b, ELO_SHA256_LEN);
+        assert_int_equal(owner, cases[i].owner);
+        assert_true(elo_slice_eq(id, elo_slice_str(cases[i].id)));
+        for (size_t len = 0; len < key.len - id.len + 1; len++) {
+            assert_int_equal(
+                elo_ref_key_parse(elo_slice(key.p, len), &got, &owner, &id),
+                ELO_ECORRUPT);
+        }
+    }
+    memset(longest, 'a', sizeof(longest));
+    for (uint32_t o = 0; o < 2; o++) {
+        key = elo_ref_key(&d, o, elo_slice(longest, sizeof(longest)), mem[0]);
+        assert_true(key.len <= sizeof(mem[0]));
+        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_OK);
+    }
+    /* an owner that must not be written like this, and what is no id */
+    key = elo_ref_key(&d, 1, ELO_SLICE("a"), mem[0]);
+    mem[0][ELO_SHA256_LEN + 4] = 0;
+    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_ECORRUPT);
+    key = elo_ref_key(&d, 0, ELO_SLICE("a"), mem[0]);
+    mem[0][ELO_SHA256_LEN] = '/';
+    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_ECORRUPT);
+}
+
+
 static void
 test_other_keys(void **state)
 {
     elo_digest_t d = { { 1, 2, 3 } }, got;
     uint8_t mem[ELO_REF_KEY_MAX], orphan[ELO_ORPHAN_KEY];
-    elo_slice_t key = elo_ref_key(&d, ELO_SLICE("id"), mem), id;
+    elo_slice_t key;
     int64_t due = 0;
 
     (void) state;
-    assert_int_equal(elo_ref_key_parse(key, &got, &id), ELO_OK);
-    assert_memory_equal(got.b, d.b, ELO_SHA256_LEN);
-    assert_true(elo_slice_eq(id, ELO_SLICE("id")));
-    key.len = ELO_SHA256_LEN;
-    assert_int_equal(elo_ref_key_parse(key, &got, &id), ELO_ECORRUPT);
-    mem[ELO_SHA256_LEN] = '/';
-    key.len++;
-    assert_int_equal(elo_ref_key_parse(key, &got, &id), ELO_ECORRUPT);
-
     key = elo_orphan_key(77, &d, orphan);
     assert_int_equal(elo_orphan_key_parse(key, &due, &got), ELO_OK);
     assert_int_equal(due, 77);
@@ -298,9 +398,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_node),       cmocka_unit_test(test_node_bounds),
-        cmocka_unit_test(test_nodev),      cmocka_unit_test(test_media),
-        cmocka_unit_test(test_nodev_keys), cmocka_unit_test(test_other_keys),
+        cmocka_unit_test(test_ref_keys),
+        cmocka_unit_test(test_node),
+        cmocka_unit_test(test_node_bounds),
+        cmocka_unit_test(test_node_version_1),
+        cmocka_unit_test(test_node_owner),
+        cmocka_unit_test(test_nodev),
+        cmocka_unit_test(test_media),
+        cmocka_unit_test(test_nodev_keys),
+        cmocka_unit_test(test_other_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

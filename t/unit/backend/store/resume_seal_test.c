@@ -515,7 +515,7 @@ test_backup(void **state)
     up_part(d->s, &clear, all, CHUNK + 5, CHUNK);
     dir_make_root(&copy);
     copy.cfg.keyring = d->cfg.keyring;
-    assert_int_equal(elo_store_backup(d->s, copy.root, true, &b), ELO_OK);
+    assert_int_equal(elo_store_backup(d->s, copy.root, true, NULL, &b), ELO_OK);
     dir_open(&copy);
     for (size_t i = 0; i < ELO_COUNT(kept); i++) {
         memcpy((uint8_t *) (uintptr_t) other.p, all.p, kept[i]);

@@ -396,19 +396,29 @@ gen_of(elo_store_t *s, elo_slice_t key)
 }
 
 
-/* A node of one reference. */
+/* A node of one reference, of the n-th agent; the next version, if he may. */
 static inline elo_err_t
-put_node(elo_store_t *s, const char *id, uint64_t version, elo_reach_t reach,
-         const elo_digest_t *ref, const char *json)
+put_node_of(elo_store_t *s, uint8_t agent, const char *id, uint64_t version,
+            elo_reach_t reach, const elo_digest_t *ref, const char *json)
 {
     elo_node_t node = { .id = elo_slice_str(id),
                         .version = version,
                         .reach = reach,
+                        .owner = agent_of(agent),
                         .n_refs = ref != NULL,
                         .refs = ref,
                         .json = elo_slice_str(json) };
 
-    return elo_store_node_put(s, &node, version - 1);
+    return elo_store_node_put(s, &node, version - 1, false);
+}
+
+
+/* The operator's. */
+static inline elo_err_t
+put_node(elo_store_t *s, const char *id, uint64_t version, elo_reach_t reach,
+         const elo_digest_t *ref, const char *json)
+{
+    return put_node_of(s, 0, id, version, reach, ref, json);
 }
 
 
