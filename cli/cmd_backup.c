@@ -181,7 +181,7 @@ by_hand(elo_cli_t *cli, const char *root, const char *dir)
         return rc == ELO_EBUSY ? complain(cli, root, dir, rc)
                                : elo_out_failed(cli, root, rc);
     }
-    rc = elo_store_backup(s, dir, !elo_args_has(&cli->args, "copy"), &b);
+    rc = elo_store_backup(s, dir, !elo_args_has(&cli->args, "copy"), NULL, &b);
     elo_store_close(&s);
     if (rc != ELO_OK) {
         return complain(cli, root, dir, rc);

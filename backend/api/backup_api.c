@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* backup_api: POST /api/backup?dir=…: a second store directory on this machine,
-   for operators. Answered when it is whole and durable. */
+   for operators. Answered when it is whole and durable. It ends before that, and
+   leaves what it has with its mark, when the client has gone, and when the daemon
+   ends: nobody would learn of it, and it holds up compaction. */
 #include "backend/api/calls.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "backend/json/json_write.h"
@@ -11,17 +14,64 @@
 
 #define DIR_MAX    4096
 #define ANSWER_MAX (2 * DIR_MAX)
+#define LOOK_MS    250 /* how often it is looked whether the client is there */
 
-typedef struct {
+typedef struct elo_backup_job_s backup_t;
+
+struct elo_backup_job_s {
     elo_job_t job; /* first */
     elo_store_t *store;
-    elo_http_req_t *req;
     bool is_copy;
+    char dir[DIR_MAX];
+
+    /* loop */
+    elo_api_t *api;
+    elo_http_req_t *req;
+    elo_timer_t *look;
+    const char *why; /* it was told to end; NULL: it wasn't */
+    backup_t *next;
+    backup_t **at;
+
+    /* worker, then loop */
     elo_backup_t result;
     elo_err_t err;
-    char dir[DIR_MAX];
-} backup_t;
 
+    /* shared */
+    atomic_bool must_end;
+};
+
+
+/* ---- its end before time ---- */
+
+static void
+end_early(backup_t *b, const char *why)
+{
+    b->why = b->why != NULL ? b->why : why;
+    atomic_store(&b->must_end, true);
+}
+
+
+static void
+on_look(void *ctx)
+{
+    backup_t *b = ctx;
+
+    if (elo_http_req_is_closed(b->req)) {
+        end_early(b, "who asked for it has gone");
+    }
+}
+
+
+void
+elo_backups_end(elo_api_t *a)
+{
+    for (backup_t *b = a->backups; b != NULL; b = b->next) {
+        end_early(b, "the daemon ends");
+    }
+}
+
+
+/* ---- its run ---- */
 
 /* pool */
 static void
@@ -29,10 +79,11 @@ work(elo_job_t *job)
 {
     backup_t *b = (backup_t *) job;
 
-    b->err = elo_store_backup(b->store, b->dir, !b->is_copy, &b->result);
+    b->err = elo_store_backup(b->store, b->dir, !b->is_copy, &b->must_end,
+                              &b->result);
     if (b->err == ELO_OK) {
         elo_log(ELO_LOG_NOTICE, "backup written to \"%s\"", b->dir);
-    } else {
+    } else if (b->err != ECANCELED) { /* why is known to the loop */
         elo_log(ELO_LOG_ERROR, "backup to \"%s\" failed: %s", b->dir,
                 elo_strerror(b->err));
     }
@@ -61,9 +112,24 @@ reply(const backup_t *b)
 
 
 static void
+free_backup(backup_t *b)
+{
+    if (b->at != NULL) {
+        *b->at = b->next;
+        if (b->next != NULL) {
+            b->next->at = b->at;
+        }
+    }
+    elo_timer_free(&b->look);
+    free(b);
+}
+
+
+static void
 after(elo_job_t *job)
 {
     backup_t *b = (backup_t *) job;
+    const char *why;
 
     switch (b->err) {
     case ELO_OK:
@@ -75,10 +141,39 @@ after(elo_job_t *job)
     case ELO_EINVAL:
         elo_reply_err(b->req, b->err, "dir is an absolute path");
         break;
+    case ECANCELED:
+        why = b->why != NULL ? b->why : elo_strerror(b->err);
+        elo_log(ELO_LOG_WARN, "backup to \"%s\" ended early, incomplete: %s",
+                b->dir, why);
+        elo_reply_err(b->req, ELO_EUNAVAIL, why);
+        break;
     default:
         elo_reply_err(b->req, b->err, elo_strerror(b->err));
     }
-    free(b);
+    free_backup(b);
+}
+
+
+static elo_err_t
+start(backup_t *b)
+{
+    elo_api_t *a = b->api;
+    elo_err_t rc =
+        elo_timer_create(a->cfg.loop, LOOK_MS, LOOK_MS, on_look, b, &b->look);
+
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    b->at = &a->backups;
+    b->next = a->backups;
+    if (b->next != NULL) {
+        b->next->at = &b->next;
+    }
+    a->backups = b;
+    b->job.work = work;
+    b->job.after = after;
+    elo_loop_work(a->cfg.loop, &b->job);
+    return ELO_OK;
 }
 
 
@@ -88,6 +183,7 @@ elo_call_backup(elo_call_t *c)
     elo_slice_t query = elo_http_req_query(c->req), dir;
     backup_t *b = calloc(1, sizeof(*b));
     uint32_t copy = 0;
+    elo_err_t rc;
 
     if (b == NULL) {
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
@@ -103,9 +199,14 @@ elo_call_backup(elo_call_t *c)
         return;
     }
     b->dir[dir.len] = '\0';
-    b->job = (elo_job_t){ .work = work, .after = after };
+    b->api = c->api;
     b->store = c->api->cfg.store;
     b->req = c->req;
     b->is_copy = copy == 1;
-    elo_loop_work(c->api->cfg.loop, &b->job);
+    atomic_init(&b->must_end, false);
+    rc = c->api->is_draining ? ELO_EUNAVAIL : start(b);
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+        free(b);
+    }
 }

@@ -87,14 +87,14 @@ elo_kv_seal(elo_kv_t *kv)
 
 
 elo_err_t
-elo_kv_backup(elo_kv_t *kv, const char *index_dir,
+elo_kv_backup(elo_kv_t *kv, const char *index_dir, atomic_bool *must_end,
               elo_err_t (*settled)(void *ctx), void *ctx)
 {
     elo_err_t rc;
 
     elo_mutex_lock(&kv->care);
     /* in this order: the copy stands for nothing that isn't in sealed segments */
-    if ((rc = elo_index_copy(kv->index, index_dir)) == ELO_OK
+    if ((rc = elo_index_copy(kv->index, index_dir, must_end)) == ELO_OK
         && (rc = elo_kv_seal(kv)) == ELO_OK)
     {
         rc = settled(ctx);

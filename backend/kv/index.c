@@ -9,7 +9,6 @@
 
 #define READERS_MAX 1024 /* threads of the pool, nested views, the engine */
 #define IDLE_MAX    64u  /* ended reads that are kept */
-#define DATA_FILE   "data.mdb"
 #define LOCK_FILE   "lock.mdb"
 
 
@@ -50,8 +49,9 @@ check_length(elo_index_t *ix)
     elo_err_t rc;
     int fd;
 
-    if ((rc = vfs->open(vfs, ix->dir, DATA_FILE, ELO_VFS_READ, 0, &fd))
-        != ELO_OK) {
+    if ((rc = vfs->open(vfs, ix->dir, ELO_INDEX_FILE, ELO_VFS_READ, 0, &fd))
+        != ELO_OK)
+    {
         return rc;
     }
     rc = vfs->size(vfs, fd, &size);
@@ -217,7 +217,7 @@ elo_index_discard(const elo_kv_cfg_t *cfg)
     if ((rc = vfs->open_root(vfs, cfg->index_path, 0700, &dir)) != ELO_OK) {
         return rc;
     }
-    rc = vfs->rename(vfs, dir, DATA_FILE, DATA_FILE ".damaged");
+    rc = vfs->rename(vfs, dir, ELO_INDEX_FILE, ELO_INDEX_FILE ".damaged");
     if (rc == ELO_OK || rc == ENOENT) {
         rc = vfs->unlink(vfs, dir, LOCK_FILE);
     }
@@ -328,31 +328,6 @@ elo_index_read_end(elo_index_read_t **p)
     if (r != NULL) {
         read_free(r);
     }
-}
-
-
-elo_err_t
-elo_index_copy(elo_index_t *ix, const char *path)
-{
-    const elo_vfs_t *vfs = ix->vfs;
-    elo_err_t rc;
-    int dir, fd;
-
-    if ((rc = elo_index_result(mdb_env_copy(ix->main.env, path))) != ELO_OK
-        || (rc = vfs->open_root(vfs, path, 0700, &dir)) != ELO_OK)
-    {
-        return rc;
-    }
-    rc = vfs->open(vfs, dir, DATA_FILE, ELO_VFS_WRITE, 0600, &fd);
-    if (rc == ELO_OK) {
-        rc = vfs->fdatasync(vfs, fd);
-        vfs->close(vfs, fd);
-    }
-    if (rc == ELO_OK) {
-        rc = vfs->fsync_dir(vfs, dir);
-    }
-    vfs->close(vfs, dir);
-    return rc;
 }
 
 

@@ -6,6 +6,8 @@
 #ifndef ELO_KV_INDEX_H
 #define ELO_KV_INDEX_H
 
+#include <stdatomic.h>
+
 #include "backend/kv/row.h"
 
 typedef struct elo_index_s elo_index_t;
@@ -89,8 +91,11 @@ void elo_index_abort(elo_index_write_t **w);
 
 /* ---- care ---- */
 
-/* A synced copy of what was committed last, data.mdb in an existing directory. */
-elo_err_t elo_index_copy(elo_index_t *ix, const char *dir) ELO_MUST_USE;
+/* A synced copy of what was committed last, data.mdb in an existing directory where
+   there is none. must_end: set by any thread, it makes this end soon, with
+   ECANCELED; NULL: nobody does. On failure there may be a part of it. */
+elo_err_t elo_index_copy(elo_index_t *ix, const char *dir,
+                         atomic_bool *must_end) ELO_MUST_USE;
 
 /* Bytes of the pages in use. */
 uint64_t elo_index_bytes(elo_index_t *ix);

@@ -8,6 +8,7 @@
 #include "backend/kv/index.h"
 #include "backend/os/mutex.h"
 
+#define ELO_INDEX_FILE        "data.mdb"
 #define ELO_INDEX_ENGINE      0u /* table of state and counters */
 #define ELO_INDEX_VERSION     1u
 #define ELO_INDEX_VALUE_HEAD  12u

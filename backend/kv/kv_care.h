@@ -4,6 +4,8 @@
 #ifndef ELO_KV_KV_CARE_H
 #define ELO_KV_KV_CARE_H
 
+#include <stdatomic.h>
+
 #include "backend/kv/kv.h"
 
 /* ---- care: [work] unless it says otherwise ---- */
@@ -41,9 +43,10 @@ elo_err_t elo_kv_seal(elo_kv_t *kv) ELO_MUST_USE;
    is written to is sealed, then settled is called: all sealed segments may be linked
    meanwhile, and go with the copy; none is removed while this runs. Its result is
    what settled said. An engine writes on in the last segment that it finds: before
-   one opens the copy, its last segment may not be a link. */
+   one opens the copy, its last segment may not be a link. must_end: as
+   elo_index_copy has it; settled looks for itself. */
 elo_err_t elo_kv_backup(elo_kv_t *kv, const char *index_dir,
-                        elo_err_t (*settled)(void *ctx),
+                        atomic_bool *must_end, elo_err_t (*settled)(void *ctx),
                         void *ctx) ELO_MUST_USE;
 
 typedef struct {

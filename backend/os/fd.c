@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fd: reading of an open file at an offset. */
+/* fd: reading of an open file at an offset, and of pipes. */
 #include "backend/os/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 
@@ -34,11 +35,34 @@ elo_fd_read_at(int fd, void *p, size_t len, uint64_t off)
 }
 
 
+elo_err_t
+elo_fd_pipe(int fd[2])
+{
+    return pipe2(fd, O_CLOEXEC) == 0 ? ELO_OK : errno;
+}
+
+
+elo_err_t
+elo_fd_read(int fd, void *p, size_t len, size_t *n)
+{
+    ssize_t got;
+
+    do {
+        got = read(fd, p, len);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return errno;
+    }
+    *n = (size_t) got;
+    return ELO_OK;
+}
+
+
 void
 elo_fd_close(int *fd)
 {
     if (*fd >= 0) {
-        close(*fd); /* only read from: nothing can be lost */
+        close(*fd); /* no file was written to: nothing can be lost */
         *fd = -1;
     }
 }

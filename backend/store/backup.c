@@ -25,6 +25,7 @@ typedef struct {
     int to; /* the new root */
     char index[PATH_LEN];
     bool may_link;
+    atomic_bool *must_end; /* may be NULL */
     uint64_t last;  /* segment: the one that a start of the copy writes to */
     uint64_t limit; /* ids of files from here on aren't in the copied log */
     uint8_t *piece; /* PIECE bytes */
@@ -39,6 +40,17 @@ typedef struct {
     char dir[16];    /* "blobs/0a" */
     bool is_made;    /* that directory, in the copy */
 } files_t;
+
+
+/* ECANCELED when it was told to end. */
+static elo_err_t
+go_on(const backup_t *b)
+{
+    return b->must_end != NULL
+                   && atomic_load_explicit(b->must_end, memory_order_relaxed)
+               ? ECANCELED
+               : ELO_OK;
+}
 
 
 /* ---- one file ---- */
@@ -80,6 +92,9 @@ copy_bytes(backup_t *b, int from, int to)
         return rc;
     }
     while (off < size) {
+        if ((rc = go_on(b)) != ELO_OK) {
+            return rc;
+        }
         rc = b->v->pread(b->v, from, b->piece,
                          (size_t) ELO_MIN((uint64_t) PIECE, size - off), off,
                          &n);
@@ -105,6 +120,9 @@ copy_file(backup_t *b, const char *name, unsigned mode)
     elo_err_t rc;
     int from, to;
 
+    if ((rc = go_on(b)) != ELO_OK) {
+        return rc;
+    }
     rc = v->open(v, b->s->root_fd, name, ELO_VFS_READ, 0, &from);
     if (rc != ELO_OK) {
         return rc;
@@ -128,8 +146,12 @@ static elo_err_t
 share_file(backup_t *b, const char *name)
 {
     char from[PATH_LEN], to[PATH_LEN];
-    elo_err_t rc = EXDEV;
+    elo_err_t rc = go_on(b);
 
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc = EXDEV;
     if (b->may_link) {
         snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", b->s->root_fd,
                  name);
@@ -226,7 +248,9 @@ dir_name(void *ctx, const char *name)
         return true;
     }
     snprintf(l->dir, sizeof(l->dir), "%.8s/%.2s", l->top, name);
-    if ((rc = dir_make(b, l->dir, ELO_DIR_MODE)) == ELO_OK) {
+    if ((rc = go_on(b)) == ELO_OK
+        && (rc = dir_make(b, l->dir, ELO_DIR_MODE)) == ELO_OK)
+    {
         rc = b->v->list(b->v, b->s->root_fd, l->dir, file_name, l);
     }
     if (rc == ELO_OK && b->err == ELO_OK) {
@@ -456,12 +480,13 @@ finish(backup_t *b)
 
 elo_err_t
 elo_store_backup(elo_store_t *s, const char *dir, bool may_link,
-                 elo_backup_t *out)
+                 atomic_bool *must_end, elo_backup_t *out)
 {
     backup_t b = { .s = s,
                    .v = s->vfs,
                    .to = -1,
                    .may_link = may_link,
+                   .must_end = must_end,
                    .limit = UINT64_MAX,
                    .out = out };
     elo_err_t rc;
@@ -469,6 +494,9 @@ elo_store_backup(elo_store_t *s, const char *dir, bool may_link,
     memset(out, 0, sizeof(*out));
     if (dir[0] != '/') {
         return ELO_EINVAL;
+    }
+    if ((rc = go_on(&b)) != ELO_OK) {
+        return rc;
     }
     if ((b.piece = malloc(PIECE)) == NULL) {
         return ELO_ENOMEM;
@@ -481,7 +509,8 @@ elo_store_backup(elo_store_t *s, const char *dir, bool may_link,
     snprintf(b.index, sizeof(b.index), "/proc/self/fd/%d/index", b.to);
     if ((rc = begin(&b)) == ELO_OK && (rc = make_dirs(&b)) == ELO_OK
         && (rc = share_files(&b)) == ELO_OK
-        && (rc = elo_kv_backup(s->kv, b.index, on_settled, &b)) == ELO_OK)
+        && (rc = elo_kv_backup(s->kv, b.index, must_end, on_settled, &b))
+               == ELO_OK)
     {
         rc = finish(&b);
     }

@@ -9,6 +9,8 @@
 #ifndef ELO_STORE_BACKUP_H
 #define ELO_STORE_BACKUP_H
 
+#include <stdatomic.h>
+
 #include "backend/store/store.h"
 
 #define ELO_BACKUP_MARK "incomplete"
@@ -23,8 +25,13 @@ typedef struct {
 
 /* [work] dir: made when only its last component is missing; ELO_EEXISTS when it
    isn't empty, or would be in the store. may_link: else all is copied. ELO_EINVAL: no
-   absolute path. On failure the directory stays as it is, marked. */
+   absolute path. On failure the directory stays as it is, marked.
+
+   must_end: any thread may set it, and then this ends soon with ECANCELED; it is
+   looked at before each file and each piece (1 MiB) of one. The call waits for a
+   file's sync all the same. NULL: nobody ends it. */
 elo_err_t elo_store_backup(elo_store_t *s, const char *dir, bool may_link,
+                           atomic_bool *must_end,
                            elo_backup_t *out) ELO_MUST_USE;
 
 #endif

@@ -85,7 +85,8 @@ test_backup(void **state)
         snprintf(path, sizeof(path), "%s/log", to.root);
         assert_int_equal(mkdir(path, 0700), 0);
         b.n = 0;
-        assert_int_equal(elo_kv_backup(d.kv, to.index, settled, &b), ELO_OK);
+        assert_int_equal(elo_kv_backup(d.kv, to.index, NULL, settled, &b),
+                         ELO_OK);
         assert_true(b.n > 0);
         kvd_open(&to);
         assert_int_equal(to.found.rotten, 0);
@@ -99,7 +100,8 @@ test_backup(void **state)
 
     kvd_make(&to);
     b.say = ELO_EDENIED; /* the caller couldn't link */
-    assert_int_equal(elo_kv_backup(d.kv, to.index, settled, &b), ELO_EDENIED);
+    assert_int_equal(elo_kv_backup(d.kv, to.index, NULL, settled, &b),
+                     ELO_EDENIED);
     kvd_end(&to);
     kvd_end(&d);
 }
@@ -124,7 +126,8 @@ test_backup_idle(void **state)
         snprintf(path, sizeof(path), "%s/log", to.root);
         assert_int_equal(mkdir(path, 0700), 0);
         b.n = 0;
-        assert_int_equal(elo_kv_backup(d.kv, to.index, settled, &b), ELO_OK);
+        assert_int_equal(elo_kv_backup(d.kv, to.index, NULL, settled, &b),
+                         ELO_OK);
         assert_int_equal(b.n, run);
         kvd_open(&to);
         kvd_check(&to, T_ONE, "a", "v1");

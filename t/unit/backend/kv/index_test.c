@@ -271,18 +271,34 @@ test_copy(void **state)
     kvd_t *d = *state;
     elo_index_read_t *r;
     char dir[256], path[300];
+    char key[16], value[1000];
+    atomic_bool must_end;
 
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    for (unsigned i = 0; i < 300; i++) { /* more than a pipe holds */
+        snprintf(key, sizeof(key), "k%u", i);
+        put(T_ONE, key, value);
+    }
     put(T_ONE, "a", "1");
     snprintf(dir, sizeof(dir), "%s/copy", d->root);
-    assert_int_equal(elo_index_copy(ix, dir), ENOENT);
+    assert_int_equal(elo_index_copy(ix, dir, NULL), ENOENT);
     assert_int_equal(mkdir(dir, 0700), 0);
-    assert_int_equal(elo_index_copy(ix, dir), ELO_OK);
+    atomic_init(&must_end, true);
+    assert_int_equal(elo_index_copy(ix, dir, &must_end), ECANCELED);
+    snprintf(path, sizeof(path), "%s/data.mdb", dir);
+    assert_int_equal(elo_index_copy(ix, dir, NULL), EEXIST); /* a part of it */
+    assert_int_equal(unlink(path), 0);
+    atomic_store(&must_end, false);
+    assert_int_equal(elo_index_copy(ix, dir, &must_end), ELO_OK);
     put(T_ONE, "a", "2");
     elo_index_close(&ix);
     d->cfg.index_path = dir;
     assert_int_equal(elo_index_open(&d->cfg, &ix), ELO_OK);
     assert_int_equal(elo_index_read_begin(ix, &r), ELO_OK);
     check(r, T_ONE, "a", "1");
+    check(r, T_ONE, "k0", value);
+    check(r, T_ONE, "k299", value);
     elo_index_read_end(&r);
     elo_index_close(&ix);
 

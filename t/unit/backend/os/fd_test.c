@@ -44,10 +44,36 @@ test_read_at(void **state)
 }
 
 
+static void
+test_pipe(void **state)
+{
+    int fd[2] = { -1, -1 };
+    char got[8];
+    size_t n = 7;
+
+    (void) state;
+    assert_int_equal(elo_fd_pipe(fd), ELO_OK);
+    assert_int_equal(write(fd[1], "abc", 3), 3);
+    assert_int_equal(elo_fd_read(fd[0], got, 2, &n), ELO_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(elo_fd_read(fd[0], got + 2, sizeof(got) - 2, &n), ELO_OK);
+    assert_int_equal(n, 1);
+    assert_memory_equal(got, "abc", 3);
+    elo_fd_close(&fd[1]);
+    assert_int_equal(elo_fd_read(fd[0], got, sizeof(got), &n), ELO_OK);
+    assert_int_equal(n, 0);
+    elo_fd_close(&fd[0]);
+    assert_int_equal(elo_fd_read(fd[0], got, 1, &n), EBADF);
+}
+
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_read_at) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read_at),
+        cmocka_unit_test(test_pipe),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
