@@ -2,7 +2,7 @@
 /* Fuzzes common/http/wire: what is read is written back byte for byte. */
 #include <stdlib.h>
 
-#include "common/http/wire.h"
+#include "common/http/wire_auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -11,6 +11,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     elo_slice_t msg = elo_slice(data, len);
+    elo_wire_session_t session;
+    elo_wire_access_t access;
+    elo_wire_keys_t keys;
     elo_media_desc_t m;
     elo_recipe_t r;
     elo_grant_t g;
@@ -24,6 +27,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         rc = elo_wire_put_media(&b, &m);
     } else if (elo_wire_get_recipe(msg, &r) == ELO_OK) {
         rc = elo_recipe_len(&r) > 0 ? elo_wire_put_recipe(&b, &r) : ELO_EINVAL;
+    } else if (elo_wire_get_keys(msg, &keys) == ELO_OK) {
+        rc = elo_wire_put_keys(&b, &keys);
+    } else if (elo_wire_get_session(msg, &session) == ELO_OK) {
+        rc = elo_wire_put_session(&b, &session);
+    } else if (elo_wire_get_access(msg, &access) == ELO_OK) {
+        rc = elo_wire_put_access(&b, &access);
     } else {
         return 0;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reach: names of the reaches and the gate. Pure. */
+/* reach: names of the reaches, and how many nodes are to hold them. Pure. */
 #include "common/auth/reach.h"
 
 static const char *const names[ELO_REACH_COUNT] = {
@@ -65,23 +65,4 @@ elo_reach_wanted(elo_reach_t reach)
     };
 
     return (unsigned) reach < ELO_REACH_COUNT ? wanted[reach] : 1;
-}
-
-
-bool
-elo_reach_may_read(elo_reach_t reach, elo_caller_t caller, elo_reach_t ceiling)
-{
-    elo_reach_t effective;
-
-    if (!is_reach(reach) || !is_reach(ceiling)) {
-        return false;
-    }
-    effective = reach < ceiling ? reach : ceiling;
-    switch (caller) {
-    case ELO_CALLER_OWNER:
-        return true;
-    case ELO_CALLER_ANONYMOUS:
-        return effective == ELO_REACH_COMMONS;
-    }
-    return false;
 }

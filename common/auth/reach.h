@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reach: who may see a content. Pure; module and daemon call the same code.
-   The table of the model: docs/architecture.md. */
+/* reach: who may see a content, its names and numbers. Pure; module and daemon
+   call the same code. What a reach lets whom do: gate.h. */
 #ifndef ELO_AUTH_REACH_H
 #define ELO_AUTH_REACH_H
 
@@ -22,12 +22,6 @@ typedef enum {
 
 #define ELO_REACH_COUNT 8
 
-/* What is known of a caller with regard to one content. */
-typedef enum {
-    ELO_CALLER_ANONYMOUS = 0, /* no proof, or a proof that admits nothing */
-    ELO_CALLER_OWNER = 1      /* the content's owner */
-} elo_caller_t;
-
 /* Exact lower-case name; false, and *out untouched, for anything else. */
 bool elo_reach_parse(elo_slice_t name, elo_reach_t *out);
 
@@ -39,12 +33,5 @@ const char *elo_reach_name(elo_reach_t reach);
 
 /* Nodes that are to hold content of this reach. */
 uint32_t elo_reach_wanted(elo_reach_t reach);
-
-/* The gate: may a caller read content of this reach? ceiling narrows (a
-   ?reach= on the request): content wider than its ceiling is not hidden, but
-   the answer is given as if the content had the narrower of both. A reach
-   outside the table is refused. */
-bool elo_reach_may_read(elo_reach_t reach, elo_caller_t caller,
-                        elo_reach_t ceiling);
 
 #endif

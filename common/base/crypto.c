@@ -11,12 +11,14 @@ struct elo_sha256_s {
 };
 
 
+static EVP_MD *cached;
+
+
 /* The fetched digest, or NULL. Threads that race fetch twice and agree on the
    first that was stored. */
 static EVP_MD *
 sha256_md(void)
 {
-    static EVP_MD *cached;
     EVP_MD *md = __atomic_load_n(&cached, __ATOMIC_ACQUIRE);
     EVP_MD *none = NULL;
 
@@ -118,6 +120,13 @@ elo_sha256(elo_slice_t s, elo_digest_t *out)
         return ELO_EINTERNAL;
     }
     return ELO_OK;
+}
+
+
+void
+elo_sha256_end(void)
+{
+    EVP_MD_free(__atomic_exchange_n(&cached, NULL, __ATOMIC_ACQ_REL));
 }
 
 

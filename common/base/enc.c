@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* enc: text encodings of bytes. Spec: RFC 4648 (hex, base32), RFC 3986, 2.1
-   (percent), the Bitcoin alphabet for base58. */
+   (percent), the Bitcoin alphabet for base58, multibase's for base36. */
 #include "common/base/enc.h"
 
-#define BASE58_MAX_TEXT 128 /* conversion is quadratic in the length */
+#define RADIX_MAX_TEXT 128 /* conversion is quadratic in the length */
+
+static const char base58_digits[] =
+    "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+static const char base36_digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 
 /* Value of a hexadecimal digit plus one; 0 for any other byte. */
@@ -135,38 +139,40 @@ elo_base32_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
 
 
 static int
-base58_value(uint8_t c)
+radix_value(uint8_t c, const char *digits)
 {
-    static const char alphabet[] =
-        "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    const char *at = c == '\0' ? NULL : strchr(alphabet, c);
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
 
-    return at == NULL ? -1 : (int) (at - alphabet);
+    return at == NULL ? -1 : (int) (at - digits);
 }
 
 
-elo_err_t
-elo_base58_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
+/* A number in a base that is no power of two; its zeros in front stand for a
+   zero byte each. */
+static elo_err_t
+radix_decode(elo_slice_t s, const char *digits, uint8_t *out, size_t max,
+             size_t *len)
 {
-    uint8_t num[BASE58_MAX_TEXT]; /* little-endian, one byte a digit at most */
+    uint32_t base = (uint32_t) strlen(digits);
+    uint8_t num[RADIX_MAX_TEXT]; /* little-endian, one byte a digit at most */
     size_t n = 0, zeros = 0;
     uint32_t carry;
     int v;
 
-    if (s.len > BASE58_MAX_TEXT) {
+    if (s.len > RADIX_MAX_TEXT) {
         return ELO_ETOOBIG;
     }
-    while (zeros < s.len && s.p[zeros] == '1') {
+    while (zeros < s.len && s.p[zeros] == (uint8_t) digits[0]) {
         zeros++;
     }
     for (size_t i = zeros; i < s.len; i++) {
-        v = base58_value(s.p[i]);
+        v = radix_value(s.p[i], digits);
         if (v < 0) {
             return ELO_EINVAL;
         }
         carry = (uint32_t) v;
         for (size_t k = 0; k < n; k++) {
-            carry += (uint32_t) num[k] * 58;
+            carry += (uint32_t) num[k] * base;
             num[k] = (uint8_t) carry;
             carry >>= 8;
         }
@@ -183,6 +189,55 @@ elo_base58_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
     }
     *len = zeros + n;
     return ELO_OK;
+}
+
+
+elo_err_t
+elo_base58_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
+{
+    return radix_decode(s, base58_digits, out, max, len);
+}
+
+
+elo_err_t
+elo_base36_decode(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
+{
+    return radix_decode(s, base36_digits, out, max, len);
+}
+
+
+void
+elo_base58_encode(const uint8_t *p, size_t n, char *out)
+{
+    size_t zeros = 0, len = 0;
+    uint32_t carry;
+
+    while (zeros < n && p[zeros] == 0) {
+        out[zeros++] = base58_digits[0];
+    }
+    out += zeros;
+    /* the digits' values, the least first */
+    for (size_t i = zeros; i < n; i++) {
+        carry = p[i];
+        for (size_t k = 0; k < len; k++) {
+            carry += (uint32_t) (uint8_t) out[k] << 8;
+            out[k] = (char) (carry % 58);
+            carry /= 58;
+        }
+        for (; carry > 0; carry /= 58) {
+            out[len++] = (char) (carry % 58);
+        }
+    }
+    for (size_t k = 0; k < len / 2; k++) {
+        char least = out[k];
+
+        out[k] = out[len - 1 - k];
+        out[len - 1 - k] = least;
+    }
+    for (size_t k = 0; k < len; k++) {
+        out[k] = base58_digits[(uint8_t) out[k]];
+    }
+    out[len] = '\0';
 }
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* enc: text encodings of bytes. Hex, base32 and base64url per RFC 4648 (lower
-   case, no padding where the multibase form has none); base58 with the Bitcoin
-   alphabet (multibase 'z'); percent-encoding per RFC 3986. */
+/* enc: text encodings of bytes. Hex and base32 per RFC 4648 (lower case, no
+   padding where the multibase form has none); base58 with the Bitcoin alphabet
+   (multibase 'z') and base36 (multibase 'k'); percent-encoding per RFC 3986.
+   Base64 is in base64.h. */
 #ifndef ELO_BASE_ENC_H
 #define ELO_BASE_ENC_H
 
@@ -28,6 +29,16 @@ elo_err_t elo_base32_decode(elo_slice_t s, uint8_t *out, size_t max,
 
 /* Base58btc. Quadratic, so s is limited to 128 characters: keys and hashes. */
 elo_err_t elo_base58_decode(elo_slice_t s, uint8_t *out, size_t max,
+                            size_t *len) ELO_MUST_USE;
+
+/* Room for what elo_base58_encode writes for n bytes, without the NUL. */
+#define ELO_BASE58_LEN(n) ((n) *138 / 100 + 1) /* log(256) / log(58) */
+
+/* Base58btc, quadratic; writes at most ELO_BASE58_LEN(n) characters and a NUL. */
+void elo_base58_encode(const uint8_t *p, size_t n, char *out);
+
+/* Base36, lower case; limited as elo_base58_decode is. */
+elo_err_t elo_base36_decode(elo_slice_t s, uint8_t *out, size_t max,
                             size_t *len) ELO_MUST_USE;
 
 /* Decodes %XX in s into out (room for s.len bytes). A malformed escape or an

@@ -15,7 +15,14 @@ _Static_assert(ELO_SBOX_OVERHEAD
                           + crypto_aead_xchacha20poly1305_ietf_ABYTES,
                "secret box");
 _Static_assert(ELO_SALT_LEN == crypto_pwhash_argon2id_SALTBYTES, "salt");
+_Static_assert(ELO_SIG_LEN == crypto_sign_BYTES, "signature");
+_Static_assert(ELO_BLAKE2B_LEN == crypto_generichash_blake2b_BYTES_MIN,
+               "blake2b");
 _Static_assert(ELO_SHA256_LEN == crypto_auth_hmacsha256_BYTES, "hmac");
+
+_Static_assert(ELO_SHORTHASH_KEY_LEN == crypto_shorthash_KEYBYTES
+                   && crypto_shorthash_BYTES == sizeof(uint64_t),
+               "short hash");
 
 #define SECRET_ALIGN 16u
 #define NONCE_LEN    crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -123,6 +130,26 @@ elo_agent_of_seed(const uint8_t seed[ELO_SEED_LEN], elo_agent_t *out)
 
     crypto_sign_seed_keypair(out->b, sk, seed);
     sodium_memzero(sk, sizeof(sk));
+}
+
+
+void
+elo_sign(const uint8_t seed[ELO_SEED_LEN], elo_slice_t in,
+         uint8_t sig[ELO_SIG_LEN])
+{
+    uint8_t pk[crypto_sign_PUBLICKEYBYTES], sk[crypto_sign_SECRETKEYBYTES];
+
+    crypto_sign_seed_keypair(pk, sk, seed);
+    crypto_sign_detached(sig, NULL, in.p, in.len, sk);
+    sodium_memzero(sk, sizeof(sk));
+}
+
+
+bool
+elo_verify(const elo_agent_t *by, elo_slice_t in,
+           const uint8_t sig[ELO_SIG_LEN])
+{
+    return crypto_sign_verify_detached(sig, in.p, in.len, by->b) == 0;
 }
 
 
@@ -242,13 +269,50 @@ elo_err_t
 elo_hmac(const uint8_t key[ELO_SECRET_LEN], const elo_slice_t *in, uint32_t n,
          elo_digest_t *out)
 {
+    elo_hmac_any(elo_slice(key, ELO_SECRET_LEN), in, n, out);
+    return ELO_OK;
+}
+
+
+void
+elo_hmac_any(elo_slice_t key, const elo_slice_t *in, uint32_t n,
+             elo_digest_t *out)
+{
     crypto_auth_hmacsha256_state st;
 
-    crypto_auth_hmacsha256_init(&st, key, ELO_SECRET_LEN);
+    crypto_auth_hmacsha256_init(&st, key.p, key.len);
     for (uint32_t i = 0; i < n; i++) {
         crypto_auth_hmacsha256_update(&st, in[i].p, in[i].len);
     }
     crypto_auth_hmacsha256_final(&st, out->b);
     sodium_memzero(&st, sizeof(st));
-    return ELO_OK;
+}
+
+
+void
+elo_blake2b(elo_slice_t in, uint8_t out[ELO_BLAKE2B_LEN])
+{
+    crypto_generichash_blake2b(out, ELO_BLAKE2B_LEN, in.p, in.len, NULL, 0);
+}
+
+
+void
+elo_key_id(const elo_agent_t *key, uint8_t out[ELO_KEY_ID_LEN])
+{
+    uint8_t d[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256(d, key->b, sizeof(key->b));
+    memcpy(out, d, ELO_KEY_ID_LEN);
+}
+
+
+uint64_t
+elo_shorthash(const uint8_t key[ELO_SHORTHASH_KEY_LEN], elo_slice_t in)
+{
+    uint8_t h[crypto_shorthash_BYTES];
+    uint64_t v;
+
+    crypto_shorthash(h, in.p, in.len, key);
+    memcpy(&v, h, sizeof(v));
+    return v;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* keys: agents' keys and what is done with secrets, over libsodium: Ed25519
-   pairs and their X25519 form, sealed boxes, secret boxes, Argon2id, HMAC. A
-   door to libsodium. */
+   pairs, signatures and their X25519 form, sealed boxes, secret boxes, Argon2id,
+   HMAC, BLAKE2b. A door to libsodium. */
 #ifndef ELO_BASE_KEYS_H
 #define ELO_BASE_KEYS_H
 
@@ -15,6 +15,9 @@
 #define ELO_BOX_OVERHEAD  48u /* of a sealed box: ephemeral key, tag */
 #define ELO_SBOX_OVERHEAD 40u /* of a secret box: nonce 24, tag 16 */
 #define ELO_SALT_LEN      16u
+#define ELO_SIG_LEN       64u
+#define ELO_BLAKE2B_LEN   16u /* of BLAKE2b-128 */
+#define ELO_KEY_ID_LEN    8u
 
 /* An agent: an Ed25519 public key. All zero: the operator of this node. */
 typedef struct {
@@ -40,6 +43,16 @@ void *elo_secret_alloc(size_t len);
 void elo_secret_free(void *p);
 
 void elo_agent_of_seed(const uint8_t seed[ELO_SEED_LEN], elo_agent_t *out);
+
+/* Ed25519 (RFC 8032, 5.1.6), of the bytes as they are: a caller puts what the
+   signature is for in front. Deterministic. */
+void elo_sign(const uint8_t seed[ELO_SEED_LEN], elo_slice_t in,
+              uint8_t sig[ELO_SIG_LEN]);
+/* RFC 8032, 5.1.7, and stricter: false also for a key or an R of small order
+   (an all-zero agent's key is one), one that isn't reduced, and an S past the
+   group's order. */
+bool elo_verify(const elo_agent_t *by, elo_slice_t in,
+                const uint8_t sig[ELO_SIG_LEN]) ELO_MUST_USE;
 
 /* Seals to the agent's X25519 key. ELO_EINVAL for a point that is no key. */
 elo_err_t elo_box_seal(const elo_agent_t *to, elo_slice_t in,
@@ -86,5 +99,20 @@ elo_err_t elo_kdf(elo_slice_t passphrase, const uint8_t salt[ELO_SALT_LEN],
 /* HMAC-SHA-256 (RFC 2104) over the concatenation of n slices. */
 elo_err_t elo_hmac(const uint8_t key[ELO_SECRET_LEN], const elo_slice_t *in,
                    uint32_t n, elo_digest_t *out) ELO_MUST_USE;
+/* The same with a key of any length, as others' protocols have them. */
+void elo_hmac_any(elo_slice_t key, const elo_slice_t *in, uint32_t n,
+                  elo_digest_t *out);
+
+/* BLAKE2b (RFC 7693) of 16 bytes, without a key. */
+void elo_blake2b(elo_slice_t in, uint8_t out[ELO_BLAKE2B_LEN]);
+
+/* A public key's short name: the first bytes of its SHA-256. */
+void elo_key_id(const elo_agent_t *key, uint8_t out[ELO_KEY_ID_LEN]);
+
+/* SipHash-2-4: a short keyed hash for tables whose keys come from outside, so that
+   nobody can aim at one place of them. It is no digest: its 64 bits prove nothing. */
+#define ELO_SHORTHASH_KEY_LEN 16u
+uint64_t elo_shorthash(const uint8_t key[ELO_SHORTHASH_KEY_LEN],
+                       elo_slice_t in);
 
 #endif

@@ -3,6 +3,7 @@
    match letter by letter is unknown. */
 #include "common/http/route.h"
 
+#include "common/auth/agent_text.h"
 #include "common/base/cid.h"
 #include "common/manifest/model.h"
 
@@ -155,6 +156,21 @@ match_upload(const parts_t *parts, elo_route_t *out)
 }
 
 
+/* /api/records/head/{agent} */
+static void
+match_record(const parts_t *parts, elo_route_t *out)
+{
+    elo_agent_t unused;
+
+    if (parts->n == 2 && elo_slice_eq(parts->part[0], ELO_SLICE("head"))
+        && elo_agent_text_parse(parts->part[1], &unused) == ELO_OK)
+    {
+        out->kind = ELO_ROUTE_RECORD_HEAD;
+        out->id = parts->part[1];
+    }
+}
+
+
 /* /manifest/{addr} */
 static void
 match_manifest(const parts_t *parts, elo_route_t *out)
@@ -272,6 +288,11 @@ static const struct {
     { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST },
     { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW },
     { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW },
+    { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE },
+    { PATH("/api/auth/token"), ELO_ROUTE_AUTH_TOKEN },
+    { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS },
+    { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS },
+    { PATH("/api/records"), ELO_ROUTE_RECORDS },
     { PATH("/health"), ELO_ROUTE_HEALTH },
     { PATH("/version"), ELO_ROUTE_VERSION },
 };
@@ -288,6 +309,7 @@ static const struct {
     { PATH("/api/content/"), match_content },
     { PATH("/api/upload/"), match_upload },
     { PATH("/manifest/"), match_manifest },
+    { PATH("/api/records/"), match_record },
 };
 
 

@@ -26,8 +26,13 @@ typedef enum {
     ELO_ROUTE_DASH,    /* /api/manifest/{id}/dash.mpd, /api/stream/dash/{id} */
     ELO_ROUTE_INIT,    /* /api/manifest/{id}/{version}/{track}/init.mp4 */
     ELO_ROUTE_SEGMENT, /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
-    ELO_ROUTE_HEALTH,  /* /health */
-    ELO_ROUTE_VERSION  /* /version */
+    ELO_ROUTE_AUTH_CHALLENGE, /* /api/auth/challenge */
+    ELO_ROUTE_AUTH_TOKEN,     /* /api/auth/token */
+    ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys */
+    ELO_ROUTE_RECORDS,        /* /api/records */
+    ELO_ROUTE_RECORD_HEAD,    /* /api/records/head/{agent} */
+    ELO_ROUTE_HEALTH,         /* /health */
+    ELO_ROUTE_VERSION         /* /version */
 } elo_route_kind_t;
 
 typedef struct {

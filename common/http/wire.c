@@ -3,7 +3,7 @@
    the header. What is read comes from a process of our own, yet is checked as if
    it came from outside: names, types and ids end up in open(2), in headers and
    in playlists. */
-#include "common/http/wire.h"
+#include "common/http/wire_internal.h"
 
 #include "common/base/num.h"
 #include "common/base/rd.h"
@@ -19,9 +19,8 @@
 
 /* ---- writing ---- */
 
-/* Opens a message; *at is where it starts. */
-static void
-put_header(elo_buf_t *b, uint8_t type, size_t *at)
+void
+elo_wire_begin(elo_buf_t *b, uint8_t type, size_t *at)
 {
     *at = b->len;
     elo_buf_put(b, MAGIC, 2);
@@ -31,9 +30,8 @@ put_header(elo_buf_t *b, uint8_t type, size_t *at)
 }
 
 
-/* Closes the message that starts at at: fills in its length. */
-static elo_err_t
-put_end(elo_buf_t *b, size_t at)
+elo_err_t
+elo_wire_end(elo_buf_t *b, size_t at)
 {
     size_t len;
 
@@ -50,8 +48,8 @@ put_end(elo_buf_t *b, size_t at)
 }
 
 
-static void
-put_head(elo_buf_t *b, const elo_wire_head_t *h)
+void
+elo_wire_put_head(elo_buf_t *b, const elo_wire_head_t *h)
 {
     elo_buf_put_be64(b, h->generation);
     elo_buf_put_be32(b, h->slot);
@@ -60,17 +58,16 @@ put_head(elo_buf_t *b, const elo_wire_head_t *h)
 }
 
 
-/* The caller has seen to it that s fits. */
-static void
-put_str16(elo_buf_t *b, elo_slice_t s)
+void
+elo_wire_put_str16(elo_buf_t *b, elo_slice_t s)
 {
     elo_buf_put_be16(b, (uint16_t) s.len);
     elo_buf_put_slice(b, s);
 }
 
 
-static bool
-fits16(elo_slice_t s)
+bool
+elo_wire_fits16(elo_slice_t s)
 {
     return s.len <= UINT16_MAX;
 }
@@ -81,26 +78,27 @@ elo_wire_put_grant(elo_buf_t *b, const elo_grant_t *g)
 {
     size_t at;
 
-    if (!fits16(g->name) || !fits16(g->content_type)) {
+    if (!elo_wire_fits16(g->name) || !elo_wire_fits16(g->content_type)) {
         return ELO_ETOOBIG;
     }
-    put_header(b, ELO_WIRE_GRANT, &at);
-    put_head(b, &g->head);
+    elo_wire_begin(b, ELO_WIRE_GRANT, &at);
+    elo_wire_put_head(b, &g->head);
     elo_buf_put(b, g->digest.b, ELO_SHA256_LEN);
     elo_buf_put_be64(b, g->size);
     elo_buf_put_be64(b, g->offset);
     elo_buf_put_be64(b, (uint64_t) g->mtime);
-    put_str16(b, g->name);
-    put_str16(b, g->content_type);
-    return put_end(b, at);
+    elo_wire_put_str16(b, g->name);
+    elo_wire_put_str16(b, g->content_type);
+    return elo_wire_end(b, at);
 }
 
 
 static bool
 track_fits(const elo_media_track_t *t)
 {
-    return fits16(t->id) && fits16(t->codec) && fits16(t->language)
-           && fits16(t->name) && t->n_segments <= ELO_MEDIA_MAX_SEGMENTS;
+    return elo_wire_fits16(t->id) && elo_wire_fits16(t->codec)
+           && elo_wire_fits16(t->language) && elo_wire_fits16(t->name)
+           && t->n_segments <= ELO_MEDIA_MAX_SEGMENTS;
 }
 
 
@@ -108,11 +106,11 @@ static void
 put_track(elo_buf_t *b, const elo_media_track_t *t)
 {
     elo_buf_put_u8(b, (uint8_t) t->kind);
-    put_str16(b, t->id);
+    elo_wire_put_str16(b, t->id);
     elo_buf_put(b, t->blob.b, ELO_SHA256_LEN);
-    put_str16(b, t->codec);
-    put_str16(b, t->language);
-    put_str16(b, t->name);
+    elo_wire_put_str16(b, t->codec);
+    elo_wire_put_str16(b, t->language);
+    elo_wire_put_str16(b, t->name);
     elo_buf_put_be16(b, t->width);
     elo_buf_put_be16(b, t->height);
     elo_buf_put_be32(b, t->frame_rate_num);
@@ -134,7 +132,8 @@ elo_wire_put_media(elo_buf_t *b, const elo_media_desc_t *m)
     const elo_media_t *media = &m->media;
     size_t at;
 
-    if (!fits16(m->reason) || !fits16(media->title) || !fits16(media->version)
+    if (!elo_wire_fits16(m->reason) || !elo_wire_fits16(media->title)
+        || !elo_wire_fits16(media->version)
         || media->n_tracks > ELO_MEDIA_MAX_TRACKS)
     {
         return ELO_ETOOBIG;
@@ -144,18 +143,18 @@ elo_wire_put_media(elo_buf_t *b, const elo_media_desc_t *m)
             return ELO_ETOOBIG;
         }
     }
-    put_header(b, ELO_WIRE_MEDIA, &at);
-    put_head(b, &m->head);
+    elo_wire_begin(b, ELO_WIRE_MEDIA, &at);
+    elo_wire_put_head(b, &m->head);
     elo_buf_put_u8(b, m->status);
-    put_str16(b, m->reason);
-    put_str16(b, media->title);
-    put_str16(b, media->version);
+    elo_wire_put_str16(b, m->reason);
+    elo_wire_put_str16(b, media->title);
+    elo_wire_put_str16(b, media->version);
     elo_buf_put_be64(b, media->duration_ms);
     elo_buf_put_be16(b, (uint16_t) media->n_tracks);
     for (uint32_t i = 0; i < media->n_tracks; i++) {
         put_track(b, &media->tracks[i]);
     }
-    return put_end(b, at);
+    return elo_wire_end(b, at);
 }
 
 
@@ -164,32 +163,31 @@ elo_wire_put_recipe(elo_buf_t *b, const elo_recipe_t *r)
 {
     size_t at;
 
-    if (!fits16(r->name) || !fits16(r->content_type)
+    if (!elo_wire_fits16(r->name) || !elo_wire_fits16(r->content_type)
         || r->prefix.len > ELO_RECIPE_MAX_HEAD
         || r->n_extents > ELO_RECIPE_MAX_EXTENTS)
     {
         return ELO_ETOOBIG;
     }
-    put_header(b, ELO_WIRE_RECIPE, &at);
-    put_head(b, &r->head);
+    elo_wire_begin(b, ELO_WIRE_RECIPE, &at);
+    elo_wire_put_head(b, &r->head);
     elo_buf_put(b, r->digest.b, ELO_SHA256_LEN);
     elo_buf_put_be64(b, r->size);
-    put_str16(b, r->name);
-    put_str16(b, r->content_type);
+    elo_wire_put_str16(b, r->name);
+    elo_wire_put_str16(b, r->content_type);
     elo_buf_put_be32(b, (uint32_t) r->prefix.len);
     elo_buf_put_slice(b, r->prefix);
     elo_buf_put_be32(b, r->n_extents);
     elo_buf_put(b, r->extents, (size_t) r->n_extents * EXTENT_LEN);
-    return put_end(b, at);
+    return elo_wire_end(b, at);
 }
 
 
 /* ---- reading ---- */
 
-/* Checks the message's header; *body is the cursor behind it. */
-static elo_err_t
-get_header(elo_slice_t msg, uint8_t want, const uint8_t **body,
-           const uint8_t **body_end)
+elo_err_t
+elo_wire_open(elo_slice_t msg, uint8_t want, const uint8_t **body,
+              const uint8_t **body_end)
 {
     const uint8_t *p, *end;
     elo_slice_t magic;
@@ -221,8 +219,8 @@ get_header(elo_slice_t msg, uint8_t want, const uint8_t **body,
 }
 
 
-static const uint8_t *
-get_head(const uint8_t *p, const uint8_t *end, elo_wire_head_t *h)
+const uint8_t *
+elo_wire_get_head(const uint8_t *p, const uint8_t *end, elo_wire_head_t *h)
 {
     uint8_t reach;
 
@@ -238,8 +236,8 @@ get_head(const uint8_t *p, const uint8_t *end, elo_wire_head_t *h)
 }
 
 
-static const uint8_t *
-get_digest(const uint8_t *p, const uint8_t *end, elo_digest_t *d)
+const uint8_t *
+elo_wire_get_digest(const uint8_t *p, const uint8_t *end, elo_digest_t *d)
 {
     elo_slice_t bytes;
 
@@ -296,12 +294,12 @@ elo_wire_get_grant(elo_slice_t msg, elo_grant_t *out)
     uint64_t mtime;
     elo_err_t rc;
 
-    rc = get_header(msg, ELO_WIRE_GRANT, &p, &end);
+    rc = elo_wire_open(msg, ELO_WIRE_GRANT, &p, &end);
     if (rc != ELO_OK) {
         return rc;
     }
-    p = get_head(p, end, &g.head);
-    p = get_digest(p, end, &g.digest);
+    p = elo_wire_get_head(p, end, &g.head);
+    p = elo_wire_get_digest(p, end, &g.digest);
     p = elo_rd_be64(p, end, &g.size);
     p = elo_rd_be64(p, end, &g.offset);
     p = elo_rd_be64(p, end, &mtime);
@@ -330,7 +328,7 @@ get_track(const uint8_t *p, const uint8_t *end, elo_media_track_t *t)
     }
     t->kind = (elo_track_kind_t) kind;
     p = elo_rd_str16(p, end, &t->id);
-    p = get_digest(p, end, &t->blob);
+    p = elo_wire_get_digest(p, end, &t->blob);
     p = elo_rd_str16(p, end, &t->codec);
     p = elo_rd_str16(p, end, &t->language);
     p = elo_rd_str16(p, end, &t->name);
@@ -384,11 +382,11 @@ elo_wire_get_media(elo_slice_t msg, elo_media_desc_t *out)
     uint16_t n;
     elo_err_t rc;
 
-    rc = get_header(msg, ELO_WIRE_MEDIA, &p, &end);
+    rc = elo_wire_open(msg, ELO_WIRE_MEDIA, &p, &end);
     if (rc != ELO_OK) {
         return rc;
     }
-    p = get_head(p, end, &d.head);
+    p = elo_wire_get_head(p, end, &d.head);
     p = elo_rd_u8(p, end, &d.status);
     p = elo_rd_str16(p, end, &d.reason);
     p = elo_rd_str16(p, end, &m->title);
@@ -442,12 +440,12 @@ elo_wire_get_recipe(elo_slice_t msg, elo_recipe_t *out)
     uint32_t len;
     elo_err_t rc;
 
-    rc = get_header(msg, ELO_WIRE_RECIPE, &p, &end);
+    rc = elo_wire_open(msg, ELO_WIRE_RECIPE, &p, &end);
     if (rc != ELO_OK) {
         return rc;
     }
-    p = get_head(p, end, &r.head);
-    p = get_digest(p, end, &r.digest);
+    p = elo_wire_get_head(p, end, &r.head);
+    p = elo_wire_get_digest(p, end, &r.digest);
     p = elo_rd_be64(p, end, &r.size);
     p = elo_rd_str16(p, end, &r.name);
     p = elo_rd_str16(p, end, &r.content_type);

@@ -56,56 +56,12 @@ test_unknown_names(void **state)
 }
 
 
-static void
-test_gate(void **state)
-{
-    bool may;
-
-    (void) state;
-    for (unsigned r = 0; r < ELO_REACH_COUNT; r++) {
-        for (unsigned c = 0; c < ELO_REACH_COUNT; c++) {
-            may = elo_reach_may_read((elo_reach_t) r, ELO_CALLER_ANONYMOUS,
-                                     (elo_reach_t) c);
-            assert_int_equal(may,
-                             r == ELO_REACH_COMMONS && c == ELO_REACH_COMMONS);
-            assert_true(elo_reach_may_read((elo_reach_t) r, ELO_CALLER_OWNER,
-                                           (elo_reach_t) c));
-        }
-    }
-}
-
-
-static void
-test_gate_outside_the_table(void **state)
-{
-    static const unsigned bad[] = { 8, 9, 255, 0x7fffffff, 0xffffffff };
-
-    (void) state;
-    for (size_t i = 0; i < ELO_COUNT(bad); i++) {
-        elo_reach_t r = (elo_reach_t) bad[i];
-
-        assert_false(
-            elo_reach_may_read(r, ELO_CALLER_ANONYMOUS, ELO_REACH_COMMONS));
-        assert_false(
-            elo_reach_may_read(r, ELO_CALLER_OWNER, ELO_REACH_COMMONS));
-        assert_false(
-            elo_reach_may_read(ELO_REACH_COMMONS, ELO_CALLER_ANONYMOUS, r));
-        assert_false(
-            elo_reach_may_read(ELO_REACH_COMMONS, ELO_CALLER_OWNER, r));
-    }
-    assert_false(elo_reach_may_read(ELO_REACH_COMMONS, (elo_caller_t) 2,
-                                    ELO_REACH_COMMONS));
-}
-
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_unknown_names),
-        cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_gate_outside_the_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,95 @@ test_base58_longest(void **state)
 }
 
 
+/* The vectors of draft-msporny-base58. */
+static void
+test_base58_vectors(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *text;
+    } rows[] = {
+        { "Hello World!", 12, "2NEpo7TZRRrLZSi2U" },
+        { "The quick brown fox jumps over the lazy dog.", 44,
+          "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LkMeiKrLJUUBk6Z" },
+        { "\0\0\x28\x7f\xb4\xcd", 6, "11233QC4" },
+        { "", 0, "" },
+        { "\0", 1, "1" },
+    };
+    uint8_t back[64];
+    char text[ELO_BASE58_LEN(44) + 1];
+    size_t len;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_base58_encode((const uint8_t *) rows[i].bytes, rows[i].len, text);
+        assert_string_equal(text, rows[i].text);
+        assert_int_equal(
+            elo_base58_decode(elo_slice_str(text), back, sizeof(back), &len),
+            0);
+        assert_int_equal(len, rows[i].len);
+        assert_memory_equal(back, rows[i].bytes, len);
+    }
+}
+
+
+/* Bytes of every length, with zeros in front and without, and the largest. */
+static void
+test_base58_all_lengths(void **state)
+{
+    uint8_t bytes[64], back[64];
+    char text[ELO_BASE58_LEN(64) + 2];
+    uint32_t seed = 58;
+    size_t len;
+
+    (void) state;
+    for (size_t n = 0; n <= sizeof(bytes); n++) {
+        for (size_t zeros = 0; zeros <= n + 1; zeros++) {
+            for (size_t i = 0; i < n; i++) {
+                seed = seed * 1664525 + 1013904223;
+                bytes[i] = zeros > n   ? 0xff
+                           : i < zeros ? 0
+                                       : (uint8_t) (seed >> 24);
+            }
+            memset(text, '#', sizeof(text));
+            elo_base58_encode(bytes, n, text);
+            assert_in_range(strlen(text), 0, ELO_BASE58_LEN(n));
+            assert_int_equal(text[strlen(text) + 1], '#');
+            assert_int_equal(
+                elo_base58_decode(elo_slice_str(text), back, n, &len), 0);
+            assert_int_equal(len, n);
+            assert_memory_equal(back, bytes, n);
+        }
+    }
+}
+
+
+/* The first rows are multibase's own, without the 'k'. */
+static void
+test_base36_decode(void **state)
+{
+    static const row_t rows[] = {
+        { "yes mani", "2lcpzo5yikidynfl", ELO_OK, "yes mani !", 10 },
+        { "leading zero", "02lcpzo5yikidynfl", ELO_OK, "\0yes mani !", 11 },
+        { "hello", "fuvrsivvnfrbjwajo", ELO_OK, "hello world", 11 },
+        { "empty", "", ELO_OK, "", 0 },
+        { "upper", "2LCPZO5YIKIDYNFL", ELO_EINVAL, NULL, 0 },
+        { "one upper", "2lcpzo5yikidynfL", ELO_EINVAL, NULL, 0 },
+        { "blank", "2lcpzo5yikidynfl ", ELO_EINVAL, NULL, 0 },
+        { "before the letters", "`", ELO_EINVAL, NULL, 0 },
+        { "behind the letters", "{", ELO_EINVAL, NULL, 0 },
+        { "before the digits", "/", ELO_EINVAL, NULL, 0 },
+        { "behind the digits", ":", ELO_EINVAL, NULL, 0 },
+        { "longer than the room", "fuvrsivvnfrbjwajofuvrsivvnf", ELO_ETOOBIG,
+          NULL, 0 },
+    };
+
+    (void) state;
+    run_rows(rows, ELO_COUNT(rows), elo_base36_decode, 16);
+}
+
+
 static elo_err_t
 percent(elo_slice_t s, uint8_t *out, size_t max, size_t *len)
 {
@@ -251,6 +340,9 @@ main(void)
         cmocka_unit_test(test_base32_all_lengths),
         cmocka_unit_test(test_base58_decode),
         cmocka_unit_test(test_base58_longest),
+        cmocka_unit_test(test_base58_vectors),
+        cmocka_unit_test(test_base58_all_lengths),
+        cmocka_unit_test(test_base36_decode),
         cmocka_unit_test(test_percent_decode),
     };
 

@@ -71,6 +71,149 @@ test_agents(void **state)
 }
 
 
+/* RFC 8032, 7.1: TEST 1, 2, 3 and SHA(abc); and a libp2p node's, over its Noise
+   key, as js-libp2p signs it. */
+static const struct {
+    const char *name, *seed, *msg, *sig;
+} signatures[] = {
+    { "TEST 1",
+      "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "",
+      "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+      "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b" },
+    { "TEST 2",
+      "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "72",
+      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+      "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00" },
+    { "TEST 3",
+      "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+      "af82",
+      "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+      "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a" },
+    { "SHA(abc)",
+      "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+      "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b589"
+      "09351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704" },
+    { "noise",
+      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+      "6e6f6973652d6c69627032702d7374617469632d6b65793a"
+      "0909090909090909090909090909090909090909090909090909090909090909",
+      "2c336c3ede258ae3276aae87cda038ff48b2b5293a772fc3852d60fb79a0eb8d"
+      "5ed424979fb01e661e908ae530fc1441f42e9da5a8799dc338307d0ee8fdda07" },
+};
+
+
+static void
+test_signatures(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(signatures); i++) {
+        uint8_t seed[32], msg[64], want[64], sig[64];
+        size_t len = strlen(signatures[i].msg) / 2;
+        elo_slice_t in = elo_slice(len == 0 ? NULL : msg, len);
+        elo_agent_t by;
+
+        unhex(signatures[i].seed, seed);
+        unhex(signatures[i].msg, msg);
+        unhex(signatures[i].sig, want);
+        elo_agent_of_seed(seed, &by);
+        elo_sign(seed, in, sig);
+        assert_memory_equal(sig, want, sizeof(sig));
+        assert_true(elo_verify(&by, in, sig));
+        /* each bit of the signature, the key and the message counts */
+        for (size_t k = 0; k < 8 * (sizeof(sig) + sizeof(by) + len); k++) {
+            uint8_t *at = k / 8 < 64   ? &sig[k / 8]
+                          : k / 8 < 96 ? &by.b[k / 8 - 64]
+                                       : &msg[k / 8 - 96];
+
+            *at ^= (uint8_t) (1u << k % 8);
+            if (elo_verify(&by, in, sig)) {
+                fail_msg("%s: bit %zu is free", signatures[i].name, k);
+            }
+            *at ^= (uint8_t) (1u << k % 8);
+        }
+        for (size_t n = 0; n < len; n++) {
+            assert_false(elo_verify(&by, elo_slice(msg, n), sig));
+        }
+        assert_true(elo_verify(&by, in, sig));
+    }
+}
+
+
+/* What the bare equation of RFC 8032, 5.1.7 lets through. */
+static void
+test_lax_signatures(void **state)
+{
+    static const char *const small[] = {
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        /* not reduced: p, p + 1 */
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    };
+    static const uint8_t order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a,       0x63,
+                                       0x12, 0x58, 0xd6, 0x9c, 0xf7,       0xa2,
+                                       0xde, 0xf9, 0xde, 0x14, [31] = 0x10 };
+    uint8_t seed[32], sig[64] = { 0 };
+    unsigned carry = 0;
+    elo_agent_t by;
+
+    (void) state;
+    /* a key and an R of small order, and S zero: good for any message, where
+       what is hashed happens to be a multiple of the order */
+    for (size_t i = 0; i < ELO_COUNT(small); i++) {
+        unhex(small[i], by.b);
+        for (size_t k = 0; k < ELO_COUNT(small); k++) {
+            unhex(small[k], sig);
+            for (uint8_t m = 0; m < 32; m++) {
+                if (elo_verify(&by, elo_slice(&m, 1), sig)) {
+                    fail_msg("%s signed %u", small[i], m);
+                }
+            }
+        }
+    }
+    /* an R of small order that the key's owner made: OpenSSL takes it */
+    unhex(seeds[0], seed);
+    elo_agent_of_seed(seed, &by);
+    unhex("0100000000000000000000000000000000000000000000000000000000000000"
+          "55d4e524de9cc9468fd6f00194289c9e33256f53d84e70f19a990d41828cc709",
+          sig);
+    assert_false(elo_verify(&by, ELO_SLICE("x"), sig));
+    /* the same S, and the group's order once more */
+    elo_sign(seed, ELO_SLICE("x"), sig);
+    assert_true(elo_verify(&by, ELO_SLICE("x"), sig));
+    for (size_t i = 0; i < 32; i++) {
+        carry += (unsigned) sig[32 + i] + order[i];
+        sig[32 + i] = (uint8_t) carry;
+        carry >>= 8;
+    }
+    assert_int_equal(carry, 0);
+    assert_false(elo_verify(&by, ELO_SLICE("x"), sig));
+}
+
+
+/* Of Python's hashlib. */
+static void
+test_blake2b(void **state)
+{
+    uint8_t d[16];
+    char text[33];
+
+    (void) state;
+    elo_blake2b(elo_slice(NULL, 0), d);
+    elo_hex_encode(d, 16, text);
+    assert_string_equal(text, "cae66941d9efbd404e4d88758ea67670");
+    elo_blake2b(ELO_SLICE("abc"), d);
+    elo_hex_encode(d, 16, text);
+    assert_string_equal(text, "cf4ab791c62b8d2b2109c90275287816");
+}
+
+
 static void
 test_boxes(void **state)
 {
@@ -227,6 +370,67 @@ test_hmac(void **state)
 }
 
 
+/* RFC 4231, 4.2, 4.5, 4.7 and 4.8: keys as long as they come. */
+static void
+test_hmac_any(void **state)
+{
+    static const struct {
+        uint8_t fill; /* the key is this byte; 1: it counts up */
+        size_t key_len;
+        const char *data, *mac;
+    } rows[] = {
+        { 0x0b, 20, "Hi There",
+          "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+        { 1, 25,
+          "\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd"
+          "\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd"
+          "\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd",
+          "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+        { 0xaa, 131, "Test Using Larger Than Block-Size Key - Hash Key First",
+          "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+        { 0xaa, 131,
+          "This is a test using a larger than block-size key and a larger than "
+          "block-size data. The key needs to be hashed before being used by "
+          "the "
+          "HMAC algorithm.",
+          "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+    };
+    uint8_t key[131];
+    elo_digest_t d;
+    char text[65];
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_slice_t data = elo_slice_str(rows[i].data);
+        elo_slice_t halves[] = { elo_slice(data.p, 5),
+                                 elo_slice(data.p + 5, data.len - 5) };
+
+        for (size_t k = 0; k < sizeof(key); k++) {
+            key[k] = rows[i].fill == 1 ? (uint8_t) (k + 1) : rows[i].fill;
+        }
+        elo_hmac_any(elo_slice(key, rows[i].key_len), halves, 2, &d);
+        elo_hex_encode(d.b, 32, text);
+        assert_string_equal(text, rows[i].mac);
+    }
+}
+
+
+/* Of RFC 8032's first key; the digest is what sha256sum says. */
+static void
+test_key_id(void **state)
+{
+    uint8_t id[ELO_KEY_ID_LEN];
+    elo_agent_t a;
+    char text[17];
+
+    (void) state;
+    unhex(agents[0], a.b);
+    elo_key_id(&a, id);
+    elo_hex_encode(id, sizeof(id), text);
+    assert_string_equal(text, "21fe31dfa154a261");
+}
+
+
 static void
 test_secrets(void **state)
 {
@@ -287,11 +491,16 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_lax_signatures),
+        cmocka_unit_test(test_blake2b),
         cmocka_unit_test(test_boxes),
         cmocka_unit_test(test_bad_points),
         cmocka_unit_test(test_secret_boxes),
         cmocka_unit_test(test_kdf),
         cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_hmac_any),
+        cmocka_unit_test(test_key_id),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_wipe_and_random),
     };

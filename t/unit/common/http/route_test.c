@@ -63,6 +63,11 @@ static const row_t good[] = {
     { M "intro/" VER "/a3/65536.m4s", ELO_ROUTE_SEGMENT, "intro", VER, "a3",
       65536 },
     { "/health", ELO_ROUTE_HEALTH, "", "", "", 0 },
+    { "/api/records", ELO_ROUTE_RECORDS, "", "", "", 0 },
+    { "/api/auth/challenge", ELO_ROUTE_AUTH_CHALLENGE, "", "", "", 0 },
+    { "/api/auth/token", ELO_ROUTE_AUTH_TOKEN, "", "", "", 0 },
+    { "/api/auth/keys", ELO_ROUTE_AUTH_KEYS, "", "", "", 0 },
+    { "/.well-known/doorway-keys", ELO_ROUTE_AUTH_KEYS, "", "", "", 0 },
     { "/version", ELO_ROUTE_VERSION, "", "", "", 0 },
 };
 
@@ -104,6 +109,10 @@ static const char *const unknown[] = {
     "/api/upload/00112233445566778899AABBCCDDEEFF",
     "/api/upload/../" UP,
     "/api/queue",
+    "/api/auth",
+    "/api/auth/",
+    "/api/auth/token/",
+    "/api/auth/keys/x",
     "/api/agents",
     "/api/care",
     "/api/blob/a b",
