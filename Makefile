@@ -49,7 +49,7 @@ LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
 LAYERS := common backend/os backend/net backend/keys backend/kv \
   backend/store backend/care backend/repl backend/json backend/node \
-  backend/media backend/api backend/daemon cli
+  backend/ctl backend/media backend/api backend/daemon cli
 PROGRAMS := backend/daemon/main.c cli/main.c
 src_of = $(filter-out $(PROGRAMS),$(wildcard $(1)/*.c $(1)/*/*.c))
 obj_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,10 +67,11 @@ reach_backend/care := backend/care $(reach_backend/store)
 reach_backend/repl := backend/repl $(reach_backend/store)
 reach_backend/json := backend/json common
 reach_backend/node := backend/node backend/json common
+reach_backend/ctl := backend/ctl backend/json $(reach_backend/store)
 reach_backend/media := backend/media common
-reach_backend/api := backend/api backend/node backend/json backend/media \
-  backend/care backend/repl backend/store backend/kv backend/keys \
-  backend/net backend/os common
+reach_backend/api := backend/api backend/ctl backend/node backend/json \
+  backend/media backend/care backend/repl backend/store backend/kv \
+  backend/keys backend/net backend/os common
 reach_backend/daemon := backend/daemon $(reach_backend/api)
 reach_cli := cli backend/json backend/net backend/care backend/store \
   backend/kv backend/keys backend/os common
@@ -135,8 +136,9 @@ $(BUILD)/$(1:%.c=%): $(BUILD)/obj/$(1:%.c=%.o) \
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
-fuzz_libs := $(call lib_of,backend/media) $(call lib_of,backend/node) \
-  $(call lib_of,backend/json) $(call lib_of,backend/kv) \
+fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
+  $(call lib_of,backend/node) $(call lib_of,backend/json) \
+  $(call lib_of,backend/store) $(call lib_of,backend/kv) \
   $(call lib_of,backend/keys) $(call lib_of,backend/api) \
   $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
@@ -145,7 +147,10 @@ $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS))
 
-# libFuzzer objects keep a folder of their own: clang compiles them
+# libFuzzer objects keep a folder of their own: clang compiles them. What stands on
+# the store is left out.
+CTL_RUNTIME := $(patsubst %,backend/ctl/%.c,ctl publish query login session \
+  token_keys)
 $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
@@ -153,6 +158,7 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 	  -fsanitize=fuzzer,address,undefined -o $@ $< \
 	  $(call src_of,common) $(call src_of,backend/media) \
 	  $(call src_of,backend/json) $(call src_of,backend/node) \
+	  $(filter-out $(CTL_RUNTIME),$(call src_of,backend/ctl)) \
 	  $(call src_of,backend/kv) $(call src_of,backend/keys) \
 	  $(call src_of,backend/os) $(LIBS)
 

@@ -282,6 +282,44 @@ elo_keyring_blind(elo_keyring_t *k, const elo_digest_t *plain,
 }
 
 
+elo_err_t
+elo_keyring_derive(elo_keyring_t *k, const char *label, uint64_t n,
+                   uint8_t out[ELO_SECRET_LEN])
+{
+    elo_ring_t *r = elo_keyring_hold(k);
+    elo_slice_t in[2] = { elo_slice(label, strlen(label) + 1) };
+    uint8_t number[8];
+    elo_digest_t d;
+    elo_err_t rc;
+
+    assert(in[0].len + sizeof(number) != ELO_SHA256_LEN);
+    for (unsigned i = 0; i < sizeof(number); i++) {
+        number[i] = (uint8_t) (n >> (56 - 8 * i));
+    }
+    in[1] = elo_slice(number, sizeof(number));
+    rc = elo_hmac(r->node, in, 2, &d);
+    if (rc == ELO_OK) {
+        memcpy(out, d.b, ELO_SECRET_LEN);
+    }
+    elo_wipe(&d, sizeof(d));
+    elo_keyring_drop(k, r);
+    return rc;
+}
+
+
+elo_err_t
+elo_keyring_use(elo_keyring_t *k, const elo_agent_t *a, elo_keyring_use_fn use,
+                void *ctx)
+{
+    elo_ring_t *r = elo_keyring_hold(k);
+    const elo_ring_agent_t *at = elo_ring_find(r, a);
+    elo_err_t rc = at == NULL ? ELO_ENOKEY : use(ctx, at->seed);
+
+    elo_keyring_drop(k, r);
+    return rc;
+}
+
+
 /* ---- changes ---- */
 
 elo_err_t

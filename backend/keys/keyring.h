@@ -77,12 +77,27 @@ elo_err_t elo_keyring_restore(const elo_keyring_cfg_t *cfg, elo_slice_t text,
 elo_err_t elo_keyring_blind(elo_keyring_t *k, const elo_digest_t *plain,
                             elo_digest_t *out) ELO_MUST_USE;
 
+/* The n-th secret of this node for the use that label names: HMAC-SHA-256 of label,
+   NUL and n (8 bytes) under the node secret. The same as long as the ring has that
+   secret. out is a secret: elo_secret_alloc, and wiped. label isn't of 23 bytes
+   (with these its input would be as long as that of a blind). */
+elo_err_t elo_keyring_derive(elo_keyring_t *k, const char *label, uint64_t n,
+                             uint8_t out[ELO_SECRET_LEN]) ELO_MUST_USE;
+
+/* Calls use with the seed of an agent that lives here, which is valid until it returns;
+   its result is the result. ELO_ENOKEY: he doesn't. */
+typedef elo_err_t (*elo_keyring_use_fn)(void *ctx,
+                                        const uint8_t seed[ELO_SEED_LEN]);
+elo_err_t elo_keyring_use(elo_keyring_t *k, const elo_agent_t *a,
+                          elo_keyring_use_fn use, void *ctx) ELO_MUST_USE;
+
 /* ---- envelopes ---- */
 
-#define ELO_WRAPS_MAX 1025u /* owner and ELO_CONTENT_INVITED_MAX */
+#define ELO_WRAPS_MAX 1026u /* owner, his host, ELO_CONTENT_INVITED_MAX */
 
 /* private: for the owner; invited: for the owner and each listed agent; local: by
-   the newest cluster key, and for the owner. The plaintext digest and size travel inside
+   the newest cluster key, and for the owner. Where none of these agents lives here,
+   for the operator as well: he is the host of a guest's content. The plaintext digest and size travel inside
    (encrypted with the key), so that a node that has the key knows the blob. The
    zero agent is the operator's own. */
 typedef struct {

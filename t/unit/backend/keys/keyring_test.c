@@ -422,6 +422,81 @@ writer(void *ctx)
 }
 
 
+/* What derive is to be, spelt out. */
+static void
+test_derive(void **state)
+{
+    static const uint8_t in[] = "elohim-token-key\0\1\2\3\4\5\6\7\10";
+    uint8_t out[ELO_SECRET_LEN], other[ELO_SECRET_LEN];
+    elo_keyring_t *k;
+    elo_slice_t text = elo_slice(in, 25);
+    elo_ring_t *r;
+    elo_digest_t want;
+    keys_dir_t d;
+
+    (void) state;
+    keys_dir_init(&d);
+    k = keys_open(&d, NULL);
+    r = elo_keyring_hold(k);
+    elo_hmac_any(elo_slice(r->node, ELO_SECRET_LEN), &text, 1, &want);
+    elo_keyring_drop(k, r);
+    assert_int_equal(elo_keyring_derive(k, "elohim-token-key",
+                                        UINT64_C(0x0102030405060708), out),
+                     0);
+    assert_memory_equal(out, want.b, sizeof(out));
+    assert_int_equal(elo_keyring_derive(k, "elohim-token-key", 9, other), 0);
+    assert_memory_not_equal(out, other, sizeof(out));
+    assert_int_equal(elo_keyring_derive(k, "elohim-token-kez",
+                                        UINT64_C(0x0102030405060708), other),
+                     0);
+    assert_memory_not_equal(out, other, sizeof(out));
+
+    assert_int_equal(elo_keyring_rotate_cluster(k), 0); /* another ring */
+    elo_keyring_close(&k);
+    k = keys_open(&d, NULL);
+    assert_int_equal(elo_keyring_derive(k, "elohim-token-key",
+                                        UINT64_C(0x0102030405060708), other),
+                     0);
+    assert_memory_equal(out, other, sizeof(out));
+    elo_keyring_close(&k);
+    keys_dir_dispose(&d);
+}
+
+
+static elo_err_t
+note_agent(void *ctx, const uint8_t seed[ELO_SEED_LEN])
+{
+    elo_agent_of_seed(seed, ctx);
+    return ELO_EBUSY; /* is handed on */
+}
+
+
+static void
+test_use(void **state)
+{
+    uint8_t seed[ELO_SEED_LEN] = { 7 };
+    elo_agent_t owner, guest, seen = { 0 }, zero = { 0 };
+    elo_keyring_t *k;
+    keys_dir_t d;
+
+    (void) state;
+    keys_dir_init(&d);
+    k = keys_open(&d, NULL);
+    elo_keyring_owner(k, &owner);
+    elo_agent_of_seed(seed, &guest);
+    assert_int_equal(elo_keyring_use(k, &guest, note_agent, &seen), ELO_ENOKEY);
+    assert_int_equal(elo_keyring_use(k, &zero, note_agent, &seen), ELO_ENOKEY);
+    assert_true(elo_agent_is_zero(&seen));
+    assert_int_equal(elo_keyring_use(k, &owner, note_agent, &seen), ELO_EBUSY);
+    assert_true(elo_agent_eq(&seen, &owner));
+    assert_int_equal(elo_keyring_add(k, seed, ELO_SLICE("guest"), false), 0);
+    assert_int_equal(elo_keyring_use(k, &guest, note_agent, &seen), ELO_EBUSY);
+    assert_true(elo_agent_eq(&seen, &guest));
+    elo_keyring_close(&k);
+    keys_dir_dispose(&d);
+}
+
+
 static void
 test_threads(void **state)
 {
@@ -462,6 +537,8 @@ main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_open_failures),
         cmocka_unit_test(test_short_io),
+        cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_use),
         cmocka_unit_test(test_threads),
     };
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* state: what all records together say: who is admitted, who is what to whom, what
+   is granted. A function of the records in the order in which they were taken, and
+   of the time: feed them again and it is the same (and only then expire, once). In
+   memory, some 200 bytes a live record; look-ups are by hash. Not locked: one
+   thread, the loop's.
+
+   What a record needs, so that it is taken (ELO_EINVAL or ELO_EDENIED with why):
+     all            it continues its author's chain (seq, prev), its time is no
+                    earlier than the one before and not ahead of now; the author isn't
+                    revoked: somebody else has revoked what admitted him, he is
+                    admitted by nothing else, and nobody has admitted him anew
+     ADMISSION      author is an administrator (the node's owner is one)
+     RELATIONSHIP   not to oneself. It admits the other one, as long as its author is
+                    admitted by an admission, an invitation or as owner: a relation of
+                    a relation admits nobody
+     INVITATION     to the node: author is admitted by more than a relation; to a
+                    content: anyone's say about his own
+     ACCEPTANCE     names an invitation to the node that isn't used up, ended or
+                    past, with its secret; not by its author, who must still be
+                    one who may invite; once by each agent
+     ESCALATION     names a grant of category emergency of that beneficiary to this author
+                    that isn't ended
+     PROMOTION      wider, never narrower
+     REVOCATION     of the author's own record, or of any, when he is an
+                    administrator. A record that gave something ends with it, and so
+                    does what stood on it (who was admitted by a revoked admission
+                    is out, with those whom only he had admitted)
+     TOKEN_REVOCATION  of the author's own tokens, by their id or version; of any,
+                    when he is an administrator. What it ends stays ended
+   Others: only the chain. A lifecycle and a revocation, also of tokens, can't be
+   revoked.
+
+   What ends with a revocation, for good: the record; an invitation's acceptances; a
+   grant's escalations; the admissions by each agent who is no administrator any
+   more because of it, and the invitations to the node by each who is admitted no
+   more but by relation, with their acceptances. Whoever has two ways in keeps the
+   other one; two who admit each other hold nobody up.
+   What is past its until gives nothing from that second on, and what stands on it
+   gives nothing either, but comes back when its author is admitted again. An
+   invitation's until is for accepting it: who has stays. */
+#ifndef ELO_CTL_STATE_H
+#define ELO_CTL_STATE_H
+
+#include "backend/ctl/record.h"
+#include "common/auth/gate.h"
+
+typedef struct elo_ctl_state_s elo_ctl_state_t;
+
+/* Live records of one author about the same agent and thing, and escalations of one
+   grant: each is looked at when facts are asked for. */
+#define ELO_CTL_SAME_MAX 64u
+
+/* owner: of this node, admitted and an administrator from the start. max_records:
+   live ones; past it ELO_ENOSPC. So many chains, too. */
+elo_err_t elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
+                               elo_ctl_state_t **out) ELO_MUST_USE;
+void elo_ctl_state_free(elo_ctl_state_t **s);
+
+/* Would it be taken now? now: Unix seconds, here and below. r as elo_rec_parse gave
+   it. ELO_EINVAL, ELO_EDENIED, ELO_ENOSPC with a static word in why, which may be
+   NULL. */
+elo_err_t elo_ctl_state_check(const elo_ctl_state_t *s, const elo_rec_t *r,
+                              int64_t now, const char **why) ELO_MUST_USE;
+
+/* Takes one that check has allowed (in replay: that had been taken; time isn't judged
+   again). touched, which may be NULL, is called for each agent of whom something has
+   changed, so that decisions about him are looked up anew; it calls nothing here. The
+   zero agent stands for everybody: tokens of no agent that is told have ended.
+   ELO_ENOMEM, and ELO_EINVAL for one that doesn't continue a chain or names a
+   record that isn't there: nothing changed. */
+typedef void (*elo_ctl_touched_fn)(void *ctx, const elo_agent_t *a);
+elo_err_t elo_ctl_state_apply(elo_ctl_state_t *s, const elo_rec_t *r,
+                              elo_ctl_touched_fn touched,
+                              void *ctx) ELO_MUST_USE;
+
+/* Something whose until has come: touched as above for each; the time of the next,
+   or 0. To be called when that time has come. */
+int64_t elo_ctl_state_expire(elo_ctl_state_t *s, int64_t now,
+                             elo_ctl_touched_fn touched, void *ctx);
+
+/* Live records in memory. */
+uint64_t elo_ctl_state_count(const elo_ctl_state_t *s);
+
+/* PROVED, ADMITTED, ADMIN of an agent whose key was proved; 0 for the operator's
+   zeros, which are no key. now doesn't go back, or else to no earlier than the last
+   expire. */
+uint32_t elo_ctl_facts_of(const elo_ctl_state_t *s, const elo_agent_t *a,
+                          int64_t now);
+
+/* Further ones towards an owner: OWNER, HOUSEHOLD … COMMUNITY, and for a content of
+   that reach INVITED by record, GRANT (category read) and EMERGENCY. An empty content
+   id stands for any: what is said of a single one doesn't count then. by, which may
+   be NULL, is the id of the record that GRANT, else EMERGENCY stands on; untouched
+   without. */
+uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
+                               const elo_agent_t *owner, elo_slice_t content,
+                               elo_reach_t reach, int64_t now,
+                               elo_digest_t *by);
+
+/* May `to` refer to bytes that only others possess? Of PROMOTION of bytes: by one of
+   the possessors, whom the caller tells apart. */
+bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
+                           const elo_agent_t *to, const elo_agent_t *from);
+
+/* The invitation to this node with that hash of its secret which can still be
+   accepted; its id. */
+bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_digest_t *secret,
+                           int64_t now, elo_digest_t *id);
+
+/* Has a record ended this token? agent NULL: of nobody's; jti and kid may be empty. */
+bool elo_ctl_is_token_revoked(const elo_ctl_state_t *s,
+                              const elo_agent_t *agent, elo_slice_t jti,
+                              elo_slice_t kid, uint64_t version);
+
+/* The version that tokens of this agent must have at least; 1 to begin with. */
+uint64_t elo_ctl_token_version(const elo_ctl_state_t *s,
+                               const elo_agent_t *agent);
+
+/* Head of an agent's chain: next seq and the id to be named. False: no record yet. */
+bool elo_ctl_head(const elo_ctl_state_t *s, const elo_agent_t *a,
+                  uint64_t *next_seq, elo_digest_t *last);
+
+#endif
