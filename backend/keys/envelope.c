@@ -34,6 +34,21 @@ by_bytes(const void *a, const void *b)
 }
 
 
+/* A guest's content that only keys of elsewhere would open: his host opens it as well,
+   or he could never read it here. The host's own agent does. */
+static void
+add_host(const elo_ring_t *r, readers_t *rs)
+{
+    for (uint32_t i = 0; i < rs->n; i++) {
+        if (elo_ring_find(r, &rs->agents[i]) != NULL) {
+            return;
+        }
+    }
+    rs->agents[rs->n++] = r->agents[0].agent;
+    qsort(rs->agents, rs->n, sizeof(rs->agents[0]), by_bytes);
+}
+
+
 /* Who reads a blob of that reach. The zero agent is the operator's own. */
 static elo_err_t
 readers_of(const elo_ring_t *r, elo_reach_t reach, const elo_agent_t *owner,
@@ -48,7 +63,7 @@ readers_of(const elo_ring_t *r, elo_reach_t reach, const elo_agent_t *owner,
     if (n > ELO_CONTENT_INVITED_MAX) {
         return ELO_ETOOBIG;
     }
-    rs.agents = malloc((1 + (size_t) n) * sizeof(rs.agents[0]));
+    rs.agents = malloc((2 + (size_t) n) * sizeof(rs.agents[0]));
     if (rs.agents == NULL) {
         return ELO_ENOMEM;
     }
@@ -69,6 +84,8 @@ readers_of(const elo_ring_t *r, elo_reach_t reach, const elo_agent_t *owner,
     }
     if (reach == ELO_REACH_LOCAL) {
         rs.epoch = r->keys[r->n_keys - 1].epoch;
+    } else {
+        add_host(r, &rs);
     }
     *out = rs;
     return ELO_OK;

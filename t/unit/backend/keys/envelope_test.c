@@ -109,6 +109,48 @@ test_private(void **state)
 }
 
 
+/* Of a guest: his host opens it, he does where he lives, and nobody else. The host has
+   no wrap where somebody lives here who has one. */
+static void
+test_guest(void **state)
+{
+    elo_agent_t zero = { 0 }, guest, list[1];
+    elo_keyring_t *home, *stranger;
+    keys_dir_t at_home, elsewhere;
+    elo_content_key_t ck;
+    uint8_t seed[32];
+    elo_buf_t e;
+
+    (void) state;
+    guest = agent(7, seed);
+    keys_dir_init(&at_home);
+    keys_dir_init(&elsewhere);
+    home = keys_open(&at_home, NULL);
+    stranger = keys_open(&elsewhere, NULL);
+    assert_int_equal(elo_keyring_add(home, seed, ELO_SLICE("g"), false), 0);
+    seal(ring, ELO_REACH_PRIVATE, &guest, NULL, 0, &e);
+    assert_int_equal(e.len, 8 + 80 + 2 * 113 + 32);
+    assert_opens(ring, elo_buf_slice(&e));
+    assert_opens(home, elo_buf_slice(&e));
+    assert_int_equal(elo_envelope_open(stranger, elo_buf_slice(&e), &ck),
+                     ELO_ENOKEY);
+    assert_true(elo_envelope_is_current(ring, elo_buf_slice(&e),
+                                        ELO_REACH_PRIVATE, &guest, NULL, 0));
+    elo_buf_dispose(&e);
+    list[0] = zero;
+    seal(ring, ELO_REACH_INVITED, &guest, list, 1, &e);
+    assert_int_equal(e.len, 8 + 80 + 2 * 113 + 32); /* he is on the list */
+    elo_buf_dispose(&e);
+    seal(home, ELO_REACH_PRIVATE, &guest, NULL, 0, &e);
+    assert_int_equal(e.len, 8 + 80 + 113 + 32); /* he lives there */
+    elo_buf_dispose(&e);
+    elo_keyring_close(&home);
+    elo_keyring_close(&stranger);
+    keys_dir_dispose(&at_home);
+    keys_dir_dispose(&elsewhere);
+}
+
+
 /* The seed of a reader is enough, whose node it may be. */
 static void
 test_invited(void **state)
@@ -147,7 +189,7 @@ test_invited(void **state)
 static void
 test_most_readers(void **state)
 {
-    elo_agent_t zero = { 0 },
+    elo_agent_t zero = { 0 }, guest,
                 *list = calloc(ELO_CONTENT_INVITED_MAX + 1, sizeof(*list));
     elo_envelope_t view;
     elo_buf_t e;
@@ -157,7 +199,8 @@ test_most_readers(void **state)
     for (uint32_t i = 0; i <= ELO_CONTENT_INVITED_MAX; i++) {
         list[i] = agent(i, NULL);
     }
-    seal(ring, ELO_REACH_INVITED, &zero, list, ELO_CONTENT_INVITED_MAX, &e);
+    guest = agent(ELO_CONTENT_INVITED_MAX + 1, NULL);
+    seal(ring, ELO_REACH_INVITED, &guest, list, ELO_CONTENT_INVITED_MAX, &e);
     assert_int_equal(elo_envelope_parse(elo_buf_slice(&e), &view), 0);
     assert_int_equal(view.n_agents, ELO_WRAPS_MAX);
     assert_opens(ring, elo_buf_slice(&e));
@@ -312,6 +355,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_private),
+        cmocka_unit_test(test_guest),
         cmocka_unit_test(test_invited),
         cmocka_unit_test(test_most_readers),
         cmocka_unit_test(test_local_and_rotation),
