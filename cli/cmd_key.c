@@ -144,8 +144,8 @@ find_stray(const elo_args_t *args, const char *const allowed[5])
 }
 
 
-static elo_exit_t
-settle(elo_key_job_t *j)
+elo_exit_t
+elo_key_settle(elo_key_job_t *j)
 {
     const elo_args_t *args = &j->cli->args;
     const char *env = getenv("ELOHIM_KEYRING");
@@ -186,7 +186,7 @@ run_verb(elo_key_job_t *j, size_t v)
     elo_buf_init(&doc, DOC_MAX);
     elo_json_writer_init(&j->w, &doc);
     elo_json_put_object(&j->w, NULL);
-    status = settle(j);
+    status = elo_key_settle(j);
     if (status == ELO_EXIT_OK) {
         status = verbs[v].run(j);
     }

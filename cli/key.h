@@ -21,6 +21,10 @@ typedef struct {
 /* Complains of an error with the ring. */
 elo_exit_t elo_key_failed(const elo_key_job_t *j, elo_err_t rc);
 
+/* Fills the job from the options --keyring and --passphrase-file, and those of new
+   rings. The passphrase is the caller's to dispose of. */
+elo_exit_t elo_key_settle(elo_key_job_t *j);
+
 /* Opens the ring of the job, or complains. */
 elo_exit_t elo_key_open(elo_key_job_t *j);
 

@@ -12,6 +12,7 @@ extern const elo_cmd_t elo_cmd_ls;
 extern const elo_cmd_t elo_cmd_publish;
 extern const elo_cmd_t elo_cmd_rm;
 extern const elo_cmd_t elo_cmd_key;
+extern const elo_cmd_t elo_cmd_login;
 extern const elo_cmd_t elo_cmd_pin;
 extern const elo_cmd_t elo_cmd_unpin;
 extern const elo_cmd_t elo_cmd_queue;

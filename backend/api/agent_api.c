@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* agent_api: what each agent holds here and may hold, and pins. For operators. */
+/* agent_api: what each agent holds here and may hold, and pins. For operators.
+
+   GET /api/agents: {"items": [{agent, operator, blobs, bytes, kept, quota}]}. kept:
+   bytes of uploads that aren't finished, which are on the quota beside bytes. */
 #include "backend/api/calls.h"
 
 #include <stdlib.h>
@@ -87,6 +90,7 @@ put_agent(void *ctx, const elo_agent_stat_t *a)
     elo_json_put_bool(&k->w, "operator", elo_agent_is_zero(&a->agent));
     elo_json_put_u64(&k->w, "blobs", a->blobs);
     elo_json_put_u64(&k->w, "bytes", a->bytes);
+    elo_json_put_u64(&k->w, "kept", a->kept);
     if (a->quota == 0) {
         elo_json_put_null(&k->w, "quota");
     } else {

@@ -6,10 +6,13 @@
 
 #include "backend/api/lookup.h"
 #include "backend/api/put_small.h"
+#include "backend/api/who.h"
+#include "backend/os/clock.h"
+#include "common/auth/gate.h"
 #include "common/base/enc.h"
 #include "common/base/num.h"
 
-#define PATH_MAX_LEN 1024 /* the longest that can mean something is 320 */
+#define PATH_MAX_LEN (ELO_TOKEN_MAX + 64u) /* a question for a token */
 #define ALLOW_MAX    64
 #define WATCHERS     1024
 #define TICK_MS      500
@@ -71,12 +74,21 @@ static const resource_t table[] = {
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
+    { ELO_OWN_KEYS, true, { ON(GET, keys) } },
+    { ELO_OWN_SESSION, true, { ON(GET, session) } },
+    { ELO_OWN_URL, true, { ON(GET, url_session) } },
+    { ELO_OWN_ACCESS, true, { ON(GET, access) } },
+    { ELO_ROUTE_AUTH_CHALLENGE, false, { ON(POST, auth_challenge) } },
+    { ELO_ROUTE_AUTH_TOKEN, false, { ON(POST, auth_token) } },
+    { ELO_ROUTE_AUTH_KEYS, false, { ON(GET, auth_keys) } },
     { ELO_OWN_PIN, true, { ON(PUT, blob_pin), ON(DELETE, blob_unpin) } },
     { ELO_OWN_QUEUE, true, { ON(GET, queue) } },
     { ELO_OWN_TASK, true, { ON(GET, task) } },
     { ELO_OWN_TASK_RETRY, true, { ON(POST, task_retry) } },
     { ELO_OWN_TASK_DROP, true, { ON(POST, task_drop) } },
-    { ELO_OWN_AGENTS, true, { ON(GET, agents) } },
+    { ELO_OWN_AGENTS, true, { ON(GET, agents), ON(POST, agent_admit) } },
+    { ELO_ROUTE_RECORDS, false, { ON(GET, records), ON(POST, record_post) } },
+    { ELO_ROUTE_RECORD_HEAD, false, { ON(GET, record_head) } },
     { ELO_OWN_QUOTA, true, { ON(PUT, quota) } },
     { ELO_OWN_CARE, true, { ON(GET, care) } },
     { ELO_OWN_CARE_JOB, true, { ON(GET, care_job), ON(POST, care_ask) } },
@@ -87,9 +99,33 @@ static const resource_t table[] = {
 bool
 elo_call_may_read(const elo_call_t *c, elo_reach_t reach)
 {
-    return !c->is_anonymous
-           || elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS,
-                                 ELO_REACH_COMMONS);
+    elo_gate_t g = {
+        .facts = c->facts,
+        .scopes = c->scopes,
+        .reach = reach,
+        .ceiling = c->ceiling,
+        .stage = ELO_STAGE_SERVED,
+        .op = ELO_OP_READ,
+    };
+
+    return elo_rule_allows(elo_gate_decide(&g));
+}
+
+
+/* May he write at all? What is whose is judged where it is known. */
+static bool
+may_write(const elo_call_t *c)
+{
+    elo_gate_t g = {
+        .facts = c->facts,
+        .scopes = c->scopes,
+        .reach = ELO_REACH_PRIVATE,
+        .ceiling = c->ceiling,
+        .stage = ELO_STAGE_DRAFT,
+        .op = ELO_OP_UPLOAD,
+    };
+
+    return elo_rule_allows(elo_gate_decide(&g));
 }
 
 
@@ -182,13 +218,43 @@ is_read(method_t m)
 }
 
 
+/* By these one becomes somebody: login for all, records for who has proved his
+   key. */
+static bool
+is_login(int kind)
+{
+    return kind == ELO_ROUTE_AUTH_CHALLENGE || kind == ELO_ROUTE_AUTH_TOKEN;
+}
+
+
+static bool
+may_call(const elo_call_t *c, int kind)
+{
+    return is_login(kind)
+           || (kind == ELO_ROUTE_RECORDS && (c->facts & ELO_FACT_PROVED) != 0)
+           || may_write(c);
+}
+
+
+/* Those that need the control plane, where there is none. */
+static bool
+is_missing(const elo_call_t *c, int kind)
+{
+    return c->api->ctl == NULL
+           && (is_login(kind) || kind == ELO_ROUTE_AUTH_KEYS
+               || kind == ELO_ROUTE_RECORDS || kind == ELO_ROUTE_RECORD_HEAD
+               || kind == ELO_OWN_KEYS || kind == ELO_OWN_SESSION
+               || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS);
+}
+
+
 static void
 dispatch(elo_call_t *c, int kind, method_t method)
 {
     const resource_t *r = find_resource(kind);
     call_fn fn;
 
-    if (r == NULL || (r->is_own && c->is_anonymous)) {
+    if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)) {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
@@ -201,7 +267,7 @@ dispatch(elo_call_t *c, int kind, method_t method)
         reply_methods(c->req, r, method == METHOD_OPTIONS);
         return;
     }
-    if (c->is_anonymous && !is_read(method)) {
+    if (!is_read(method) && !may_call(c, kind)) {
         elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
         return;
     }
@@ -209,18 +275,12 @@ dispatch(elo_call_t *c, int kind, method_t method)
 }
 
 
-/* False when the caller's fields are malformed, and that is answered. */
 static bool
-read_caller(elo_call_t *c)
+read_agent(elo_call_t *c)
 {
-    elo_slice_t caller = elo_http_req_header(c->req, ELO_HEADER_CALLER);
-    elo_slice_t agent;
+    elo_slice_t agent = elo_http_req_header(c->req, ELO_HEADER_AGENT);
 
-    c->is_anonymous =
-        caller.p != NULL
-        && !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("operator"));
-    agent = elo_http_req_header(c->req, ELO_HEADER_AGENT);
-    if (agent.p == NULL || c->is_anonymous) {
+    if (agent.p == NULL) {
         return true;
     }
     if (elo_agent_parse(elo_slice_trim(agent), &c->agent) != ELO_OK) {
@@ -230,6 +290,76 @@ read_caller(elo_call_t *c)
     }
     c->has_agent = true;
     return true;
+}
+
+
+/* A field of bits. */
+static bool
+read_bits(const elo_call_t *c, const char *name, uint32_t all, uint32_t *out)
+{
+    elo_slice_t text = elo_http_req_header(c->req, name);
+    uint64_t bits = 0;
+
+    if (!elo_slice_u64(elo_slice_trim(text), &bits) || (bits & ~all) != 0) {
+        return false;
+    }
+    *out = (uint32_t) bits;
+    return true;
+}
+
+
+/* An agent, as the Doorway knows him by his token; without a control plane he is
+   nobody. What he is, is looked up anew: of that, the facts that his token leaves. */
+static bool
+read_bearer(elo_call_t *c)
+{
+    elo_slice_t ceiling = elo_http_req_header(c->req, ELO_HEADER_CEILING);
+
+    if (!read_agent(c)) {
+        return false;
+    }
+    if (!c->has_agent
+        || !read_bits(c, ELO_HEADER_FACTS, ELO_FACTS_BEARER, &c->facts)
+        || !read_bits(c, ELO_HEADER_SCOPES, ELO_SCOPES_ALL, &c->scopes)
+        || !elo_reach_parse(elo_slice_trim(ceiling), &c->ceiling))
+    {
+        elo_reply_err(c->req, ELO_EINVAL,
+                      "an agent has " ELO_HEADER_AGENT ", " ELO_HEADER_FACTS
+                      ", " ELO_HEADER_SCOPES " and " ELO_HEADER_CEILING);
+        return false;
+    }
+    if (c->api->ctl == NULL) {
+        c->has_agent = false;
+        c->facts = 0;
+        return true;
+    }
+    c->key = c->agent;
+    c->agent = *elo_who_in_store(c->api, &c->key);
+    c->facts &= elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &c->key,
+                                 elo_clock_unix_s());
+    return true;
+}
+
+
+/* False when the caller's fields are malformed, and that is answered. */
+static bool
+read_caller(elo_call_t *c)
+{
+    elo_slice_t caller = elo_http_req_header(c->req, ELO_HEADER_CALLER);
+
+    if (caller.p == NULL
+        || elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("operator")))
+    {
+        c->facts = ELO_FACT_OPERATOR;
+        c->scopes = ELO_SCOPES_ALL;
+        c->ceiling = ELO_REACH_COMMONS;
+        return read_agent(c);
+    }
+    c->is_anonymous = true;
+    c->scopes = ELO_SCOPE_READ;
+    c->ceiling = ELO_REACH_COMMONS;
+    return !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("agent"))
+           || read_bearer(c);
 }
 
 
@@ -312,6 +442,14 @@ elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care)
 }
 
 
+void
+elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner)
+{
+    a->ctl = ctl;
+    a->node_owner = *owner;
+}
+
+
 elo_http_handler_t *
 elo_api_handler(elo_api_t *a)
 {
@@ -336,7 +474,9 @@ elo_api_writes(const elo_api_t *a)
 void
 elo_api_drain(elo_api_t *a)
 {
+    a->is_draining = true;
     elo_watches_end(a->watches);
+    elo_backups_end(a);
 }
 
 

@@ -5,14 +5,17 @@
    a disk runs on the pool.
 
    Who asks is told by the Doorway in X-Elohim-Caller: "operator", or no such
-   field (a client of the socket itself), may do everything; "anonymous", and
-   any other word, reads what elo_reach_may_read allows and writes nothing. An
+   field (a client of the socket itself), may do everything; "agent" is one who
+   proved his key (X-Elohim-Agent; X-Elohim-Facts and X-Elohim-Scopes, numbers
+   of bits, and X-Elohim-Ceiling, a reach: what his token allows); "anonymous", and
+   any other word, reads what elo_gate_decide allows and writes nothing. An
    operator may act for an agent: X-Elohim-Agent, 64 hex digits; without it he
    acts for himself. */
 #ifndef ELO_API_API_H
 #define ELO_API_API_H
 
 #include "backend/care/care.h"
+#include "backend/ctl/ctl.h"
 #include "backend/net/http_server.h"
 #include "backend/os/loop.h"
 #include "backend/repl/repl.h"
@@ -44,6 +47,9 @@ elo_err_t elo_api_create(const elo_api_cfg_t *cfg,
    none. */
 void elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care);
 
+/* Who is who; before any request, borrowed. owner: of this node. */
+void elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner);
+
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);
 
@@ -55,8 +61,8 @@ void elo_api_on_done(elo_api_t *a, const elo_digest_t *object);
    moves. */
 uint64_t elo_api_writes(const elo_api_t *a);
 
-/* Ends the exchanges that could go on for long: event streams, and waits for a
-   tier. Before the server is drained. */
+/* Ends the exchanges that could go on for long: event streams, waits for a tier,
+   and backups. Before the server is drained. */
 void elo_api_drain(elo_api_t *a);
 
 /* Kills the indexers and starts no more; done(ctx) is called later, once, when

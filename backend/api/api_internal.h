@@ -10,14 +10,19 @@
 #include "backend/api/watch.h"
 #include "backend/node/content_node.h"
 #include "backend/store/node.h"
+#include "common/auth/gate.h"
 #include "common/http/route.h"
 
 #define ELO_API_RETRY_AFTER_S "1"
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
-/* Fields that a caller's words stand in beside the URL. */
+/* Fields that a caller's words stand in beside the URL. The first five are the
+   Doorway's, which passes none of its clients' on. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
+#define ELO_HEADER_FACTS   "X-Elohim-Facts"
+#define ELO_HEADER_SCOPES  "X-Elohim-Scopes"
+#define ELO_HEADER_CEILING "X-Elohim-Ceiling"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
@@ -25,6 +30,7 @@ typedef struct elo_media_jobs_s elo_media_jobs_t;
 typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
+typedef struct elo_backup_job_s elo_backup_job_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
@@ -34,15 +40,19 @@ struct elo_api_s {
     elo_lookup_t *lookup;
     elo_repl_t *repl; /* borrowed, as is care; may be NULL */
     elo_care_t *care;
+    elo_ctl_t *ctl;         /* likewise; NULL: tokens and records aren't here */
+    elo_agent_t node_owner; /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */
     uint32_t n_spare_puts;
     elo_small_put_t *gathered; /* of this turn of the loop, in order */
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;    /* it was asked for */
-    elo_tus_t *tus;   /* uploads that are being written to */
-    uint32_t n_pumps; /* bodies with large buffers */
+    bool is_later;             /* it was asked for */
+    elo_tus_t *tus;            /* uploads that are being written to */
+    uint32_t n_pumps;          /* bodies with large buffers */
+    elo_backup_job_t *backups; /* that run, or wait for the pool */
+    bool is_draining;
 
     /* shared */
     _Atomic uint64_t n_writes;
@@ -54,12 +64,17 @@ typedef struct {
     elo_route_t route;
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
-    bool is_anonymous;
+    bool is_anonymous; /* not the operator; perhaps an agent */
+    uint32_t facts;    /* what he is to everyone (common/auth/gate.h) */
+    uint32_t scopes;
+    elo_reach_t ceiling;
     bool has_agent;
-    elo_agent_t agent; /* whom the caller acts for; zero: the operator */
+    elo_agent_t agent;   /* whom the caller acts for; zero: the operator */
+    elo_agent_t key;     /* that the caller has proved, with ELO_FACT_PROVED */
+    elo_agent_t subject; /* whom the path names */
 } elo_call_t;
 
-/* May this caller see what has that reach? */
+/* May this caller see what has that reach, by what he is to everyone? */
 bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
 
 /* Whose sealed blobs are meant by a plaintext address; NULL: anyone's. */
@@ -108,8 +123,8 @@ typedef struct {
     char content_type[ELO_MIME_MAX + 1];
 } elo_target_t;
 
-/* ELO_ENOTFOUND when the id is unknown, its node has no blob, or the blob isn't
-   held; ELO_EINVAL when text is neither; ELO_EUNSUPPORTED for other CIDs. reader
+/* ELO_ENOTFOUND when the id is unknown, its node has no blob, or refers to it without
+   effect, or the blob isn't held; ELO_EINVAL when text is neither; ELO_EUNSUPPORTED for other CIDs. reader
    as elo_store_stat has it. */
 elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
                           const elo_agent_t *reader,
@@ -131,6 +146,10 @@ elo_err_t elo_api_open_blob(elo_store_t *s, elo_blob_stat_t *st,
 void elo_api_touch(const elo_api_t *a, const elo_target_t *t);
 void elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st);
 
+/* What blob i of a loaded node means, as elo_store_ref_stat has it. */
+elo_err_t elo_node_stat(elo_store_t *s, const elo_content_t *n, uint32_t i,
+                        elo_blob_stat_t *out) ELO_MUST_USE;
+
 /* Current version of a node, loaded. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
@@ -150,6 +169,11 @@ void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
 bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
 /* Waiting and running. */
 uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
+
+/* ---- backup_api.c ---- */
+
+/* Tells those that run to end. */
+void elo_backups_end(elo_api_t *a);
 
 /* ---- media_api.c ---- */
 

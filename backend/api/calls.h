@@ -12,6 +12,10 @@ enum {
     ELO_OWN_GRANT = 1000,
     ELO_OWN_MEDIA,
     ELO_OWN_RECIPE,
+    ELO_OWN_KEYS,
+    ELO_OWN_SESSION,    /* of a token */
+    ELO_OWN_URL,        /* of a signed URL */
+    ELO_OWN_ACCESS,     /* of an agent to a content */
     ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
     ELO_OWN_QUEUE,      /* /api/queue */
     ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
@@ -62,6 +66,17 @@ void elo_call_content_delete(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);
+void elo_call_keys(elo_call_t *c);
+void elo_call_session(elo_call_t *c);
+void elo_call_url_session(elo_call_t *c);
+void elo_call_access(elo_call_t *c);
+void elo_call_auth_challenge(elo_call_t *c);
+void elo_call_auth_token(elo_call_t *c);
+void elo_call_auth_keys(elo_call_t *c);
+void elo_call_records(elo_call_t *c);
+void elo_call_record_post(elo_call_t *c);
+void elo_call_record_head(elo_call_t *c);
+void elo_call_agent_admit(elo_call_t *c);
 void elo_call_media(elo_call_t *c);
 /* route.number 0 asks for the init segment. */
 void elo_call_recipe(elo_call_t *c);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/who.h"
 #include "backend/os/clock.h"
 #include "common/http/precond.h"
 
@@ -24,6 +25,9 @@ typedef struct {
     elo_buf_t json;                  /* normalised */
     elo_content_t node;
     uint64_t expect; /* version that must be current, 0: none */
+    bool has_agent;  /* whom the caller acts for */
+    elo_agent_t agent;
+    elo_agent_t owner; /* whose it will be */
     bool is_remove;
     uint32_t tries;
     elo_err_t err;
@@ -70,11 +74,12 @@ version_asked(const elo_call_t *c, uint64_t *out)
 }
 
 
-/* An older version may have had a narrower reach than the current one: both
-   must allow the reader. */
+/* May the caller see this version, by itself? */
 static bool
-may_read_version(const elo_call_t *c, elo_slice_t json)
+may_see(const elo_call_t *c, elo_slice_t json)
 {
+    elo_who_subject_t of;
+    elo_agent_t owner;
     elo_content_t node;
     bool ok;
 
@@ -85,8 +90,27 @@ may_read_version(const elo_call_t *c, elo_slice_t json)
         return false;
     }
     ok = elo_call_may_read(c, elo_content_effective_reach(&node));
+    if (!ok && (c->facts & ELO_FACT_PROVED) != 0
+        && elo_store_node_owner(c->api->cfg.store, c->route.id, &owner)
+               == ELO_OK)
+    {
+        elo_who_node(c->api, &c->key, &node, &owner, &of);
+        ok = elo_call_may(c, ELO_OP_READ, &of);
+    }
     elo_content_dispose(&node);
     return ok;
+}
+
+
+/* An older version may have had a narrower reach than the current one: both
+   must allow the reader. */
+static bool
+may_see_both(const elo_call_t *c, elo_slice_t json, bool is_current,
+             elo_reach_t reach)
+{
+    return may_see(c, json)
+           && (is_current || elo_call_may_read(c, reach)
+               || elo_call_is_let_in(c, c->route.id));
 }
 
 
@@ -128,9 +152,8 @@ elo_call_content_get(elo_call_t *c)
     rc = elo_store_node_get(c->api->cfg.store, c->route.id, version, &json,
                             &reach, &current);
     if (rc == ELO_OK
-        && (!elo_call_may_read(c, reach)
-            || (version != 0 && version != current
-                && !may_read_version(c, elo_buf_slice(&json)))))
+        && !may_see_both(c, elo_buf_slice(&json),
+                         version == 0 || version == current, reach))
     {
         rc = ELO_ENOTFOUND;
     }
@@ -172,7 +195,9 @@ put_random(void *ctx, uint8_t *p, size_t n)
 }
 
 
-/* What is current, in version (0: nothing) and created_at. */
+/* What is current, in version (0: nothing) and created_at. A node is its first
+   writer's: an operator who acts for nobody changes whosever it is, and it stays
+   his. */
 static elo_err_t
 look_up(write_t *w, uint64_t *version, int64_t *created_at)
 {
@@ -180,6 +205,7 @@ look_up(write_t *w, uint64_t *version, int64_t *created_at)
     elo_err_t rc;
 
     *version = 0;
+    w->owner = w->agent;
     if (w->id[0] == '\0') {
         return ELO_OK;
     }
@@ -193,7 +219,9 @@ look_up(write_t *w, uint64_t *version, int64_t *created_at)
     *version = node.version;
     *created_at = node.created_at;
     elo_content_dispose(&node);
-    return ELO_OK;
+    rc = elo_store_node_owner(w->api->cfg.store, elo_slice_str(w->id),
+                              &w->owner);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc; /* removed: the write will lose */
 }
 
 
@@ -255,6 +283,7 @@ work_write(elo_job_t *job)
         .id = w->node.id,
         .version = w->node.version,
         .reach = elo_content_effective_reach(&w->node),
+        .owner = w->owner,
         .n_refs = w->node.n_blobs,
         .refs = w->node.refs,
         .json = elo_buf_slice(&w->json),
@@ -264,7 +293,7 @@ work_write(elo_job_t *job)
         w->err = elo_store_node_remove(w->api->cfg.store, elo_slice_str(w->id),
                                        w->expect);
     } else {
-        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect);
+        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect, false);
     }
 }
 
@@ -322,6 +351,10 @@ attempt(write_t *w)
         fail(w, ELO_EPRECOND, "the content is not at the version asked for");
         return;
     }
+    if (current != 0 && w->has_agent && !elo_agent_eq(&w->owner, &w->agent)) {
+        fail(w, ELO_EDENIED, "the content is another agent's");
+        return;
+    }
     w->expect = current;
     if (w->is_remove && current == 0) {
         fail(w, ELO_ENOTFOUND, "no such content");
@@ -364,6 +397,8 @@ new_write(const elo_call_t *c)
     }
     w->api = c->api;
     w->req = c->req;
+    w->has_agent = c->has_agent;
+    w->agent = c->agent;
     elo_buf_init(&w->text, ELO_CONTENT_JSON_MAX);
     elo_buf_init(&w->json, ELO_CONTENT_TEXT_MAX);
     if (c->route.id.len != 0) {

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/who.h"
 #include "backend/json/json_write.h"
 
 #define LIST_LIMIT  50
@@ -27,24 +28,46 @@ typedef struct {
 } list_t;
 
 
+/* What can be told on the pool, where relations and grants are out of reach: is it
+   his, and is he on its list? */
+static elo_who_subject_t
+own_facts(const elo_call_t *c, const elo_node_t *node, const elo_content_t *n)
+{
+    elo_who_subject_t of = { .reach = n->reach, .stage = elo_content_stage(n) };
+
+    if ((c->facts & ELO_FACT_PROVED) == 0) {
+        return of;
+    }
+    if (elo_agent_eq(&node->owner, &c->agent)) {
+        of.facts |= ELO_FACT_OWNER;
+    }
+    if (elo_content_invites(n, &c->key)) {
+        of.facts |= ELO_FACT_INVITED;
+    }
+    return of;
+}
+
+
 /* Deprecated content and older is served to those who have its address, but not
    shown around. */
 static bool
 is_listed(const list_t *l, const elo_node_t *node)
 {
+    elo_who_subject_t of;
     elo_content_t n;
     bool ok;
 
     if (!l->call.is_anonymous) {
         return true;
     }
-    if (!elo_call_may_read(&l->call, node->reach)
-        || elo_content_load(node->json, &n) != ELO_OK)
-    {
+    if (elo_content_load(node->json, &n) != ELO_OK) {
         return false;
     }
-    ok = n.lifecycle == ELO_LIFECYCLE_PUBLISHED
-         || n.lifecycle == ELO_LIFECYCLE_STALE;
+    of = own_facts(&l->call, node, &n);
+    ok = elo_call_may(&l->call, ELO_OP_READ, &of)
+         && ((of.facts & ELO_FACT_OWNER) != 0
+             || n.lifecycle == ELO_LIFECYCLE_PUBLISHED
+             || n.lifecycle == ELO_LIFECYCLE_STALE);
     elo_content_dispose(&n);
     return ok;
 }

@@ -167,11 +167,18 @@ fill(const elo_lookup_t *l, const entry_t *e, elo_target_t *out)
 }
 
 
+static uint16_t
+touch_time(uint64_t now_ms)
+{
+    return (uint16_t) (now_ms / TOUCH_MS % UINT16_MAX + 1);
+}
+
+
 bool
 elo_lookup_get(elo_lookup_t *l, const elo_digest_t *d, uint64_t now_ms,
                elo_target_t *out)
 {
-    uint16_t now = (uint16_t) (now_ms / TOUCH_MS % UINT16_MAX + 1);
+    uint16_t now = touch_time(now_ms);
     entry_t *e;
 
     if (l->n_sets == 0 || (e = find(l, set_of(l, d), d)) == NULL
@@ -182,8 +189,18 @@ elo_lookup_get(elo_lookup_t *l, const elo_digest_t *d, uint64_t now_ms,
     }
     fill(l, e, out);
     out->is_touched = e->touched == now;
-    e->touched = now;
     return true;
+}
+
+
+void
+elo_lookup_touch(elo_lookup_t *l, const elo_digest_t *d, uint64_t now_ms)
+{
+    entry_t *e = l->n_sets == 0 ? NULL : find(l, set_of(l, d), d);
+
+    if (e != NULL) {
+        e->touched = touch_time(now_ms);
+    }
 }
 
 

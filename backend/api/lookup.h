@@ -15,9 +15,12 @@ elo_err_t elo_lookup_create(uint64_t bytes, elo_gen_page_t *gen,
 void elo_lookup_free(elo_lookup_t **l);
 
 /* False when nothing is known that still holds. now_ms: of the loop; is_touched is
-   set in out for all but the first within some minutes. */
+   set in out when elo_lookup_touch was called within the last minutes. */
 bool elo_lookup_get(elo_lookup_t *l, const elo_digest_t *d, uint64_t now_ms,
                     elo_target_t *out);
+
+/* Its use has been noted; nothing when it isn't known here. */
+void elo_lookup_touch(elo_lookup_t *l, const elo_digest_t *d, uint64_t now_ms);
 
 /* The slot's value, before anything is looked up; then what was found, to be kept if
    it is of the kind that is. */

@@ -99,7 +99,7 @@ elo_media_on_publish(elo_api_t *a, const elo_content_t *n)
         uint8_t status;
         uint64_t size;
 
-        if (elo_store_stat(s, d, NULL, &st) != ELO_OK || st.is_sealed
+        if (elo_node_stat(s, n, i, &st) != ELO_OK || st.is_sealed
             || !elo_media_is_playable(n, i, st.content_type))
         {
             continue;
@@ -144,7 +144,7 @@ gather_blob(ask_t *k, const elo_content_t *n, uint32_t i)
     uint64_t size;
     elo_err_t rc;
 
-    if (elo_store_stat(s, &b->digest, NULL, &st) != ELO_OK) {
+    if (elo_node_stat(s, n, i, &st) != ELO_OK) {
         if (elo_media_is_playable(n, i, "")) {
             add_reason(k, &b->digest, ELO_SLICE("is not held here"));
         }

@@ -4,6 +4,7 @@
    the Doorway shares (common/http/route.h), so that it can't pass them on. */
 #include "backend/api/calls.h"
 
+#include "common/auth/agent_text.h"
 #include "common/base/num.h"
 #include "common/manifest/model.h"
 
@@ -80,6 +81,23 @@ match_internal(const elo_slice_t *part, size_t n, elo_call_t *c)
     }
     if (n == 5 && elo_slice_eq(part[0], ELO_SLICE("recipe"))) {
         return match_recipe(part + 1, c);
+    }
+    if (n == 1 && elo_slice_eq(part[0], ELO_SLICE("keys"))) {
+        return ELO_OWN_KEYS;
+    }
+    if (n == 2 && elo_slice_eq(part[0], ELO_SLICE("session"))) {
+        c->route.id = part[1];
+        return ELO_OWN_SESSION;
+    }
+    if (n == 2 && elo_slice_eq(part[0], ELO_SLICE("url"))) {
+        c->route.id = part[1];
+        return ELO_OWN_URL;
+    }
+    if (n == 3 && elo_slice_eq(part[0], ELO_SLICE("access"))
+        && elo_agent_text_parse(part[1], &c->subject) == ELO_OK)
+    {
+        c->route.id = part[2];
+        return ELO_OWN_ACCESS;
     }
     return ELO_ROUTE_UNKNOWN;
 }

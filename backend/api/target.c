@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "backend/api/lookup.h"
+#include "backend/api/who.h"
 #include "backend/repl/ack.h"
+
+#define FIND_TRIES 8 /* looks at a node that is written to meanwhile */
 
 
 elo_err_t
@@ -39,9 +42,17 @@ elo_target_set_type(elo_target_t *t, elo_slice_t stated)
 }
 
 
-/* What the node says of its blob holds, whosever the sealed bytes are. */
+elo_err_t
+elo_node_stat(elo_store_t *s, const elo_content_t *n, uint32_t i,
+              elo_blob_stat_t *out)
+{
+    return elo_store_ref_stat(s, n->id, n->version, &n->blobs[i].digest, out);
+}
+
+
+/* ELO_EPRECOND: the node was changed between two looks. */
 static elo_err_t
-find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
+look_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
 {
     const elo_content_blob_t *blob;
     elo_content_t node;
@@ -53,7 +64,8 @@ find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
     }
     blob = elo_content_primary(&node);
     rc = blob == NULL ? ELO_ENOTFOUND
-                      : elo_store_stat(s, &blob->digest, NULL, &out->stat);
+                      : elo_node_stat(s, &node, (uint32_t) (blob - node.blobs),
+                                      &out->stat);
     if (rc == ELO_OK) {
         out->is_by_hash = out->is_touched = false;
         out->is_served = elo_content_is_served(&node);
@@ -66,10 +78,22 @@ find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
 
 
 static elo_err_t
+find_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
+{
+    elo_err_t rc = ELO_EPRECOND;
+
+    for (int i = 0; i < FIND_TRIES && rc == ELO_EPRECOND; i++) {
+        rc = look_by_id(s, id, out);
+    }
+    return rc == ELO_EPRECOND ? ELO_EAGAIN : rc;
+}
+
+
+static elo_err_t
 find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
              elo_target_t *out)
 {
-    elo_err_t rc = elo_store_stat(s, d, reader, &out->stat);
+    elo_err_t rc = elo_store_stat_reach(s, d, reader, &out->stat, &out->reach);
 
     if (rc != ELO_OK) {
         return rc;
@@ -77,7 +101,6 @@ find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
     out->is_by_hash = true;
     out->is_served = true;
     out->is_touched = false;
-    out->reach = elo_store_blob_reach(s, d);
     elo_target_set_type(out, elo_slice(NULL, 0));
     return ELO_OK;
 }
@@ -112,6 +135,8 @@ elo_api_touch(const elo_api_t *a, const elo_target_t *t)
 {
     if (!t->is_touched) {
         elo_api_touch_blob(a, &t->stat);
+        elo_lookup_touch(a->lookup, &t->stat.digest,
+                         elo_loop_now_ms(a->cfg.loop));
     }
 }
 
@@ -136,18 +161,33 @@ find_lately(elo_call_t *c, const elo_digest_t *d, elo_target_t *out)
 }
 
 
-bool
-elo_call_find_target(elo_call_t *c, elo_target_t *out)
+/* Of narrow content by its hash: the reader's own, else that of whoever lets him
+   in. */
+static elo_err_t
+find(elo_call_t *c, elo_target_t *out)
 {
     elo_store_t *s = c->api->cfg.store;
     elo_err_t rc;
 
-    if (c->route.has_digest) {
-        rc = find_lately(c, &c->route.digest, out);
-    } else {
-        rc = elo_target_find(s, c->route.id, elo_call_reader(c), out);
+    if (!c->route.has_digest) {
+        return elo_target_find(s, c->route.id, elo_call_reader(c), out);
     }
-    if (rc == ELO_OK && !elo_call_may_read(c, out->reach)) {
+    rc = find_lately(c, &c->route.digest, out);
+    if (rc == ELO_ENOTFOUND && (c->facts & ELO_FACT_PROVED) != 0) {
+        rc = find_by_hash(s, &c->route.digest, NULL, out);
+    }
+    return rc;
+}
+
+
+bool
+elo_call_find_target(elo_call_t *c, elo_target_t *out)
+{
+    elo_err_t rc = find(c, out);
+
+    if (rc == ELO_OK && !elo_call_may_read(c, out->reach)
+        && !elo_call_is_let_in(c, c->route.id))
+    {
         rc = ELO_ENOTFOUND;
     }
     if (rc != ELO_OK) {

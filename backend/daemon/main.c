@@ -54,6 +54,7 @@ typedef struct daemon_s {
     elo_api_t *api;
     elo_repl_t *repl;
     elo_care_t *care;
+    elo_ctl_t *ctl;
     elo_http_server_t *server;
     elo_timer_t *beat;
     bool is_ending;
@@ -319,6 +320,23 @@ on_task_done(void *ctx, const elo_digest_t *object)
 }
 
 
+static elo_err_t
+open_ctl(daemon_t *d)
+{
+    elo_agent_t owner;
+    elo_err_t rc =
+        elo_wire_ctl(&d->opt, d->loop, d->store, d->keyring, &d->ctl);
+
+    if (rc != ELO_OK) {
+        complain(d, "cannot open the control plane of", d->opt.store.p, rc);
+        return rc;
+    }
+    elo_keyring_owner(d->keyring, &owner);
+    elo_api_set_ctl(d->api, d->ctl, &owner);
+    return ELO_OK;
+}
+
+
 /* API, replication and care, and what they tell each other. */
 static elo_err_t
 open_services(daemon_t *d)
@@ -336,6 +354,9 @@ open_services(daemon_t *d)
                != ELO_OK)
     {
         complain(d, "cannot start the services on", d->opt.store.p, rc);
+        return rc;
+    }
+    if ((rc = open_ctl(d)) != ELO_OK) {
         return rc;
     }
     elo_api_set_jobs(d->api, d->repl, d->care);
@@ -442,6 +463,7 @@ run(daemon_t *d, int group)
         begin_end(d);
     }
     elo_loop_run(d->loop);
+    elo_ctl_close(&d->ctl);
     if (d->store != NULL) {
         elo_store_close(&d->store); /* its threads tell the services */
     }

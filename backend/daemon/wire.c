@@ -2,9 +2,12 @@
 /* wire: the parts of the daemon. */
 #include "backend/daemon/wire.h"
 
+#include "backend/keys/passphrase.h"
+#include "backend/os/log.h"
 #include "common/base/num.h"
 
-#define MS_PER_S 1000u
+#define MS_PER_S   1000u
+#define SECRET_MIN 32u /* bytes: RFC 7518, 3.2 */
 
 
 /* Times of options are milliseconds. Less than a second but not 0 is a second, for
@@ -61,6 +64,42 @@ elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
     };
 
     return elo_api_create(&cfg, out);
+}
+
+
+elo_err_t
+elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
+             elo_keyring_t *keyring, elo_ctl_t **out)
+{
+    elo_passphrase_t secret = { 0 };
+    elo_ctl_cfg_t cfg = {
+        .loop = loop,
+        .store = s,
+        .keyring = keyring,
+        .iss = elo_slice_str(o->token_issuer.p),
+        .aud = elo_slice_str(o->token_audience.p),
+        .token_life_s = (int64_t) seconds(o->token_life),
+    };
+    elo_err_t rc = ELO_OK;
+
+    if (o->token_secret_file.p[0] != '\0') {
+        rc = elo_passphrase_read(o->token_secret_file.p, &secret);
+        cfg.hs256_secret = secret.s;
+    }
+    if (rc != ELO_OK) {
+        elo_log(ELO_LOG_ERROR, "token_secret_file \"%s\" can't be read: %s",
+                o->token_secret_file.p, elo_strerror(rc));
+    } else if (secret.s.p != NULL && secret.s.len < SECRET_MIN) {
+        elo_log(ELO_LOG_ERROR,
+                "the secret in token_secret_file \"%s\" is shorter than %u "
+                "bytes, and could be guessed",
+                o->token_secret_file.p, SECRET_MIN);
+        rc = ELO_EINVAL;
+    } else {
+        rc = elo_ctl_open(&cfg, out);
+    }
+    elo_passphrase_dispose(&secret);
+    return rc;
 }
 
 

@@ -11,6 +11,7 @@ static const struct {
     const char *title;
 } titles[] = {
     { 400, "Bad Request" },
+    { 401, "Unauthorized" },
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },

@@ -4,6 +4,7 @@
 
 #include "backend/node/content_fields.h"
 #include "backend/node/shape.h"
+#include "common/auth/agent_text.h"
 
 const char *const elo_content_lifecycles[] = {
     "draft", "published", "stale", "deprecated", "archived", "forgotten", NULL
@@ -132,6 +133,35 @@ elo_content_is_served(const elo_content_t *n)
 {
     return n->lifecycle != ELO_LIFECYCLE_DRAFT
            && n->lifecycle != ELO_LIFECYCLE_FORGOTTEN;
+}
+
+
+elo_stage_t
+elo_content_stage(const elo_content_t *n)
+{
+    return n->lifecycle == ELO_LIFECYCLE_DRAFT       ? ELO_STAGE_DRAFT
+           : n->lifecycle == ELO_LIFECYCLE_FORGOTTEN ? ELO_STAGE_FORGOTTEN
+                                                     : ELO_STAGE_SERVED;
+}
+
+
+bool
+elo_content_invites(const elo_content_t *n, const elo_agent_t *a)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "invited");
+    size_t len = elo_json_len(list);
+    elo_agent_t invited;
+    elo_slice_t text;
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_json_string(elo_json_at(list, i), &text)
+            && elo_agent_text_parse(text, &invited) == ELO_OK
+            && elo_agent_eq(&invited, a))
+        {
+            return true;
+        }
+    }
+    return false;
 }
 
 

@@ -15,9 +15,10 @@
 #define ELO_NODE_CONTENT_NODE_H
 
 #include "backend/json/json.h"
-#include "common/auth/reach.h"
+#include "common/auth/gate.h"
 #include "common/base/buf.h"
 #include "common/base/cid.h"
+#include "common/base/keys.h"
 
 /* Longest normalised text: numbers and escapes may come out longer than they
    went in. */
@@ -95,6 +96,13 @@ void elo_content_dispose(elo_content_t *n);
 
 /* False for drafts and what is forgotten: those are not served. */
 bool elo_content_is_served(const elo_content_t *n);
+
+/* Draft, served or forgotten, for the gate. */
+elo_stage_t elo_content_stage(const elo_content_t *n);
+
+/* Is the agent on the list of the invited? Of that, texts that name no agent
+   (common/auth/agent_text.h) invite nobody. */
+bool elo_content_invites(const elo_content_t *n, const elo_agent_t *a);
 
 /* The reach that counts: private while the node is not served. */
 elo_reach_t elo_content_effective_reach(const elo_content_t *n);

@@ -38,6 +38,9 @@ typedef struct {
     elo_loop_t *loop;
     elo_api_t *api;
     elo_repl_t *repl;
+    elo_care_t *care;
+    bool has_care;        /* to be set before api_start, as is vfs */
+    const elo_vfs_t *vfs; /* NULL: the real one */
     elo_sink_t sink;
     atomic_uint sink_err; /* what it answers, as an unsigned */
     elo_http_server_t *server;
@@ -100,11 +103,24 @@ api_on_repl_stopped(void *ctx)
 
 
 static inline void
-api_on_drained(void *ctx)
+api_on_care_stopped(void *ctx)
 {
     api_t *a = ctx;
 
     elo_repl_stop(a->repl, api_on_repl_stopped, a);
+}
+
+
+static inline void
+api_on_drained(void *ctx)
+{
+    api_t *a = ctx;
+
+    if (a->care != NULL) {
+        elo_care_stop(a->care, api_on_care_stopped, a);
+    } else {
+        api_on_care_stopped(a);
+    }
 }
 
 

@@ -29,7 +29,9 @@ api_start(api_t *a)
                               .map_bytes = 64u << 20,
                               .inline_bytes = API_INLINE,
                               .segment_bytes = 8u << 20,
+                              .vfs = a->vfs,
                               .group = -1 };
+    elo_care_cfg_t care = { .budget_ms = 10, .pause_ms = 1 };
     elo_repl_cfg_t repl = { .sink = &a->sink,
                             .batch = 16,
                             .budget_ms = 10,
@@ -71,7 +73,13 @@ api_start(api_t *a)
     repl.loop = a->loop;
     repl.store = a->store;
     assert_int_equal(elo_repl_create(&repl, &a->repl), ELO_OK);
-    elo_api_set_jobs(a->api, a->repl, NULL);
+    care.loop = a->loop;
+    care.store = a->store;
+    care.keyring = a->keyring;
+    if (a->has_care) {
+        assert_int_equal(elo_care_create(&care, &a->care), ELO_OK);
+    }
+    elo_api_set_jobs(a->api, a->repl, a->care);
     elo_store_on_events(a->store, &events);
     assert_int_equal(elo_http_server_create(
                          a->loop, &http, elo_api_handler(a->api), &a->server),
@@ -89,6 +97,7 @@ api_stop(api_t *a)
     assert_int_equal(pthread_join(a->thread, NULL), 0);
     assert_null(a->server);
     elo_timer_free(&a->poll);
+    elo_care_free(&a->care);
     elo_store_close(&a->store);
     elo_repl_free(&a->repl);
     elo_api_free(&a->api);
@@ -98,17 +107,26 @@ api_stop(api_t *a)
 
 
 static inline int
-api_setup(void **state)
+api_setup_with(void **state, bool has_care, const elo_vfs_t *vfs)
 {
     api_t *a = calloc(1, sizeof(*a));
 
     signal(SIGPIPE, SIG_IGN);
+    a->has_care = has_care;
+    a->vfs = vfs;
     strcpy(a->root, "/tmp/elo-api-XXXXXX");
     assert_non_null(mkdtemp(a->root));
     snprintf(a->socket, sizeof(a->socket), "%s/api.sock", a->root);
     api_start(a);
     *state = a;
     return 0;
+}
+
+
+static inline int
+api_setup(void **state)
+{
+    return api_setup_with(state, false, NULL);
 }
 
 

@@ -332,6 +332,100 @@ test_concurrent_writers(void **state)
 }
 
 
+#define ALICE     "cecc1507dc1ddd7295951c290888f095adb9044d1b73d696e6df065d683bd4fc"
+#define BOB       "6b79c57e6a095239282c04818e96112f3f03a4001ba97a564c23852a3f1ea5fc"
+#define AS(agent) JSON "X-Elohim-Agent: " agent "\r\n"
+
+
+static int
+send_as(const api_t *a, const char *fields, const char *reach, const char *text)
+{
+    char target[64];
+    answer_t r;
+    int status;
+
+    snprintf(target, sizeof(target), "/api/blob?reach=%s", reach);
+    r = api_call(a, "POST", target, fields, text, (ssize_t) strlen(text));
+    status = r.status;
+    answer_free(&r);
+    return status;
+}
+
+
+static void
+node_of(char out[256], const char *id, const char *text)
+{
+    snprintf(out, 256,
+             "{\"id\":\"%s\",\"title\":\"T\",\"reach\":\"commons\","
+             "\"blobs\":[{\"hash\":\"%s\"}]}",
+             id, canon_of(text, strlen(text)));
+}
+
+
+/* A node gives what its owner has sent, in the clear or sealed, and nothing of what
+   another has: not by its own address, nor by the hash. */
+static void
+test_possession(void **state)
+{
+    static const char *const reaches[] = { "commons", "local" };
+    const api_t *a = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = i == 0 ? "wide" : "narrow";
+        const char *reach = reaches[i];
+        char json[256], path[64], node[64], by_hash[128];
+        char id[8];
+
+        snprintf(by_hash, sizeof(by_hash), "/api/blob/%s",
+                 canon_of(text, strlen(text)));
+        assert_int_equal(
+            send_as(a, "X-Elohim-Agent: " ALICE "\r\n", reach, text), 201);
+
+        /* the operator, and Bob, who know its hash */
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(id, sizeof(id), "no%zu%zu", i, k);
+            node_of(json, id, text);
+            assert_int_equal(post_status(a, "POST", "/api/content",
+                                         k == 0 ? JSON : AS(BOB), json),
+                             201);
+            snprintf(path, sizeof(path), "/api/blob/%s", id);
+            assert_int_equal(api_status(a, "GET", path, ""), 404);
+            assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 404);
+            assert_int_equal(api_status(a, "GET", by_hash, ANONYMOUS), 404);
+        }
+
+        /* Alice: from now on everybody may read it */
+        snprintf(id, sizeof(id), "al%zu", i);
+        snprintf(path, sizeof(path), "/api/blob/%s", id);
+        snprintf(node, sizeof(node), "/api/content/%s", id);
+        node_of(json, id, text);
+        assert_int_equal(post_status(a, "PUT", node, AS(ALICE), json), 201);
+        assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 200);
+        assert_int_equal(api_status(a, "GET", by_hash, ANONYMOUS), 200);
+        /* an operator's change leaves it hers; Bob changes nothing */
+        assert_int_equal(post_status(a, "PUT", node, JSON, json), 200);
+        assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 200);
+        assert_int_equal(post_status(a, "PUT", node, AS(BOB), json), 403);
+        assert_int_equal(api_status(a, "DELETE", node, AS(BOB)), 403);
+        assert_int_equal(post_status(a, "PUT", node, AS(ALICE), json), 200);
+        assert_int_equal(api_status(a, "DELETE", by_hash, AS(ALICE)), 409);
+        assert_int_equal(api_status(a, "DELETE", node, ""), 204);
+        assert_int_equal(api_status(a, "GET", by_hash, ANONYMOUS), 404);
+
+        /* the others come to have it */
+        assert_int_equal(send_as(a, "X-Elohim-Agent: " BOB "\r\n", reach, text),
+                         201);
+        snprintf(path, sizeof(path), "/api/blob/no%zu1", i);
+        assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 200);
+        assert_int_equal(api_status(a, "GET", by_hash, ANONYMOUS), 200);
+        snprintf(path, sizeof(path), "/api/blob/no%zu0", i);
+        assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 404);
+        assert_int_equal(send_as(a, "", reach, text), 201);
+        assert_int_equal(api_status(a, "GET", path, ANONYMOUS), 200);
+    }
+}
+
+
 int
 main(void)
 {
@@ -344,6 +438,7 @@ main(void)
         TEST(test_anonymous),
         TEST(test_list),
         TEST(test_concurrent_writers),
+        TEST(test_possession),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,9 +143,14 @@ test_touched(void **state)
     for (uint64_t ms = 0; ms < 10000000; ms += 5000000) {
         assert_true(elo_lookup_get(l, &t.stat.digest, ms, &out));
         assert_false(out.is_touched);
+        assert_true(elo_lookup_get(l, &t.stat.digest, ms + 500, &out));
+        assert_false(out.is_touched); /* to look is not to use */
+        elo_lookup_touch(l, &t.stat.digest, ms + 500);
         assert_true(elo_lookup_get(l, &t.stat.digest, ms + 1000, &out));
         assert_true(out.is_touched);
     }
+    t = target(2);
+    elo_lookup_touch(l, &t.stat.digest, 0); /* unknown */
     elo_lookup_free(&l);
 }
 

@@ -273,7 +273,7 @@ test_agents(void **state)
     assert_int_equal(r.status, 200);
     assert_true(body_has(&r, "{\"agent\":\"" ALICE
                              "\",\"operator\":false,\"blobs\":1,\"bytes\":3,"
-                             "\"quota\":null}"));
+                             "\"kept\":0,\"quota\":null}"));
     assert_true(body_has(&r, "\"agent\":\"" BOB "\""));
     answer_free(&r);
     for (size_t i = 0; i < ELO_COUNT(bad); i++) {
@@ -287,11 +287,47 @@ test_agents(void **state)
     assert_int_equal(put_as(a, ALICE, "abc", 3), 200); /* costs nothing */
     assert_int_equal(put_as(a, BOB, "x", 1), 201);
     r = api_get(a, "/api/agents", "");
-    assert_true(body_has(&r, "\"blobs\":2,\"bytes\":10,\"quota\":10}"));
+    assert_true(
+        body_has(&r, "\"blobs\":2,\"bytes\":10,\"kept\":0,\"quota\":10}"));
     answer_free(&r);
     assert_int_equal(set_quota(a, "{\"bytes\":null}"), 204);
     assert_int_equal(put_as(a, ALICE, "x", 1), 201);
     assert_int_equal(api_status(a, "PUT", "/api/agents/xyz/quota", ""), 404);
+}
+
+
+/* Uploads on their way are told apart from what is held. */
+static void
+test_kept(void **state)
+{
+    static const char tus[] =
+        "Tus-Resumable: 1.0.0\r\nX-Elohim-Agent: " ALICE "\r\n";
+    const api_t *a = *state;
+    char headers[512], url[128];
+    answer_t r;
+
+    assert_int_equal(put_as(a, ALICE, "abc", 3), 201);
+    snprintf(headers, sizeof(headers),
+             "%sUpload-Length: 10\r\nUpload-Metadata: reach Y29tbW9ucw==\r\n",
+             tus);
+    r = api_call(a, "POST", "/api/upload", headers, NULL, -1);
+    assert_int_equal(r.status, 201);
+    snprintf(url, sizeof(url), "%.100s", header_of(&r, "Location"));
+    answer_free(&r);
+    snprintf(headers, sizeof(headers),
+             "%sUpload-Offset: 0\r\n"
+             "Content-Type: application/offset+octet-stream\r\n",
+             tus);
+    r = api_call(a, "PATCH", url, headers, "123456", 6);
+    assert_int_equal(r.status, 204);
+    answer_free(&r);
+    r = api_get(a, "/api/agents", "");
+    assert_true(body_has(&r, "{\"agent\":\"" ALICE
+                             "\",\"operator\":false,\"blobs\":1,\"bytes\":3,"
+                             "\"kept\":6,\"quota\":null}"));
+    answer_free(&r);
+    assert_int_equal(api_status(a, "DELETE", url, tus), 204);
+    wait_text(a, "/api/agents", "\"bytes\":3,\"kept\":0,");
 }
 
 
@@ -486,6 +522,7 @@ main(void)
         TEST(test_queue),
         TEST(test_task),
         TEST(test_agents),
+        TEST(test_kept),
         TEST(test_pins),
         TEST(test_chunks),
         TEST(test_tree),
