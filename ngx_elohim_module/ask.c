@@ -83,7 +83,6 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         }
     }
 
-    ctx->asked++;
     ctx->status = 0;
     ctx->wait.question = q;
     ctx->wait.request = r;
@@ -100,6 +99,22 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     }
 
     return NGX_AGAIN;
+}
+
+
+/* Is an equal question on its way? */
+
+ngx_uint_t
+ngx_http_elohim_is_asked(ngx_http_elohim_backend_t *b, const ngx_str_t *path)
+{
+    ngx_str_t  key;
+
+    ngx_http_elohim_ask_init(b);
+    key = *path;
+
+    return ngx_str_rbtree_lookup(&b->questions, &key,
+                                 ngx_crc32_long(key.data, key.len))
+           != NULL;
 }
 
 

@@ -83,6 +83,7 @@ ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
     conf->upload_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_ranges = NGX_CONF_UNSET;
     conf->cors = NGX_CONF_UNSET;
+    conf->auth_rate = NGX_CONF_UNSET;
 
     conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
@@ -119,6 +120,8 @@ ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_ELOHIM_UPLOAD_TIMEOUT);
     ngx_conf_merge_value(conf->max_ranges, prev->max_ranges, ELO_RANGE_MAX);
     ngx_conf_merge_value(conf->cors, prev->cors, 1);
+    ngx_conf_merge_value(conf->auth_rate, prev->auth_rate,
+                         NGX_HTTP_ELOHIM_AUTH_RATE);
 
     if (ngx_http_elohim_merge_upstream(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -295,4 +298,26 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+/* Signatures are checked by the worker itself. */
+
+ngx_int_t
+ngx_http_elohim_init_process(ngx_cycle_t *cycle)
+{
+    if (elo_keys_init() != ELO_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "elohim: libsodium cannot be used");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_elohim_session_end();
 }

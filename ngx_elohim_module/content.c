@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* content: the content handler: which kind of request it is, the descriptor
-   that it needs (from the zone, else from the daemon).
+/* content: the content handler: which kind of request it is, who asks, the
+   descriptor that it needs (from the zone, else from the daemon). A request may
+   wait for up to four answers, one after the other: keys, session, descriptor,
+   access. ctx->asking says for which of the first two or the last; all that was
+   found out before stands in the context.
 
    All of it happens in this phase, since subrequests, internal redirects,
    satisfy and error_page go round the access phase, and nothing goes round
@@ -12,10 +15,11 @@
 #include "common/base/rd.h"
 
 
-#define NGX_HTTP_ELOHIM_HEAD_LEN (8 + 4 + 1 + 1) /* head_t of wire.h */
-#define NGX_HTTP_ELOHIM_ASKS     2 /* a stale answer gives one more */
+#define NGX_HTTP_ELOHIM_ASKS  2 /* a stale answer gives one more */
 
 
+static ngx_int_t ngx_http_elohim_go(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_run(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_obtain(ngx_http_request_t *r,
@@ -46,11 +50,12 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
     res = ngx_http_elohim_resource(ctx->route.kind);
 
     if (res == NULL) {
-        return ngx_http_elohim_not_found(r);
+        return ctx->session.from == NGX_HTTP_ELOHIM_FROM_URL
+               ? ngx_http_elohim_go(r, ctx) : ngx_http_elohim_not_found(r);
     }
 
     if (r->method & res->write) {
-        return ngx_http_elohim_write(r, ctx);
+        return ngx_http_elohim_go(r, ctx);
     }
 
     if (r->method == NGX_HTTP_OPTIONS) {
@@ -72,7 +77,7 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_elohim_run(r, ctx);
+    return ngx_http_elohim_go(r, ctx);
 }
 
 
@@ -96,9 +101,61 @@ ngx_http_elohim_resume(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         r->read_event_handler = ngx_http_block_reading;
     }
 
-    ngx_http_finalize_request(r, ngx_http_elohim_run(r, ctx));
+    ngx_http_finalize_request(r, ngx_http_elohim_go(r, ctx));
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/* What must be known of who asks before anything else is looked at. */
+
+static ngx_int_t
+ngx_http_elohim_go(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_int_t                          rc;
+    const ngx_http_elohim_resource_t  *res;
+
+    res = ngx_http_elohim_resource(ctx->route.kind);
+
+    if (res && res->blind) {
+        (void) ngx_http_elohim_settle(ctx, NGX_HTTP_ELOHIM_ANONYMOUS);
+        return ngx_http_elohim_pass(r, ctx, 0);
+    }
+
+    rc = ngx_http_elohim_session(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    if (rc == NGX_HTTP_ELOHIM_ANSWERED) {
+        return ctx->rc;
+    }
+
+    if (res == NULL) {
+        return ngx_http_elohim_not_found(r);
+    }
+
+    return r->method & res->write ? ngx_http_elohim_write(r, ctx)
+                                  : ngx_http_elohim_run(r, ctx);
+}
+
+
+/* The daemon answers by who asks, and that isn't known: NGX_OK when it is. */
+
+static ngx_int_t
+ngx_http_elohim_must_know(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    switch (ctx->session.who) {
+    case NGX_HTTP_ELOHIM_UNTOLD:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_pass_away(r, ctx));
+
+    case NGX_HTTP_ELOHIM_LIMITED:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_limited(r));
+
+    default:
+        return NGX_OK;
+    }
 }
 
 
@@ -113,19 +170,27 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
     res = ngx_http_elohim_resource(ctx->route.kind);
 
-    if (res->operator && elcf->writes) {
+    if (res->operator && elcf->writes
+        && ctx->session.who == NGX_HTTP_ELOHIM_ANONYMOUS)
+    {
         ctx->own = !ngx_http_elohim_is_foreign(r);
         return ngx_http_elohim_pass(r, ctx, 1);
     }
 
     if (res->wire == 0) {
-        /* a list of all blobs is not for everyone */
-        return res->operator ? ngx_http_elohim_not_found(r)
-                             : ngx_http_elohim_pass(r, ctx, 0);
+
+        if (res->operator) {
+            /* a list of all blobs is not for everyone */
+            return ngx_http_elohim_not_found(r);
+        }
+
+        return ngx_http_elohim_must_know(r, ctx) == NGX_OK
+               ? ngx_http_elohim_pass(r, ctx, 0) : ctx->rc;
     }
 
     for ( ;; ) {
-        rc = ngx_http_elohim_obtain(r, ctx);
+        rc = ctx->asking == ELO_WIRE_ACCESS
+             ? ngx_http_elohim_access(r, ctx) : ngx_http_elohim_obtain(r, ctx);
 
         if (rc == NGX_AGAIN) {
             return NGX_DONE;
@@ -145,6 +210,7 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         ngx_http_elohim_shm_drop(emcf->zone, &ctx->key);
 
         ctx->allowed.len = 0;
+        ctx->has_access = 0;
         ctx->status = 0;
 
         if (ctx->stale) {
@@ -213,12 +279,8 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
-        if (!r->discard_body) {
-            /* notice a client that goes away meanwhile */
-            r->read_event_handler = ngx_http_test_reading;
-        }
-
-        r->main->count++;
+        ctx->asked++;
+        ngx_http_elohim_wait(r);
         return NGX_AGAIN;
 
     case NGX_DECLINED:
@@ -281,7 +343,7 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     case NGX_HTTP_SERVICE_UNAVAILABLE:
 
         if (ctx->route.kind == ELO_ROUTE_BLOB
-            && ngx_http_elohim_is_operator(r))
+            && ngx_http_elohim_is_operator(r, ctx))
         {
             /* a key is missing, or it is damaged: in the daemon's own words */
 
@@ -302,7 +364,13 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     case NGX_HTTP_FORBIDDEN:
     case NGX_HTTP_NOT_FOUND:
     case 410:
-        return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
+
+        /* where nobody can tell who asks, what is narrow and what isn't there
+           look alike, too */
+
+        return ngx_http_elohim_must_know(r, ctx) == NGX_OK
+               ? ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r))
+               : NGX_HTTP_ELOHIM_ANSWERED;
 
     default:
         return ngx_http_elohim_failed(r, ctx);
@@ -350,7 +418,8 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
         emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
-        ngx_http_elohim_shm_put(emcf->zone, &ctx->key, &ctx->msg, &ctx->stamp);
+        ngx_http_elohim_shm_put(emcf->zone, &ctx->key, &ctx->msg, &ctx->stamp,
+                                NGX_HTTP_ELOHIM_TTL);
     }
 
     return NGX_OK;
@@ -371,12 +440,35 @@ ngx_http_elohim_use(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* An agent who may write does so in each location; what he may write, and where, the
+   daemon decides. Without a token it is the operator's business. */
+
 static ngx_int_t
 ngx_http_elohim_write(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
     ngx_http_elohim_loc_conf_t  *elcf;
 
+    if (ngx_http_elohim_must_know(r, ctx) != NGX_OK) {
+        return ctx->rc;
+    }
+
+    if (ngx_http_elohim_is_agent(ctx)) {
+
+        /* records stand by their signatures: they are how one is admitted */
+
+        return ngx_http_elohim_is_writer(ctx)
+               || ctx->route.kind == ELO_ROUTE_RECORDS
+               ? ngx_http_elohim_pass(r, ctx, 0)
+               : ngx_http_elohim_out_of_scope(r, ctx);
+    }
+
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if (ctx->session.foreign) {
+        return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
+                                       elo_err_code(ELO_EFOREIGN),
+                                       elo_err_public(ELO_EFOREIGN));
+    }
 
     if (!elcf->writes) {
         return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,

@@ -144,6 +144,7 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
 {
     ngx_str_t         value;
     const char       *reach;
+    const ngx_str_t  *control;
     ngx_table_elt_t  *h;
 
     static const ngx_str_t  etag = ngx_string("ETag");
@@ -152,6 +153,7 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     static const ngx_str_t  cache_control = ngx_string("Cache-Control");
     static const ngx_str_t  no_store = ngx_string("no-store");
     static const ngx_str_t  nobody = ngx_string("private, no-store");
+    static const ngx_str_t  himself = ngx_string("private, no-cache");
     static const ngx_str_t  x_reach = ngx_string("X-Reach");
     static const ngx_str_t  x_cache = ngx_string("X-Cache");
     static const ngx_str_t  cache_status = ngx_string("Cache-Status");
@@ -191,12 +193,19 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     value.data = (u_char *) reach;
     value.len = ngx_strlen(reach);
 
-    /* the page of an error is not to outlive the error */
+    /* the page of an error is not to outlive the error; what is encrypted at rest
+       here rests nowhere else; who may read it now is asked again the next time */
 
-    if (ngx_http_elohim_header(r, &cache_control,
-                               r->err_status ? &no_store
-                               : ctx->own ? &nobody : &body->cache_control)
-        == NULL
+    control = r->err_status ? &no_store
+              : ctx->own ? &nobody
+              : !ngx_http_elohim_is_his(ctx) ? &body->cache_control
+              : ctx->reach <= ELO_REACH_LOCAL ? &nobody : &himself;
+
+    if (ngx_http_elohim_is_his(ctx) && ngx_http_elohim_vary(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_elohim_header(r, &cache_control, control) == NULL
         || ngx_http_elohim_header(r, &x_reach, &value) == NULL
         || ngx_http_elohim_header(r, &x_cache,
                                   &ngx_http_elohim_cache_words[ctx->cache])

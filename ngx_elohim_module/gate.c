@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* gate: may this request be answered from this descriptor? What is allowed is
-   bound to the key of one descriptor, and a context belongs to one URI: serve.c
-   sends nothing for another key (I1). Also: descriptors that make no sense. */
+   bound to the key of one descriptor and to one agent, and a context belongs to one
+   URI: serve.c sends nothing for another key (I1). Also: descriptors that make no
+   sense. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -42,48 +43,142 @@ ngx_http_elohim_malformed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
 
 /* May he read what not everyone may? Who gets through to a location with writes
-   is its operator, unless a page of another site makes his browser ask. A
-   subrequest went round what keeps others out of the location. */
+   is its operator, unless he says that he is somebody, or a page of another site
+   makes his browser ask. A subrequest went round what keeps others out of the
+   location. */
 
 ngx_uint_t
-ngx_http_elohim_is_operator(ngx_http_request_t *r)
+ngx_http_elohim_is_operator(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx)
 {
     ngx_http_elohim_loc_conf_t  *elcf;
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
-    return elcf->writes && r == r->main && !ngx_http_elohim_is_foreign(r);
+    return elcf->writes && r == r->main
+           && ctx->session.who == NGX_HTTP_ELOHIM_ANONYMOUS
+           && !ngx_http_elohim_is_foreign(r);
 }
 
 
-/* NGX_OK and an allow for the present key, or ANSWERED and hidden. Nobody
-   has proved who he is yet: every caller is anonymous, or the operator. */
+ngx_uint_t
+ngx_http_elohim_is_his(const ngx_http_elohim_ctx_t *ctx)
+{
+    return ngx_http_elohim_is_agent(ctx) && ctx->rule != ELO_RULE_EVERYONE;
+}
+
+
+/* What not everyone may read, by what is known of the agent himself, else by what
+   he is to this content; g and ctx->rule say what came of it. Nothing of it is
+   good without a heartbeat: facts may have changed. NGX_OK, or ANSWERED. */
+
+static ngx_int_t
+ngx_http_elohim_gate_agent(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    elo_gate_t *g)
+{
+    ngx_int_t  rc;
+
+    if (!ngx_http_elohim_is_current(r)) {
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+    }
+
+    if (elo_rule_allows(ctx->rule) || !(g->scopes & ELO_SCOPE_READ)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_elohim_access(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return ngx_http_elohim_end(ctx, NGX_DONE);
+    }
+
+    if (rc == NGX_OK) {
+        g->facts |= ctx->access.facts;
+        g->stage = ctx->access.stage;
+        g->reach = ngx_min(g->reach, ctx->access.reach);
+        ctx->rule = elo_gate_decide(g);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_gate_decide(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    elo_gate_t *g)
+{
+    ngx_http_elohim_session_t  *s;
+
+    s = &ctx->session;
+
+    if (s->who == NGX_HTTP_ELOHIM_AGENT) {
+        g->facts = s->facts;
+        g->scopes = s->scopes;
+        g->ceiling = ngx_min(g->ceiling, s->ceiling);
+    }
+
+    ctx->rule = elo_gate_decide(g);
+
+    if (ctx->rule == ELO_RULE_EVERYONE) {
+        return NGX_OK;
+    }
+
+    switch (s->who) {
+    case NGX_HTTP_ELOHIM_AGENT:
+        return ngx_http_elohim_gate_agent(r, ctx, g);
+
+    case NGX_HTTP_ELOHIM_ANONYMOUS:
+        if (ngx_http_elohim_is_operator(r, ctx)) {
+            g->facts = ELO_FACT_OPERATOR;
+            ctx->rule = elo_gate_decide(g);
+        }
+
+        return NGX_OK;
+
+    case NGX_HTTP_ELOHIM_LIMITED:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_limited(r));
+
+    default:
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+    }
+}
+
+
+/* NGX_OK and an allow for the present key, or ANSWERED: hidden, or not known yet. */
 
 ngx_int_t
 ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     elo_reach_t reach)
 {
+    elo_gate_t                   g;
     ngx_http_elohim_loc_conf_t  *elcf;
 
     ctx->reach = reach;
     ctx->own = 0;
+    ctx->decision = NGX_HTTP_ELOHIM_UNDECIDED;
+    ctx->allowed.len = 0;
 
-    if (!elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS, ctx->ceiling)) {
-        ctx->own = elo_reach_may_read(reach, ELO_CALLER_OWNER, ctx->ceiling)
-                   && ngx_http_elohim_is_operator(r);
+    g.facts = 0;
+    g.scopes = ELO_SCOPE_READ;
+    g.reach = reach;
+    g.ceiling = ctx->ceiling;
+    g.stage = ELO_STAGE_SERVED;
+    g.op = ELO_OP_READ;
+
+    if (ngx_http_elohim_gate_decide(r, ctx, &g) != NGX_OK) {
+        return NGX_HTTP_ELOHIM_ANSWERED;
     }
 
-    if (ctx->own
-        || elo_reach_may_read(reach, ELO_CALLER_ANONYMOUS, ctx->ceiling))
-    {
+    if (elo_rule_allows(ctx->rule)) {
+        ctx->own = ctx->rule == ELO_RULE_OPERATOR;
         ctx->decision = NGX_HTTP_ELOHIM_ALLOW;
         ctx->allowed.len = ctx->key.len;
         ngx_memcpy(ctx->allowed.data, ctx->key.data, ctx->key.len);
+        ctx->allowed_agent = ctx->session.agent;
         return NGX_OK;
     }
 
     ctx->decision = NGX_HTTP_ELOHIM_DENY;
-    ctx->allowed.len = 0;
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
@@ -102,7 +197,8 @@ ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
 {
     return ctx->decision == NGX_HTTP_ELOHIM_ALLOW && key->len != 0
            && ctx->allowed.len == key->len
-           && ngx_memcmp(ctx->allowed.data, key->data, key->len) == 0;
+           && ngx_memcmp(ctx->allowed.data, key->data, key->len) == 0
+           && elo_agent_eq(&ctx->allowed_agent, &ctx->session.agent);
 }
 
 
@@ -136,9 +232,10 @@ ngx_http_elohim_is_here(ngx_http_request_t *r, const ngx_str_t *origin)
 }
 
 
-/* Does a browser send this for a page of another site? Before there are tokens
-   nothing else tells the operator's own requests from those that any page can
-   make his browser send. Programs that are not browsers send neither field; of
+/* Does a browser send this for a page of another site? Nothing else tells the
+   requests that somebody wants, as the operator or by his cookie, from those that
+   any page can make his browser send. A token in a field is put there on
+   purpose. Programs that are not browsers send neither field; of
    images and scripts in pages, and of links, there is no Origin.
    Spec: Fetch standard, 3.2 ("Origin" header); Fetch Metadata, 2.4. */
 

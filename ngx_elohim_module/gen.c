@@ -12,6 +12,7 @@
 
 
 #define NGX_HTTP_ELOHIM_STALE_BEAT  250 /* ms */
+#define NGX_HTTP_ELOHIM_DEAD_BEAT   900 /* ms; a change holds in a second */
 #define NGX_HTTP_ELOHIM_STAT_PAUSE  500 /* ms; with the beat below a second */
 #define NGX_HTTP_ELOHIM_NS_MS       1000000
 #define NGX_HTTP_ELOHIM_GEN_LATE    UINT32_MAX
@@ -23,7 +24,7 @@ static void ngx_http_elohim_gen_unmap(ngx_http_elohim_store_t *store);
 
 
 static ngx_inline ngx_uint_t
-ngx_http_elohim_gen_beats(ngx_http_elohim_store_t *store)
+ngx_http_elohim_gen_beats(ngx_http_elohim_store_t *store, ngx_msec_t within)
 {
     uint64_t  beat, now;
 
@@ -35,14 +36,16 @@ ngx_http_elohim_gen_beats(ngx_http_elohim_store_t *store)
        ahead of it is from before the machine started */
     return beat != 0
            && (now <= beat ? beat - now : now - beat)
-              < NGX_HTTP_ELOHIM_STALE_BEAT;
+              < within;
 }
 
 
 static ngx_inline void
 ngx_http_elohim_gen_look(ngx_http_elohim_store_t *store, ngx_log_t *log)
 {
-    if (store->page != NULL && ngx_http_elohim_gen_beats(store)) {
+    if (store->page != NULL
+        && ngx_http_elohim_gen_beats(store, NGX_HTTP_ELOHIM_STALE_BEAT))
+    {
         return;
     }
 
@@ -88,6 +91,18 @@ ngx_http_elohim_gen_valid(ngx_http_elohim_store_t *store,
            && stamp->epoch
               == __atomic_load_n(&store->page->epoch, __ATOMIC_ACQUIRE)
            && stamp->generation == elo_gen_load(store->page, stamp->slot);
+}
+
+
+/* What is decided by who asks is as old as the last beat. */
+
+ngx_uint_t
+ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store, ngx_log_t *log)
+{
+    ngx_http_elohim_gen_look(store, log);
+
+    return store->page != NULL
+           && ngx_http_elohim_gen_beats(store, NGX_HTTP_ELOHIM_DEAD_BEAT);
 }
 
 

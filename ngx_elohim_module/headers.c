@@ -43,8 +43,8 @@ static ngx_http_elohim_field_t  ngx_http_elohim_cors_fields[] = {
 };
 
 
-/* Of what only the operator may read: no page of another site has a use for it,
-   not even for its looks. */
+/* Of what only the operator may read, or somebody by his cookie: no page of another
+   site has a use for it, not even for its looks. */
 
 static ngx_http_elohim_field_t  ngx_http_elohim_own_fields[] = {
     { ngx_string("Cross-Origin-Resource-Policy"),
@@ -118,7 +118,10 @@ ngx_http_elohim_common_headers(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
-    if (ctx && ctx->own) {
+    if (ctx && (ctx->own
+                || (ctx->session.from == NGX_HTTP_ELOHIM_FROM_COOKIE
+                    && ngx_http_elohim_is_his(ctx))))
+    {
         if (ngx_http_elohim_put_fields(r, ngx_http_elohim_own_fields)
             != NGX_OK)
         {
@@ -133,6 +136,18 @@ ngx_http_elohim_common_headers(ngx_http_request_t *r)
     }
 
     return ngx_http_elohim_put_fields(r, ngx_http_elohim_guard_fields);
+}
+
+
+/* The answer is for him who asked, as these fields say. */
+
+ngx_int_t
+ngx_http_elohim_vary(ngx_http_request_t *r)
+{
+    static const ngx_str_t  key = ngx_string("Vary");
+    static const ngx_str_t  value = ngx_string("Authorization, Cookie");
+
+    return ngx_http_elohim_header(r, &key, &value) ? NGX_OK : NGX_ERROR;
 }
 
 

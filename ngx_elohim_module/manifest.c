@@ -201,7 +201,7 @@ ngx_http_elohim_send_text(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 static ngx_int_t
 ngx_http_elohim_alias(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    size_t            i, args;
+    size_t            i, args, signed_len;
     u_char           *p;
     ngx_str_t         tail;
     ngx_table_elt_t  *location;
@@ -223,14 +223,19 @@ ngx_http_elohim_alias(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         }
     }
 
-    p = ngx_pnalloc(r->pool, sizeof("/api/manifest/?") + ctx->route.id.len
-                    + tail.len + args);
+    /* a signed URL stays one */
+
+    signed_len = ctx->path.p - r->uri.data;
+
+    p = ngx_pnalloc(r->pool, sizeof("/api/manifest/?") + signed_len
+                    + ctx->route.id.len + tail.len + args);
     location = ngx_http_elohim_header(r, &key, &key);
     if (p == NULL || location == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     location->value.data = p;
+    p = ngx_cpymem(p, r->uri.data, signed_len);
     p = ngx_cpymem(p, "/api/manifest/", sizeof("/api/manifest/") - 1);
     p = ngx_cpymem(p, ctx->route.id.p, ctx->route.id.len);
     p = ngx_cpymem(p, tail.data, tail.len);

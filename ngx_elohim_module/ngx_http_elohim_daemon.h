@@ -19,6 +19,7 @@
 #define NGX_HTTP_ELOHIM_KEY_MAX    (1 + NGX_HTTP_ELOHIM_NS_LEN + 192)
 #define NGX_HTTP_ELOHIM_TTL        3600 /* seconds, on top of the generation */
 #define NGX_HTTP_ELOHIM_BACKENDS   64 /* bits of the shared "away" word */
+#define NGX_HTTP_ELOHIM_HEAD_LEN   (8 + 4 + 1 + 1) /* head_t of wire.h */
 
 typedef struct ngx_http_elohim_ctx_s ngx_http_elohim_ctx_t;
 typedef struct ngx_http_elohim_question_s ngx_http_elohim_question_t;
@@ -74,6 +75,11 @@ typedef struct {
     size_t got; /* bytes of the body so far */
     ngx_buf_t *in;
     ngx_buf_t *out;
+    ngx_msec_t keys_asked;  /* because of a key that isn't known; 0: never */
+    ngx_msec_t no_auth;     /* it knew no sessions then; 0: never */
+    ngx_msec_t rate_last;
+    ngx_uint_t rate_excess; /* thousandths of questions beyond the rate */
+    unsigned no_auth_told:1;
     unsigned in_body:1;
     unsigned reading:1; /* answers are being given out: don't write */
     unsigned broken:1;  /* the connection is dead, and not yet given up */
@@ -103,7 +109,7 @@ ngx_int_t ngx_http_elohim_shm_get(ngx_shm_zone_t *zone,
     size_t buf_len, ngx_str_t *msg, ngx_http_elohim_stamp_t *stamp);
 void ngx_http_elohim_shm_put(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key, const ngx_str_t *msg,
-    const ngx_http_elohim_stamp_t *stamp);
+    const ngx_http_elohim_stamp_t *stamp, time_t ttl);
 void ngx_http_elohim_shm_drop(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key);
 /* True when this call changed the mark. */
@@ -115,6 +121,9 @@ ngx_int_t ngx_http_elohim_gen_stamp(ngx_http_elohim_store_t *store,
     ngx_http_elohim_stamp_t *stamp, ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_valid(ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp, ngx_log_t *log);
+/* Does its heart beat? */
+ngx_uint_t ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store,
+    ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp);
 
@@ -122,6 +131,8 @@ ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
    called, NGX_DECLINED when the daemon is away. */
 ngx_int_t ngx_http_elohim_ask(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path);
+ngx_uint_t ngx_http_elohim_is_asked(ngx_http_elohim_backend_t *b,
+    const ngx_str_t *path);
 /* NGX_OK when the daemon can be reached, NGX_DECLINED when it is away. */
 ngx_int_t ngx_http_elohim_probe(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_ask_connect(ngx_http_elohim_backend_t *b);

@@ -20,6 +20,11 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_ranges_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_elohim_rate_bounds = {
+    ngx_conf_check_num_bounds, 1, 1000000
+};
+
+
 static ngx_command_t  ngx_http_elohim_commands[] = {
 
     { ngx_string("elohim"),
@@ -92,6 +97,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       offsetof(ngx_http_elohim_loc_conf_t, cors),
       NULL },
 
+    { ngx_string("elohim_auth_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, auth_rate),
+      &ngx_http_elohim_rate_bounds },
+
       ngx_null_command
 };
 
@@ -118,10 +130,10 @@ ngx_module_t  ngx_http_elohim_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_elohim_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_elohim_exit_process,          /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };

@@ -11,6 +11,7 @@
 
 #include "ngx_http_elohim_daemon.h"
 #include "ngx_http_elohim_request.h"
+#include "ngx_http_elohim_answer.h"
 
 #define NGX_HTTP_ELOHIM_ZONE_SIZE (16 * 1024 * 1024)
 
@@ -31,6 +32,7 @@ typedef struct {
     ngx_msec_t upload_timeout;
     ngx_int_t max_ranges;
     ngx_flag_t cors;
+    ngx_int_t auth_rate; /* questions a second about what only it can judge */
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
@@ -62,5 +64,15 @@ char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* vars */
 ngx_int_t ngx_http_elohim_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_elohim_redact_log(ngx_http_request_t *r);
+
+/* redact: writes at most last - p bytes of a request line, or of a path, without its
+   secrets; at most max bytes in all. is_secret: has a parameter the token's name? */
+u_char *ngx_http_elohim_redact(u_char *p, u_char *last, const ngx_str_t *line);
+size_t ngx_http_elohim_redact_max(const ngx_str_t *line);
+ngx_uint_t ngx_http_elohim_is_secret(const u_char *p, const u_char *end);
+
+/* conf: what each worker does first, and last */
+ngx_int_t ngx_http_elohim_init_process(ngx_cycle_t *cycle);
+void ngx_http_elohim_exit_process(ngx_cycle_t *cycle);
 
 #endif

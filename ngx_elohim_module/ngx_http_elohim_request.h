@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ngx_http_elohim_request: a request's context, what it is about to send, and
-   the steps of answering it. */
+/* ngx_http_elohim_request: a request's context, and the steps to what is to be
+   answered. How: ngx_http_elohim_answer.h. */
 #ifndef NGX_HTTP_ELOHIM_REQUEST_H
 #define NGX_HTTP_ELOHIM_REQUEST_H
 
+#include "ngx_http_elohim_auth.h"
 #include "ngx_http_elohim_daemon.h"
 
 #include "common/auth/reach.h"
@@ -45,22 +46,31 @@ typedef enum {
 } ngx_http_elohim_decision_e;
 
 struct ngx_http_elohim_ctx_s {
-    ngx_str_t uri; /* what route was parsed from */
+    ngx_str_t uri;    /* what path is a part of */
+    elo_slice_t path; /* without a signed URL's segment */
     elo_route_t route;
     elo_digest_t digest; /* when by_hash */
     elo_reach_t reach;   /* of the content, when decided */
     elo_reach_t ceiling;
 
     ngx_http_elohim_cache_e cache;
+    ngx_http_elohim_session_t session;
+    ngx_http_elohim_access_t access; /* when has_access */
     ngx_http_elohim_decision_e decision;
+    elo_rule_t rule; /* that decided */
     ngx_http_elohim_key_t key;     /* of the descriptor asked for */
-    ngx_http_elohim_key_t allowed; /* the allow holds for this one only */
+    ngx_http_elohim_key_t allowed; /* the allow holds for this one only, ... */
+    elo_agent_t allowed_agent;     /* ... and for him; all zero: for everyone,
+                                      or for the operator */
 
     ngx_http_elohim_wait_t wait;
     ngx_http_elohim_stamp_t stamp; /* of the page when the question went out */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
-    ngx_uint_t asked; /* questions so far */
+    ngx_str_t held;    /* the descriptor, while access is asked about */
+    ngx_uint_t asked;  /* questions for the descriptor so far */
+    ngx_uint_t repeats; /* of questions about who asks */
+    u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
 
     /* pass */
@@ -71,6 +81,7 @@ struct ngx_http_elohim_ctx_s {
     elo_slice_t type; /* of a sealed blob */
 
     unsigned by_hash:1;
+    unsigned has_access:1;
     unsigned mapped:1; /* stamp is one of a mapped page */
     unsigned keep:1;   /* this one puts the answer into the zone */
     unsigned stale:1;     /* a file was not there: the zone is not looked at */
@@ -91,27 +102,12 @@ typedef struct {
     u_char wire; /* descriptor that a read stands on; 0: none */
     unsigned operator:1; /* reads are for the operator alone, or go past the gate
                             for him: the daemon answers them without the bytes */
+    unsigned blind:1; /* a credential isn't looked at: whoever asks gets the same,
+                         or comes for one */
     ngx_uint_t read;
     ngx_uint_t write;
     ngx_str_t allow;
 } ngx_http_elohim_resource_t;
-
-/* What is to be sent: prefix, then extents of one file. */
-typedef struct {
-    const ngx_http_elohim_key_t *key; /* must be the allowed one */
-    elo_slice_t prefix;
-    elo_slice_t name; /* empty: there is the prefix only */
-    const elo_recipe_t *recipe; /* NULL: the one extent below */
-    elo_extent_t extent;
-    uint64_t file_size; /* the file must have this many bytes */
-    uint64_t size;      /* of the representation */
-    elo_slice_t content_type;
-    ngx_str_t etag;
-    ngx_str_t cache_control;
-    int64_t mtime;              /* -1: no Last-Modified */
-    const elo_digest_t *digest; /* NULL: no Repr-Digest */
-    unsigned compress:1;        /* gzip may have it */
-} ngx_http_elohim_body_t;
 
 /* route */
 ngx_http_elohim_ctx_t *ngx_http_elohim_get_ctx(ngx_http_request_t *r);
@@ -132,65 +128,15 @@ void ngx_http_elohim_resume(ngx_http_request_t *r,
 /* gate: NGX_OK or ANSWERED, with the allow in ctx; is it for this key? */
 ngx_int_t ngx_http_elohim_gate(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, elo_reach_t reach);
-ngx_uint_t ngx_http_elohim_is_operator(ngx_http_request_t *r);
+ngx_uint_t ngx_http_elohim_is_operator(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx);
+/* Is what is answered for this agent, and for no one who isn't he? */
+ngx_uint_t ngx_http_elohim_is_his(const ngx_http_elohim_ctx_t *ctx);
 ngx_uint_t ngx_http_elohim_is_foreign(ngx_http_request_t *r);
 ngx_uint_t ngx_http_elohim_is_allowed(ngx_http_elohim_ctx_t *ctx,
     const ngx_http_elohim_key_t *key);
 ngx_int_t ngx_http_elohim_malformed(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, elo_err_t err);
 ngx_int_t ngx_http_elohim_end(ngx_http_elohim_ctx_t *ctx, ngx_int_t rc);
-
-/* serve, chain */
-ngx_int_t ngx_http_elohim_serve(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
-ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
-    const ngx_http_elohim_body_t *body, ngx_file_t *file, uint64_t start,
-    uint64_t end, ngx_chain_t ***tail);
-ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
-    const ngx_http_elohim_body_t *body, ngx_file_t *file,
-    const elo_range_set_t *set, ngx_chain_t ***tail);
-
-/* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
-   for pages */
-ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
-ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
-ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
-    elo_slice_t content_type, const elo_digest_t *digest);
-
-/* blob, manifest, segment: each from ctx->msg */
-ngx_int_t ngx_http_elohim_blob(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx);
-ngx_int_t ngx_http_elohim_manifest(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx);
-ngx_int_t ngx_http_elohim_segment(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx);
-
-/* pass, pass_request, pass_reply */
-ngx_int_t ngx_http_elohim_pass(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, ngx_uint_t operator);
-elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx);
-ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx);
-ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
-ngx_int_t ngx_http_elohim_pass_status(ngx_http_request_t *r);
-ngx_int_t ngx_http_elohim_pass_location(ngx_http_request_t *r,
-    ngx_table_elt_t *h, size_t prefix);
-ngx_int_t ngx_http_elohim_pass_filter_init(void *data);
-
-/* problem, headers */
-ngx_int_t ngx_http_elohim_problem(ngx_http_request_t *r, ngx_uint_t status,
-    const char *code, const char *detail);
-ngx_int_t ngx_http_elohim_problem_str(ngx_http_request_t *r, ngx_uint_t status,
-    const char *code, const ngx_str_t *detail);
-ngx_int_t ngx_http_elohim_not_found(ngx_http_request_t *r);
-ngx_int_t ngx_http_elohim_away(ngx_http_request_t *r);
-ngx_int_t ngx_http_elohim_options(ngx_http_request_t *r,
-    const ngx_str_t *allow);
-ngx_int_t ngx_http_elohim_common_headers(ngx_http_request_t *r);
-ngx_int_t ngx_http_elohim_preflight_headers(ngx_http_request_t *r);
-ngx_table_elt_t *ngx_http_elohim_header(ngx_http_request_t *r,
-    const ngx_str_t *key, const ngx_str_t *value);
 
 #endif

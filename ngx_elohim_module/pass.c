@@ -47,6 +47,16 @@ ngx_http_elohim_locked(ngx_http_request_t *r)
 }
 
 
+/* What would be passed on, and can't be now. */
+
+ngx_int_t
+ngx_http_elohim_pass_away(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    return ngx_http_elohim_is_resumed(r, ctx) ? ngx_http_elohim_locked(r)
+                                              : ngx_http_elohim_away(r);
+}
+
+
 ngx_int_t
 ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     ngx_uint_t operator)
@@ -74,8 +84,7 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     }
 
     if (ngx_http_elohim_probe(r) != NGX_OK) {
-        return ngx_http_elohim_is_resumed(r, ctx)
-               ? ngx_http_elohim_locked(r) : ngx_http_elohim_away(r);
+        return ngx_http_elohim_pass_away(r, ctx);
     }
 
     if (ngx_http_upstream_create(r) != NGX_OK) {

@@ -116,14 +116,38 @@ ngx_http_elohim_is_one(const ngx_table_elt_t *h, const ngx_str_t *f)
 }
 
 
+/* A page of another site may log somebody in, and be told the token, but not put it
+   among the cookies that are sent here: he would act as whom it pleases. */
+
+static ngx_uint_t
+ngx_http_elohim_is_fixation(ngx_http_request_t *r, const ngx_table_elt_t *h)
+{
+    static const char  name[] = "set-cookie";
+
+    return h->key.len == sizeof(name) - 1
+           && ngx_memcmp(h->lowcase_key, name, sizeof(name) - 1) == 0
+           && ngx_http_elohim_is_foreign(r);
+}
+
+
+/* Is it for nobody to keep? */
+
+static ngx_uint_t
+ngx_http_elohim_is_narrow(const ngx_http_elohim_ctx_t *ctx)
+{
+    return ctx->own || ctx->sealed || ngx_http_elohim_is_his(ctx);
+}
+
+
 /* Is this field left to us? */
 
 static ngx_uint_t
 ngx_http_elohim_is_ours(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx, const ngx_table_elt_t *h)
 {
-    if ((ctx->own || ctx->sealed)
-        && ngx_http_elohim_is_one(h, ngx_http_elohim_narrow_fields))
+    if ((ngx_http_elohim_is_narrow(ctx)
+         && ngx_http_elohim_is_one(h, ngx_http_elohim_narrow_fields))
+        || ngx_http_elohim_is_fixation(r, h))
     {
         return 1;
     }
@@ -227,13 +251,21 @@ ngx_http_elohim_pass_events(ngx_http_request_t *r)
    is not to lie on a disk of ours is not to lie on another's. */
 
 static ngx_int_t
-ngx_http_elohim_narrow_headers(ngx_http_request_t *r)
+ngx_http_elohim_narrow_headers(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx)
 {
     static const ngx_str_t  key = ngx_string("Cache-Control");
     static const ngx_str_t  value = ngx_string("private, no-store");
 
-    return r != r->main || ngx_http_elohim_header(r, &key, &value)
-           ? NGX_OK : NGX_ERROR;
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_elohim_is_his(ctx) && ngx_http_elohim_vary(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_elohim_header(r, &key, &value) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -307,8 +339,8 @@ ngx_http_elohim_pass_header(ngx_http_request_t *r)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    if (((ctx->own || ctx->sealed)
-         && ngx_http_elohim_narrow_headers(r) != NGX_OK)
+    if ((ngx_http_elohim_is_narrow(ctx)
+         && ngx_http_elohim_narrow_headers(r, ctx) != NGX_OK)
         || (ctx->sealed && ngx_http_elohim_sealed_headers(r, ctx) != NGX_OK)
         || (r->method == NGX_HTTP_OPTIONS
             && ngx_http_elohim_preflight_headers(r) != NGX_OK)

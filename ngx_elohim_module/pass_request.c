@@ -11,12 +11,12 @@
 #define NGX_HTTP_ELOHIM_TARGET_MAX 256
 
 
-/* In lower case, and from whom it is passed on. Never X-Elohim-Caller and
-   X-Elohim-Agent, by which this side says what it knows of a caller. */
+/* In lower case, and from whom it is passed on. Never what this side says itself of
+   a caller (pass_agent.c), nor a credential. */
 
 typedef enum {
     NGX_HTTP_ELOHIM_OF_ANYONE = 0,
-    NGX_HTTP_ELOHIM_OF_OPERATOR, /* what he says of what he puts in */
+    NGX_HTTP_ELOHIM_OF_WRITER, /* what he says of what he puts in */
     NGX_HTTP_ELOHIM_OF_UPLOAD,   /* ... by the upload protocol */
     NGX_HTTP_ELOHIM_OF_POST      /* ... with a POST, in place of which it stands */
 } ngx_http_elohim_of_e;
@@ -37,7 +37,7 @@ static const ngx_http_elohim_pass_field_t  ngx_http_elohim_pass_fields[] = {
     { ngx_string("if-none-match"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_string("if-range"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_string("if-unmodified-since"), NGX_HTTP_ELOHIM_OF_ANYONE },
-    { ngx_string("last-event-id"), NGX_HTTP_ELOHIM_OF_OPERATOR },
+    { ngx_string("last-event-id"), NGX_HTTP_ELOHIM_OF_WRITER },
     { ngx_string("prefer"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_string("range"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_string("repr-digest"), NGX_HTTP_ELOHIM_OF_ANYONE },
@@ -48,8 +48,8 @@ static const ngx_http_elohim_pass_field_t  ngx_http_elohim_pass_fields[] = {
     { ngx_string("upload-length"), NGX_HTTP_ELOHIM_OF_UPLOAD },
     { ngx_string("upload-metadata"), NGX_HTTP_ELOHIM_OF_UPLOAD },
     { ngx_string("upload-offset"), NGX_HTTP_ELOHIM_OF_UPLOAD },
-    { ngx_string("x-elohim-invited"), NGX_HTTP_ELOHIM_OF_OPERATOR },
-    { ngx_string("x-elohim-reach"), NGX_HTTP_ELOHIM_OF_OPERATOR },
+    { ngx_string("x-elohim-invited"), NGX_HTTP_ELOHIM_OF_WRITER },
+    { ngx_string("x-elohim-reach"), NGX_HTTP_ELOHIM_OF_WRITER },
     { ngx_string("x-http-method-override"), NGX_HTTP_ELOHIM_OF_POST },
     { ngx_string("x-reach"), NGX_HTTP_ELOHIM_OF_ANYONE },
     { ngx_null_string, NGX_HTTP_ELOHIM_OF_ANYONE }
@@ -95,6 +95,17 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
         return ngx_sprintf(p, "/api/content");
     case ELO_ROUTE_CONTENT:
         return ngx_sprintf(p, "/api/content/%*s", ctx->route.id.len,
+                           ctx->route.id.p);
+    case ELO_ROUTE_AUTH_CHALLENGE:
+        return ngx_sprintf(p, "/api/auth/challenge");
+    case ELO_ROUTE_AUTH_TOKEN:
+        return ngx_sprintf(p, "/api/auth/token");
+    case ELO_ROUTE_AUTH_KEYS:
+        return ngx_sprintf(p, "/api/auth/keys");
+    case ELO_ROUTE_RECORDS:
+        return ngx_sprintf(p, "/api/records");
+    case ELO_ROUTE_RECORD_HEAD:
+        return ngx_sprintf(p, "/api/records/head/%*s", ctx->route.id.len,
                            ctx->route.id.p);
     case ELO_ROUTE_HEALTH:
         return ngx_sprintf(p, "/health");
@@ -151,14 +162,15 @@ ngx_http_elohim_passes_of(const ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx, ngx_http_elohim_of_e of)
 {
     switch (of) {
-    case NGX_HTTP_ELOHIM_OF_OPERATOR:
-        return ctx->operator;
+    case NGX_HTTP_ELOHIM_OF_WRITER:
+        return ngx_http_elohim_is_writer(ctx);
     case NGX_HTTP_ELOHIM_OF_POST:
         return r->method == NGX_HTTP_POST
                && ngx_http_elohim_passes_of(r, ctx, NGX_HTTP_ELOHIM_OF_UPLOAD);
     case NGX_HTTP_ELOHIM_OF_UPLOAD:
-        return ctx->operator && (ctx->route.kind == ELO_ROUTE_UPLOAD
-                                 || ctx->route.kind == ELO_ROUTE_UPLOAD_NEW);
+        return ngx_http_elohim_is_writer(ctx)
+               && (ctx->route.kind == ELO_ROUTE_UPLOAD
+                   || ctx->route.kind == ELO_ROUTE_UPLOAD_NEW);
     default:
         return 1;
     }
@@ -166,7 +178,8 @@ ngx_http_elohim_passes_of(const ngx_http_request_t *r,
 
 
 /* Whoever may stream the events of a blob holds a connection to the daemon for as
-   long as he likes: that is for the operator. Others get the state as it is. */
+   long as he likes: that is for those who may put blobs in. Others get the state as
+   it is. */
 
 static ngx_uint_t
 ngx_http_elohim_is_subscription(const ngx_http_elohim_ctx_t *ctx,
@@ -188,7 +201,9 @@ ngx_http_elohim_passes(const ngx_http_request_t *r,
         return 0;
     }
 
-    if (!ctx->operator && ngx_http_elohim_is_subscription(ctx, h)) {
+    if (ngx_http_elohim_is_subscription(ctx, h)
+        && !ngx_http_elohim_is_writer(ctx))
+    {
         return 0;
     }
 
@@ -300,10 +315,11 @@ ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     body = ngx_http_elohim_pass_length(r);
 
     len = sizeof("OPTIONS ? HTTP/1.1\r\nHost: elohimd\r\nConnection: close\r\n"
-                 "X-Elohim-Caller: anonymous\r\n"
                  "Transfer-Encoding: chunked\r\n"
                  "Content-Length: \r\n\r\n")
-          + NGX_OFF_T_LEN + (end - target) + r->args.len
+          + NGX_OFF_T_LEN + (end - target)
+          + ngx_http_elohim_pass_args(r, NULL)
+          + ngx_http_elohim_pass_caller(ctx, NULL)
           + ngx_http_elohim_pass_headers(r, ctx, NULL);
 
     b = ngx_create_temp_buf(r->pool, len);
@@ -315,14 +331,10 @@ ngx_http_elohim_pass_request(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
                           ngx_http_elohim_pass_method(r->method),
                           (size_t) (end - target), target);
 
-    if (r->args.len) {
-        b->last = ngx_sprintf(b->last, "?%V", &r->args);
-    }
-
+    b->last += ngx_http_elohim_pass_args(r, b->last);
     b->last = ngx_sprintf(b->last, " HTTP/1.1\r\nHost: elohimd\r\n"
-                          "Connection: close\r\nX-Elohim-Caller: %s\r\n",
-                          ctx->operator ? "operator" : "anonymous");
-
+                          "Connection: close\r\n");
+    b->last += ngx_http_elohim_pass_caller(ctx, b->last);
     b->last += ngx_http_elohim_pass_headers(r, ctx, b->last);
 
     if (ctx->chunked) {

@@ -47,6 +47,8 @@ ngx_http_elohim_title(ngx_uint_t status)
         return "Unprocessable Content";
     case 423:
         return "Locked";
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return "Too Many Requests";
     case 460:
         return "Checksum Mismatch"; /* tus 1.0, checksum */
     case NGX_HTTP_CLIENT_CLOSED_REQUEST:

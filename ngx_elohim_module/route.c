@@ -37,7 +37,8 @@ ngx_http_elohim_get_ctx(ngx_http_request_t *r)
     ctx->uri = r->uri;
     ctx->ceiling = ngx_http_elohim_ceiling(r);
 
-    elo_route_parse(elo_slice(r->uri.data, r->uri.len), &ctx->route);
+    ngx_http_elohim_find_cred(r, ctx);
+    elo_route_parse(ctx->path, &ctx->route);
 
     ngx_http_set_ctx(r, ctx, ngx_http_elohim_module);
 

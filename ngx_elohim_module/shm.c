@@ -217,7 +217,7 @@ ngx_http_elohim_shm_get(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
 
 void
 ngx_http_elohim_shm_put(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
-    const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp)
+    const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp, time_t ttl)
 {
     size_t                   size;
     uint32_t                 hash;
@@ -246,7 +246,7 @@ ngx_http_elohim_shm_put(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
     n = ngx_http_elohim_shm_alloc(shpool, sh, size);
     if (n) {
         n->node.key = hash;
-        n->expires = ngx_time() + NGX_HTTP_ELOHIM_TTL;
+        n->expires = ngx_time() + ttl;
         n->stamp = *stamp;
         n->key_len = key->len;
         n->msg_len = msg->len;

@@ -57,7 +57,7 @@ push @urls, '/api/stream/hls/film', '/api/stream/dash/film';
 our $both = 'location / { elohim on; } location /operator/ '
   . '{ rewrite ^/operator(.*) $1 break; elohim on; elohim_writes on; }';
 
-plan tests => 8 * @urls + 127;
+plan tests => 8 * @urls + 130;
 run_tests();
 
 __DATA__
@@ -127,7 +127,7 @@ location / { elohim on; elohim_denied 403; }
 --- more_headers
 X-Elohim-Caller: operator
 X-Elohim-Caller: owner
-Authorization: Bearer operator
+Authorization: Basic b3BlcmF0b3I6
 --- error_code: 404
 
 
@@ -412,3 +412,13 @@ auth request unexpected status: 404
 --- request
 GET /operator/api/blob/node-draft
 --- error_code: 404
+
+
+=== TEST 32: nor by a token that is none
+--- request eval
+"GET /api/blob/$::id"
+--- more_headers
+X-Elohim-Caller: operator
+Authorization: Bearer operator
+--- error_code: 401
+--- response_body_like: "code":"INVALID_TOKEN"

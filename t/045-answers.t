@@ -616,7 +616,7 @@ subtest 'uploads' => sub {
         'X-Elohim-Agent: ' . 'b' x 64,
         'X-Elohim-Caller: owner',
         'X_Elohim_Agent: c',
-        'Authorization: Bearer x',
+        'Authorization: Basic eDp5',
         'Cookie: a=b'
     );
     is( $res->{status},                   204, 'PATCH' );

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ngx_http_elohim_answer: what a request is about to send, and the ways to answer it:
+   from the store's files, by the daemon, by a problem document. */
+#ifndef NGX_HTTP_ELOHIM_ANSWER_H
+#define NGX_HTTP_ELOHIM_ANSWER_H
+
+#include "ngx_http_elohim_request.h"
+
+/* What is to be sent: prefix, then extents of one file. */
+typedef struct {
+    const ngx_http_elohim_key_t *key; /* must be the allowed one */
+    elo_slice_t prefix;
+    elo_slice_t name; /* empty: there is the prefix only */
+    const elo_recipe_t *recipe; /* NULL: the one extent below */
+    elo_extent_t extent;
+    uint64_t file_size; /* the file must have this many bytes */
+    uint64_t size;      /* of the representation */
+    elo_slice_t content_type;
+    ngx_str_t etag;
+    ngx_str_t cache_control;
+    int64_t mtime;              /* -1: no Last-Modified */
+    const elo_digest_t *digest; /* NULL: no Repr-Digest */
+    unsigned compress:1;        /* gzip may have it */
+} ngx_http_elohim_body_t;
+
+/* serve, chain */
+ngx_int_t ngx_http_elohim_serve(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
+    const ngx_http_elohim_body_t *body, ngx_file_t *file, uint64_t start,
+    uint64_t end, ngx_chain_t ***tail);
+ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
+    const ngx_http_elohim_body_t *body, ngx_file_t *file,
+    const elo_range_set_t *set, ngx_chain_t ***tail);
+
+/* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
+   for pages */
+ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
+ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
+    elo_slice_t content_type, const elo_digest_t *digest);
+
+/* blob, manifest, segment: each from ctx->msg */
+ngx_int_t ngx_http_elohim_blob(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_manifest(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_segment(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+
+/* pass, pass_request, pass_reply */
+ngx_int_t ngx_http_elohim_pass(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, ngx_uint_t operator);
+elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
+/* pass_agent: at p, or counts when p is NULL */
+size_t ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx,
+    u_char *p);
+size_t ngx_http_elohim_pass_args(const ngx_http_request_t *r, u_char *p);
+ngx_int_t ngx_http_elohim_pass_away(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_pass_status(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_pass_location(ngx_http_request_t *r,
+    ngx_table_elt_t *h, size_t prefix);
+ngx_int_t ngx_http_elohim_pass_filter_init(void *data);
+
+/* problem, headers */
+ngx_int_t ngx_http_elohim_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, const char *detail);
+ngx_int_t ngx_http_elohim_problem_str(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, const ngx_str_t *detail);
+ngx_int_t ngx_http_elohim_not_found(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_away(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_options(ngx_http_request_t *r,
+    const ngx_str_t *allow);
+ngx_int_t ngx_http_elohim_common_headers(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_preflight_headers(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_vary(ngx_http_request_t *r);
+ngx_table_elt_t *ngx_http_elohim_header(ngx_http_request_t *r,
+    const ngx_str_t *key, const ngx_str_t *value);
+
+#endif
