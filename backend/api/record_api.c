@@ -10,8 +10,8 @@
      POST /api/agents {"agent", "level"?, "label"?, "until"?}: the node's owner admits
           an agent; level is "authenticated" or "admin"
 
-   Whoever has proved his key may send records, of his own or of others: they stand
-   by their signatures. Who may read them all is the operator; an agent reads his own
+   Who is admitted may send records, of his own or of others: they stand by their
+   signatures; who has but proved his key may accept an invitation. Who may read them all is the operator; an agent reads his own
    chain. */
 #include "backend/api/calls.h"
 
@@ -35,6 +35,8 @@
 typedef struct {
     elo_api_t *api;
     elo_http_req_t *req;
+    uint32_t facts; /* of who sends it */
+    elo_agent_t key;
 } ask_t;
 
 typedef struct {
@@ -94,8 +96,25 @@ new_ask(const elo_call_t *c)
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
         return NULL;
     }
-    *k = (ask_t){ .api = c->api, .req = c->req };
+    *k = (ask_t){
+        .api = c->api, .req = c->req, .facts = c->facts, .key = c->key
+    };
     return k;
+}
+
+
+/* Keys cost nothing: of one that isn't admitted only what may admit it is taken, or
+   the journal would be anybody's to fill. */
+static bool
+may_send(const ask_t *k, elo_slice_t bytes)
+{
+    elo_rec_t r;
+
+    if ((k->facts & (ELO_FACT_ADMITTED | ELO_FACT_OPERATOR)) != 0) {
+        return true;
+    }
+    return elo_rec_parse(bytes, &r, NULL) == ELO_OK
+           && r.kind == ELO_REC_ACCEPTANCE && elo_agent_eq(&r.author, &k->key);
 }
 
 
@@ -104,8 +123,15 @@ on_record(void *ctx, elo_err_t err, elo_slice_t body)
 {
     ask_t *k = ctx;
 
+    if (err == ELO_OK && !may_send(k, body)) {
+        err = ELO_EDENIED;
+    }
     if (err != ELO_OK) {
-        elo_reply_err(k->req, err, NULL);
+        elo_reply_err(k->req, err,
+                      err == ELO_EDENIED
+                          ? "of a key that isn't admitted only its acceptance "
+                            "of an invitation is taken"
+                          : NULL);
         free(k);
         return;
     }

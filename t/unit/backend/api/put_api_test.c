@@ -128,12 +128,14 @@ test_agents(void **state)
     const api_t *a = *state;
     char target[128];
 
-    /* encrypted for a key that isn't here: kept, but it can't be read here */
+    /* encrypted for a key that isn't here, and for its host, who opens it for him */
     assert_int_equal(
         post(a, "/api/blob", "X-Elohim-Agent: " ALICE "\r\n", "far", 3), 201);
     snprintf(target, sizeof(target), "/api/blob/%s", canon_of("far", 3));
     assert_int_equal(
-        api_status(a, "GET", target, "X-Elohim-Agent: " ALICE "\r\n"), 503);
+        api_status(a, "GET", target, "X-Elohim-Agent: " ALICE "\r\n"), 200);
+    assert_int_equal(
+        api_status(a, "GET", target, "X-Elohim-Agent: " BOB "\r\n"), 404);
 
     assert_int_equal(post(a, "/api/blob?reach=local",
                           "X-Elohim-Agent: " ALICE "\r\n", "mine", 4),

@@ -7,7 +7,7 @@
 #include "common/base/num.h"
 
 #define HEAD 88u
-#define MAX  (HEAD + 77u + 1026u * 113u + 32u)
+#define MAX  (HEAD + 77u + 1027u * 113u + 32u)
 
 static uint8_t bytes[MAX];
 
@@ -141,8 +141,8 @@ test_hostile(void **state)
             fail_msg("%s", rows[i].name);
         }
     }
-    assert_int_equal(elo_envelope_parse(make(false, 1026), &e), ELO_ECORRUPT);
-    assert_int_equal(elo_envelope_parse(make(true, 1025), &e), ELO_ECORRUPT);
+    assert_int_equal(elo_envelope_parse(make(false, 1027), &e), ELO_ECORRUPT);
+    assert_int_equal(elo_envelope_parse(make(true, 1026), &e), ELO_ECORRUPT);
     assert_int_equal(elo_envelope_parse(make(false, 0), &e), ELO_ECORRUPT);
     assert_int_equal(elo_envelope_parse(elo_slice(NULL, 0), &e), ELO_ECORRUPT);
 }

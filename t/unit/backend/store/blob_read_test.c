@@ -229,10 +229,13 @@ test_lost_key(void **state)
     elo_blob_t *b;
 
     assert_int_equal(put_opt(d->s, &opt, text, 0, &st, NULL), ELO_OK);
+    assert_true(reads_back(d->s, text)); /* by his host */
+    dir_become_stranger(d);
     assert_int_equal(elo_blob_open(d->s, &st, &b), ELO_ENOKEY);
     assert_int_equal(
         elo_keyring_add(d->keyring, seed, ELO_SLICE("three"), false), ELO_OK);
-    assert_true(reads_back(d->s, text));
+    assert_int_equal(elo_blob_open(d->s, &st, &b), ELO_OK);
+    elo_blob_close(&b);
     elo_store_close(&d->s);
     d->cfg.keyring = NULL;
     dir_open(d);

@@ -128,17 +128,17 @@ test_each(void **state)
         assert_int_equal(
             put_opt(d->s, i % 4 == 0 ? &narrow : &clear, bytes, 0, NULL, NULL),
             ELO_OK);
-        if (i % 10 == 0) { /* of somebody whose key isn't here */
+        if (i % 10 == 0) { /* of a guest */
             assert_int_equal(put_opt(d->s, &foreign, bytes, 0, NULL, NULL),
                              ELO_OK);
         }
         bytes_free(bytes);
     }
     paged(d->s, false, N - N / 4);
-    paged(d->s, true, N / 4);
+    paged(d->s, true, N / 4 + N / 10);
     dir_reopen(d);
     paged(d->s, false, N - N / 4);
-    paged(d->s, true, N / 4);
+    paged(d->s, true, N / 4 + N / 10);
     /* What a listing says leads to the bytes. */
     assert_int_equal(elo_store_each_sealed(d->s, NULL, collect, &l), ELO_OK);
     for (size_t i = 0; i < l.n; i++) {
@@ -152,6 +152,9 @@ test_each(void **state)
         assert_memory_equal(is.b, l.st[i].digest.b, ELO_SHA256_LEN);
         elo_blob_close(&b);
     }
+    dir_become_stranger(d); /* what nobody here opens is passed over */
+    paged(d->s, false, N - N / 4);
+    paged(d->s, true, 0);
 }
 
 

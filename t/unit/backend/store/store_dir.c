@@ -105,6 +105,21 @@ dir_reopen(dir_t *d)
 }
 
 
+/* Opens the store with another node's keyring, in which nobody is known. */
+static inline void
+dir_become_stranger(dir_t *d)
+{
+    elo_keyring_cfg_t k = { .may_create = true };
+
+    elo_store_close(&d->s);
+    elo_keyring_close(&d->keyring);
+    k.path = dir_path(d, "stranger");
+    assert_int_equal(elo_keyring_open(&k, &d->keyring), ELO_OK);
+    d->cfg.keyring = d->keyring;
+    dir_open(d);
+}
+
+
 static inline void
 dir_end(dir_t *d)
 {
