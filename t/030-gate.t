@@ -407,11 +407,12 @@ GET /front
 auth request unexpected status: 404
 
 
-=== TEST 31: a draft has no bytes for anyone
+=== TEST 31: a draft has no bytes for anyone but the operator
 --- config eval: $::both
---- request
-GET /operator/api/blob/node-draft
---- error_code: 404
+--- request eval
+[ "GET /operator/api/blob/node-draft", "GET /api/blob/node-draft" ]
+--- error_code eval
+[ 200, 404 ]
 
 
 === TEST 32: nor by a token that is none

@@ -9,6 +9,7 @@ use lib 't/lib';
 
 use Test::More;
 
+use Doorway::Agents;
 use Doorway::Stand;
 
 my $WAIT_S = 10;
@@ -18,99 +19,9 @@ my $stand = Doorway::Stand->new;
 $stand->start_daemon;
 $stand->start_nginx( config => 'location / { elohim on; }' );
 
-# ---- agents ----
-
-sub cli {
-    my ( $agent, @args ) = @_;
-
-    open( my $out, '-|', Doorway::Stand::elohim(),
-        '--socket', $stand->socket, @args )
-      or die "elohim: $!\n";
-    my $text = do { local $/; <$out> };
-    close $out or die "elohim @args: $? $text\n";
-    chomp $text;
-    return $text;
-}
-
-sub ring { return $stand->dir . "/$_[0].ring" }
-
-sub new_agent {
-    my ($name) = @_;
-
-    cli( $name, 'key', 'new', '--keyring', ring($name) );
-    return { name => $name, token => login($name) };
-}
-
-sub login {
-    my ( $name, @more ) = @_;
-    return cli( $name, 'login', '--keyring', ring($name), @more );
-}
-
-sub claims {
-    my ($token) = @_;
-    my ( undef, $body ) = split /\./, $token;
-    require MIME::Base64;
-    return Doorway::Stand::decode( MIME::Base64::decode_base64url($body) );
-}
-
-sub key_of { return claims( $_[0]{token} )->{sub} }
-
-sub admit {
-    my ( $agent, %more ) = @_;
-    return $stand->ask(
-        method  => 'POST',
-        path    => '/api/agents',
-        headers => ['Content-Type: application/json'],
-        body    => Doorway::Stand::encode( { agent => key_of($agent), %more } )
-    );
-}
-
-# ---- requests ----
-
-sub as {
-    my ( $agent, $method, $path, %more ) = @_;
-    my @token = $agent ? ("Authorization: Bearer $agent->{token}") : ();
-    return $stand->send_to_nginx(
-        method  => $method,
-        path    => $path,
-        headers => [ @token, @{ $more{headers} || [] } ],
-        defined $more{body} ? ( body => $more{body} ) : ()
-    );
-}
-
-sub status_of { return as(@_)->{status} }
-
-sub upload {
-    my ( $agent, $bytes, $reach ) = @_;
-    my $res = as(
-        $agent, 'POST', '/api/blob',
-        body    => $bytes,
-        headers => [ 'Content-Type: text/plain', "X-Elohim-Reach: $reach" ]
-    );
-    return $res->{status} == 201
-      ? Doorway::Stand::decode( $res->{body} )->{hash}
-      : undef;
-}
-
-sub publish {
-    my ( $agent, $id, $hash, %more ) = @_;
-    my $etag = delete $more{etag};
-    return as(
-        $agent, 'PUT',
-        "/api/content/$id",
-        headers => ['Content-Type: application/json'],
-        body    => Doorway::Stand::encode(
-            {
-                title => $id,
-                blobs => [ { hash => $hash, mimeType => 'text/plain' } ],
-                %more
-            }
-        )
-    )->{status};
-}
-
-my $anna = new_agent('anna');
-my $bob  = new_agent('bob');
+my $agents = Doorway::Agents->new($stand);
+my $anna   = $agents->new_agent('anna');
+my $bob    = $agents->new_agent('bob');
 
 subtest 'a key alone is worth nothing' => sub {
     my $near =
@@ -122,105 +33,184 @@ subtest 'a key alone is worth nothing' => sub {
         reach => 'neighborhood',
         blobs => [$near]
     );
-    is( status_of( undef, 'GET', "/api/blob/$near" ), 404, 'anonymous' );
-    is( status_of( $anna, 'GET', "/api/blob/$near" ), 404, 'a proved key' );
-    is( upload( $anna, 'mine', 'private' ), undef, 'which may not send' );
-    is( claims( $anna->{token} )->{permission_level}, 'PUBLIC', 'its level' );
-    is( admit($anna)->{status},                       201,      'admitted' );
-    is( status_of( $anna, 'GET', "/api/blob/$near" ),
+    is( $agents->status_of( undef, 'GET', "/api/blob/$near" ),
+        404, 'anonymous' );
+    is( $agents->status_of( $anna, 'GET', "/api/blob/$near" ),
+        404, 'a proved key' );
+    is( $agents->upload( $anna, 'mine', 'private' ),
+        undef, 'which may not send' );
+    is( Doorway::Agents::claims( $anna->{token} )->{permission_level},
+        'PUBLIC', 'its level' );
+    is( $agents->admit($anna)->{status}, 201, 'admitted' );
+    is( $agents->status_of( $anna, 'GET', "/api/blob/$near" ),
         404, 'a token of level PUBLIC stays that' );
-    $anna->{token} = login('anna');
-    is( status_of( $anna, 'GET', "/api/blob/$near" ),
+    $anna->{token} = $agents->login($anna);
+    is( $agents->status_of( $anna, 'GET', "/api/blob/$near" ),
         200, 'the next one reads' );
-    is( status_of( undef, 'GET', "/api/blob/$near" ), 404, 'others do not' );
+    is( $agents->status_of( undef, 'GET', "/api/blob/$near" ),
+        404, 'others do not' );
 };
 
 subtest 'what is private is its sender\'s' => sub {
-    my $hash = upload( $anna, $HELLO, 'private' );
+    my $hash = $agents->upload( $anna, $HELLO, 'private' );
 
     ok( $hash, 'sent' ) or return;
-    is( as( $anna, 'GET', "/api/blob/$hash" )->{body}, $HELLO, 'read back' );
+    is( $agents->as( $anna, 'GET', "/api/blob/$hash" )->{body},
+        $HELLO, 'read back' );
     my $part =
-      as( $anna, 'GET', "/api/blob/$hash", headers => ['Range: bytes=7-12'] );
+      $agents->as( $anna, 'GET', "/api/blob/$hash",
+        headers => ['Range: bytes=7-12'] );
     is( $part->{status}, 206,      'a range' );
     is( $part->{body},   'agents', 'its bytes' );
     unlike( $part->{head}, qr/^Cache-Control:[^\r]*public/mi, 'not public' );
-    admit($bob);
-    $bob->{token} = login('bob');
-    is( status_of( $bob, $_, "/api/blob/$hash" ), 404, "bob: $_" )
+    $agents->admit($bob);
+    $bob->{token} = $agents->login($bob);
+    is( $agents->status_of( $bob, $_, "/api/blob/$hash" ), 404, "bob: $_" )
       for qw(GET HEAD);
-    is( status_of( undef, 'GET', "/api/blob/$hash" ), 404, 'anonymous' );
-    is( publish( $bob, 'stolen', $hash, reach => 'commons' ),
+    is( $agents->status_of( undef, 'GET', "/api/blob/$hash" ),
+        404, 'anonymous' );
+    is( $agents->publish( $bob, 'stolen', $hash, reach => 'commons' ),
         201, 'a commons node that names it' );
-    is( status_of( undef, 'GET', $_ ), 404, "opens nothing: $_" )
+    is( $agents->status_of( undef, 'GET', $_ ), 404, "opens nothing: $_" )
       for "/api/blob/$hash", '/api/blob/stolen';
-    is( as( $anna, 'GET', "/api/blob/$hash" )->{body},
+    is( $agents->as( $anna, 'GET', "/api/blob/$hash" )->{body},
         $HELLO, 'and takes nothing' );
 };
 
 subtest 'invited, and not any more' => sub {
-    my $hash = upload( $anna, 'for a few', 'invited' );
+    my $hash = $agents->upload( $anna, 'for a few', 'invited' );
 
     is(
-        publish(
+        $agents->publish(
             $anna, 'party', $hash,
             reach   => 'invited',
-            invited => [ key_of($bob) ]
+            invited => [ Doorway::Agents::key_of($bob) ]
         ),
         201,
         'published'
     );
-    is( as( $bob, 'GET', '/api/blob/party' )->{body}, 'for a few', 'bob' );
-    is( status_of( $bob,  'GET', '/api/content/party' ), 200, 'its node' );
-    is( status_of( undef, 'GET', '/api/blob/party' ),    404, 'anonymous' );
-    is( status_of( undef, 'GET', '/api/content/party' ), 404, 'its node' );
-    is( publish( $bob, 'party', $hash, reach => 'commons' ),
+    is( $agents->as( $bob, 'GET', '/api/blob/party' )->{body},
+        'for a few', 'bob' );
+    is( $agents->status_of( $bob, 'GET', '/api/content/party' ),
+        200, 'its node' );
+    is( $agents->status_of( undef, 'GET', '/api/blob/party' ),
+        404, 'anonymous' );
+    is( $agents->status_of( undef, 'GET', '/api/content/party' ),
+        404, 'its node' );
+    is( $agents->publish( $bob, 'party', $hash, reach => 'commons' ),
         403, 'bob may not change it' );
-    is( publish( $anna, 'party', $hash, reach => 'invited' ),
+    is( $agents->publish( $anna, 'party', $hash, reach => 'invited' ),
         200, 'anna takes him off the list' );
-    is( status_of( $bob,  'GET', '/api/blob/party' ), 404, 'bob' );
-    is( status_of( $anna, 'GET', '/api/blob/party' ), 200, 'anna' );
+    is( $agents->status_of( $bob,  'GET', '/api/blob/party' ), 404, 'bob' );
+    is( $agents->status_of( $anna, 'GET', '/api/blob/party' ), 200, 'anna' );
 };
 
 subtest 'a token and its bounds' => sub {
-    my $near = upload( $anna, 'near', 'neighborhood' );
-    my $read = { token => login( 'anna', '--scope', 'read' ) };
+    my $near = $agents->upload( $anna, 'near', 'neighborhood' );
+    my $read = { token => $agents->login( $anna, scope => 'read' ) };
 
-    publish( $anna, 'near', $near, reach => 'neighborhood' );
-    is( status_of( $read, 'GET', '/api/blob/near' ), 200, 'it reads' );
-    is( upload( $read, 'no', 'private' ), undef, 'and does not write' );
-    my $wide = { token => login( 'bob', '--reach', 'local' ) };
-    is( status_of( $wide, 'GET', '/api/blob/near' ), 404, 'a ceiling' );
-    is( status_of( $bob,  'GET', '/api/blob/near' ), 200, 'without it' );
+    $agents->publish( $anna, 'near', $near, reach => 'neighborhood' );
+    is( $agents->status_of( $read, 'GET', '/api/blob/near' ), 200, 'it reads' );
+    is( $agents->upload( $read, 'no', 'private' ), undef,
+        'and does not write' );
+    my $draft =
+      { token =>
+          $agents->login( $anna, scope => 'read write', reach => 'local' ) };
+    my $mine = $agents->upload( $draft, 'mine', 'private' );
+    ok( $mine, 'one that writes' );
+    is( $agents->publish( $draft, 'mine', $mine, reach => 'private' ),
+        403, 'and does not publish' );
+    is(
+        $agents->publish(
+            $draft, 'mine', $mine,
+            reach     => 'local',
+            lifecycle => 'draft'
+        ),
+        201,
+        'but a draft'
+    );
+    is( $agents->publish( $draft, 'near', $near, lifecycle => 'draft' ),
+        403, 'what others read it does not take away' );
+    is( $agents->status_of( $draft, 'DELETE', '/api/content/near' ),
+        403, 'nor remove' );
+    is( $agents->upload( $draft, 'wide', 'commons' ),
+        undef, 'nor send past its ceiling' );
+    my $wide = { token => $agents->login( $bob, reach => 'local' ) };
+    is( $agents->status_of( $wide, 'GET', '/api/blob/near' ), 404,
+        'a ceiling' );
+    is( $agents->status_of( $bob, 'GET', '/api/blob/near' ), 200,
+        'without it' );
     my $bad = { token => substr( $anna->{token}, 0, -3 ) . 'AAA' };
-    is( status_of( $bad, 'GET', '/api/blob/near' ), 401, 'a forged one' );
+    is( $agents->status_of( $bad, 'GET', '/api/blob/near' ),
+        401, 'a forged one' );
     $stand->stop_daemon;
     $stand->start_daemon;
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S, sub { status_of( $bob, 'GET', '/api/blob/near' ) == 200 }
+            $WAIT_S,
+            sub { $agents->status_of( $bob, 'GET', '/api/blob/near' ) == 200 }
         ),
         'after a restart of the daemon'
     );
 };
 
 subtest 'records' => sub {
-    my $key = key_of($anna);
+    my $key = Doorway::Agents::key_of($anna);
     my $all =
       Doorway::Stand::decode( $stand->ask( path => '/api/records' )->{body} );
 
     is( scalar @{ $all->{items} }, 2, 'two admissions' );
     is( $_->{kind}, 'admission',      'of that kind' ) for @{ $all->{items} };
-    is( as( $anna, 'GET', '/api/records' )->{body},
+    is( $agents->as( $anna, 'GET', '/api/records' )->{body},
         '{"items":[],"next":null}', 'anna has said nothing' );
-    is( status_of( undef, 'GET', '/api/records' ), 404, 'not for anyone' );
+    is( $agents->status_of( undef, 'GET', '/api/records' ),
+        404, 'not for anyone' );
     my $head = Doorway::Stand::decode(
-        as( $anna, 'GET', "/api/records/head/$key" )->{body} );
+        $agents->as( $anna, 'GET', "/api/records/head/$key" )->{body} );
     is( $head->{seq}, 0, 'her chain is empty' );
-    is( status_of( $bob, 'GET', "/api/records/head/$key" ),
+    is( $agents->status_of( $bob, 'GET', "/api/records/head/$key" ),
         404, 'and is not told to bob' );
-    is( status_of( $anna, 'POST', '/api/records', body => 'no record' ),
-        400, 'garbage' );
+    is(
+        $agents->status_of(
+            $anna, 'POST', '/api/records', body => 'no record'
+        ),
+        400,
+        'garbage'
+    );
+};
+
+subtest 'an upload in pieces' => sub {
+    my @tus = ('Tus-Resumable: 1.0.0');
+    my $res = $agents->as(
+        $anna, 'POST',
+        '/api/upload',
+        headers => [ @tus, 'Upload-Length: 10' ],
+        body    => ''
+    );
+    my ($path) = ( $res->{headers}{location} // '' ) =~ m{^\./(upload/\w+)$};
+
+    is( $res->{status}, 201, 'anna begins' );
+    ok( $path, 'its address' ) or return;
+    $path = "/api/$path";
+    is( $agents->status_of( $anna, 'HEAD', $path, headers => \@tus ),
+        200, 'hers' );
+    is( $agents->status_of( $bob, 'HEAD', $path, headers => \@tus ),
+        404, 'bob learns nothing' );
+    is(
+        $agents->status_of(
+            $bob, 'PATCH', $path,
+            headers => [
+                @tus,
+                'Upload-Offset: 0',
+                'Content-Type: application/offset+octet-stream'
+            ],
+            body => 'x'
+        ),
+        404,
+        'adds nothing'
+    );
+    is( $agents->status_of( $bob, 'DELETE', $path, headers => \@tus ),
+        404, 'and ends nothing' );
 };
 
 subtest 'secrets' => sub {

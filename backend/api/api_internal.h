@@ -119,7 +119,6 @@ typedef struct {
     elo_reach_t reach;
     bool is_by_hash;
     bool is_touched; /* its use was noted lately */
-    bool is_served;  /* false: reached through a draft or a forgotten node */
     char content_type[ELO_MIME_MAX + 1];
 } elo_target_t;
 

@@ -189,6 +189,8 @@ token(const ask_t *k, const elo_json_t *j)
     if (rc == ELO_EDENIED) {
         elo_reply_problem(k->req, 401, "LOGIN_FAILED",
                           "the nonce or the signature doesn't hold", NULL);
+    } else if (rc == ELO_EBUSY) {
+        elo_reply_err(k->req, ELO_ERATE, "too many logins at the moment");
     } else if (rc != ELO_OK) {
         elo_reply_err(k->req, rc, NULL);
     } else {

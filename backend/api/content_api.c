@@ -24,10 +24,11 @@ typedef struct {
     elo_buf_t text;                  /* as sent, kept for another try */
     elo_buf_t json;                  /* normalised */
     elo_content_t node;
-    uint64_t expect; /* version that must be current, 0: none */
-    bool has_agent;  /* whom the caller acts for */
-    elo_agent_t agent;
-    elo_agent_t owner; /* whose it will be */
+    uint64_t expect;       /* version that must be current, 0: none */
+    elo_call_t call;       /* who writes; its route is gone */
+    elo_agent_t owner;     /* whose it will be */
+    elo_reach_t was_reach; /* of what is current, if there is something */
+    elo_stage_t was_stage;
     bool is_remove;
     uint32_t tries;
     elo_err_t err;
@@ -205,7 +206,7 @@ look_up(write_t *w, uint64_t *version, int64_t *created_at)
     elo_err_t rc;
 
     *version = 0;
-    w->owner = w->agent;
+    w->owner = w->call.agent;
     if (w->id[0] == '\0') {
         return ELO_OK;
     }
@@ -218,6 +219,8 @@ look_up(write_t *w, uint64_t *version, int64_t *created_at)
     }
     *version = node.version;
     *created_at = node.created_at;
+    w->was_reach = node.reach;
+    w->was_stage = elo_content_stage(&node);
     elo_content_dispose(&node);
     rc = elo_store_node_owner(w->api->cfg.store, elo_slice_str(w->id),
                               &w->owner);
@@ -335,11 +338,51 @@ after_write(elo_job_t *job)
 }
 
 
+static bool
+is_anothers(const write_t *w, uint64_t current)
+{
+    return current != 0 && w->call.has_agent
+           && !elo_agent_eq(&w->owner, &w->call.agent);
+}
+
+
+/* May the caller not even know that it is there? A write that needs it to be there
+   then fails as if it weren't; only that its id is taken can't be hidden. */
+static bool
+is_hidden(const write_t *w)
+{
+    return w->call.is_anonymous
+           && !elo_call_is_let_in(&w->call, elo_slice_str(w->id));
+}
+
+
+/* Is his token for this? What others may read, before or after, takes more than a
+   draft, and no reach past its ceiling. */
+static bool
+is_in_scope(const write_t *w)
+{
+    elo_who_subject_t of = { .facts = ELO_FACT_OWNER };
+    bool is_new = w->expect == 0;
+
+    if (!w->is_remove) {
+        of.reach = w->node.reach;
+        of.stage = elo_content_stage(&w->node);
+    }
+    if (!is_new && (w->is_remove || w->was_reach > of.reach)) {
+        of.reach = w->was_reach;
+    }
+    if (!is_new && w->was_stage == ELO_STAGE_SERVED) {
+        of.stage = ELO_STAGE_SERVED;
+    }
+    return elo_call_may(&w->call, is_new ? ELO_OP_UPLOAD : ELO_OP_CHANGE, &of);
+}
+
+
 static void
 attempt(write_t *w)
 {
     int64_t created_at = 0;
-    uint64_t current;
+    uint64_t current, seen;
     elo_err_t rc;
 
     rc = look_up(w, &current, &created_at);
@@ -347,20 +390,25 @@ attempt(write_t *w)
         fail(w, rc, NULL);
         return;
     }
-    if (!conditions_hold(w, current)) {
+    seen = is_anothers(w, current) && is_hidden(w) ? 0 : current;
+    if (!conditions_hold(w, seen)) {
         fail(w, ELO_EPRECOND, "the content is not at the version asked for");
         return;
     }
-    if (current != 0 && w->has_agent && !elo_agent_eq(&w->owner, &w->agent)) {
+    if (w->is_remove && seen == 0) {
+        fail(w, ELO_ENOTFOUND, "no such content");
+        return;
+    }
+    if (is_anothers(w, current)) {
         fail(w, ELO_EDENIED, "the content is another agent's");
         return;
     }
     w->expect = current;
-    if (w->is_remove && current == 0) {
-        fail(w, ELO_ENOTFOUND, "no such content");
+    if (!w->is_remove && !make_node(w, created_at)) {
         return;
     }
-    if (!w->is_remove && !make_node(w, created_at)) {
+    if (!is_in_scope(w)) {
+        fail(w, ELO_ESCOPE, NULL);
         return;
     }
     w->job.work = work_write;
@@ -397,8 +445,7 @@ new_write(const elo_call_t *c)
     }
     w->api = c->api;
     w->req = c->req;
-    w->has_agent = c->has_agent;
-    w->agent = c->agent;
+    w->call = *c;
     elo_buf_init(&w->text, ELO_CONTENT_JSON_MAX);
     elo_buf_init(&w->json, ELO_CONTENT_TEXT_MAX);
     if (c->route.id.len != 0) {

@@ -34,9 +34,6 @@ elo_call_grant(elo_call_t *c)
     g.head.slot = elo_gen_slot(key_of(c->route.id, &room));
     g.head.generation = elo_gen_load(elo_store_gen(s), g.head.slot);
     rc = elo_target_find(s, c->route.id, NULL, &t);
-    if (rc == ELO_OK && !t.is_served) {
-        rc = ELO_ENOTFOUND;
-    }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, NULL);
         return;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/who.h"
 #include "backend/node/shape.h"
 
 #define REACH_TEXT_MAX 16
@@ -193,6 +194,12 @@ elo_put_ask_read(const elo_call_t *c, elo_put_ask_t *out, const char **why)
     rc = read_reach(c, out);
     if (rc != ELO_OK) {
         return rc;
+    }
+    *why = "the token is not for this reach";
+    if (!elo_call_may(c, ELO_OP_UPLOAD,
+                      &(elo_who_subject_t){ .reach = out->opt.reach }))
+    {
+        return ELO_ESCOPE;
     }
     *why = ELO_HEADER_INVITED
         " goes with the reach \"invited\" and lists agents by their 64 hex "

@@ -68,7 +68,6 @@ look_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
                                       &out->stat);
     if (rc == ELO_OK) {
         out->is_by_hash = out->is_touched = false;
-        out->is_served = elo_content_is_served(&node);
         out->reach = elo_content_effective_reach(&node);
         elo_target_set_type(out, blob->mime);
     }
@@ -99,7 +98,6 @@ find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
         return rc;
     }
     out->is_by_hash = true;
-    out->is_served = true;
     out->is_touched = false;
     elo_target_set_type(out, elo_slice(NULL, 0));
     return ELO_OK;

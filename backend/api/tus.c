@@ -36,6 +36,16 @@ start(elo_tus_t *t)
 }
 
 
+/* An upload is its beginner's, whoever has learned its name. room: for its state. */
+static bool
+is_anothers(const elo_call_t *c, elo_upload_stat_t *room)
+{
+    return c->has_agent && c->route.id.len != 0
+           && elo_upload_stat(c->api->cfg.store, c->route.id, room) == ELO_OK
+           && !elo_agent_eq(&room->agent, &c->agent);
+}
+
+
 elo_tus_t *
 elo_tus_new(elo_call_t *c, void (*go)(elo_tus_t *t))
 {
@@ -43,6 +53,11 @@ elo_tus_new(elo_call_t *c, void (*go)(elo_tus_t *t))
 
     if (t == NULL) {
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
+        return NULL;
+    }
+    if (is_anothers(c, &t->stat)) {
+        elo_reply_err(c->req, ELO_ENOTFOUND, NULL);
+        free(t);
         return NULL;
     }
     t->api = c->api;

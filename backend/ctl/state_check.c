@@ -95,7 +95,8 @@ check_room(check_t *c)
     if (!elo_ctl_is_kept(c->r->kind)) {
         return ELO_OK;
     }
-    if (elo_hashmap_count(&s->recs) >= s->max_records) {
+    if (c->author != s->owner && elo_hashmap_count(&s->recs) >= s->max_records)
+    {
         return refuse(c, ELO_ENOSPC, "too many records");
     }
     if (elo_ctl_pair_of(c->r, &key) && (p = elo_ctl_pair_find(s, &key)) != NULL

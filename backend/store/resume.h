@@ -13,6 +13,7 @@ typedef struct {
     uint64_t offset;                /* durable */
     uint64_t length;                /* UINT64_MAX: not told yet */
     int64_t created_at, expires_at; /* Unix seconds */
+    elo_agent_t agent;              /* on whose account it is */
     bool is_final;                  /* its blob was made: digest */
     elo_digest_t digest;
     uint64_t size;

@@ -114,6 +114,7 @@ elo_upload_create(elo_store_t *s, const elo_put_opt_t *opt, uint64_t length,
     }
     if (rc == ELO_OK) {
         stat_fill(u.id, &c.is, meta, out);
+        out->agent = opt->agent;
     }
     elo_buf_dispose(&form);
     elo_buf_dispose(&wrapped);
@@ -176,6 +177,7 @@ elo_upload_stat(elo_store_t *s, elo_slice_t text, elo_upload_stat_t *out)
     }
     if (rc == ELO_OK) {
         stat_fill(id, &st, form.meta, out);
+        out->agent = form.opt.agent;
     }
     elo_kv_view_end(&v);
     elo_buf_dispose(&mem);

@@ -225,25 +225,50 @@ our %KEY = map { $_->[0] => pack 'H*', $_->[1] } (
     [ 2, '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c' ],
 );
 
-sub sign {
-    my ( $which, $bytes ) = @_;
-    my ( $pem, $pem_name ) = tempfile( UNLINK => 1 );
-    my ( $in,  $in_name )  = tempfile( UNLINK => 1 );
+# The private key file of a seed, PKCS #8 (RFC 8410, 7), and its name.
+sub key_file {
+    my ($seed) = @_;
+    my ( $pem, $name ) = tempfile( UNLINK => 1 );
 
     print {$pem} "-----BEGIN PRIVATE KEY-----\n",
-      encode_base64(
-        pack 'H*', "302e020100300506032b657004220420$seed{$which}"
-      ),
+      encode_base64( pack( 'H*', '302e020100300506032b657004220420' ) . $seed ),
       "-----END PRIVATE KEY-----\n";
-    print {$in} $bytes;
-    close $_ or die "close: $!\n" for $pem, $in;
-    open my $out, '-|', 'openssl', 'pkeyutl', '-sign', '-rawin', '-inkey',
-      $pem_name, '-in', $in_name
-      or die "openssl: $!\n";
+    close $pem or die "close: $!\n";
+    return $name;
+}
+
+sub openssl {
+    my (@args) = @_;
+
+    open my $out, '-|', 'openssl', @args or die "openssl: $!\n";
     binmode $out;
-    my $sig = do { local $/; <$out> };
-    close $out or die "openssl does not sign\n";
-    return $sig;
+    my $text = do { local $/; <$out> };
+    close $out or die "openssl @args: $?\n";
+    return $text;
+}
+
+sub public_key {
+    my ($seed) = @_;
+    return
+      substr openssl( 'pkey', '-in', key_file($seed), '-pubout',
+        '-outform', 'DER' ), -32;
+}
+
+# By a seed of 32 bytes.
+sub sign_by {
+    my ( $seed, $bytes )   = @_;
+    my ( $in,   $in_name ) = tempfile( UNLINK => 1 );
+
+    binmode $in;
+    print {$in} $bytes;
+    close $in or die "close: $!\n";
+    return openssl( 'pkeyutl', '-sign', '-rawin', '-inkey', key_file($seed),
+        '-in', $in_name );
+}
+
+sub sign {
+    my ( $which, $bytes ) = @_;
+    return sign_by( pack( 'H*', $seed{$which} ), $bytes );
 }
 
 # token(alg => 'HS256' or 'EdDSA', key => 1, kid => …, claims): exp in an hour.

@@ -264,10 +264,15 @@ test_grant_by_id(void **state)
         elo_slice_eq(g.content_type, ELO_SLICE("application/octet-stream")));
     answer_free(&r);
 
+    /* what isn't served is as if it were private; for whom, access tells */
     put_node(a, "film", "commons", "draft", "{\"hash\":\"" HEX_ABC "\"}");
-    assert_int_equal(status_of_grant(a, "film"), 404);
+    assert_int_equal(ask_grant(a, "film", &r, &g), ELO_OK);
+    assert_int_equal(g.head.reach, ELO_REACH_PRIVATE);
+    answer_free(&r);
     put_node(a, "film", "commons", "forgotten", "{\"hash\":\"" HEX_ABC "\"}");
-    assert_int_equal(status_of_grant(a, "film"), 404);
+    assert_int_equal(ask_grant(a, "film", &r, &g), ELO_OK);
+    assert_int_equal(g.head.reach, ELO_REACH_PRIVATE);
+    answer_free(&r);
     put_node(a, "film", "commons", "archived", "{\"hash\":\"" HEX_ABC "\"}");
     assert_int_equal(status_of_grant(a, "film"), 200);
 }

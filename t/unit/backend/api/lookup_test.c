@@ -20,9 +20,7 @@ static elo_gen_page_t gen;
 static elo_target_t
 target(uint32_t i)
 {
-    elo_target_t t = { .reach = ELO_REACH_COMMONS,
-                       .is_by_hash = true,
-                       .is_served = true };
+    elo_target_t t = { .reach = ELO_REACH_COMMONS, .is_by_hash = true };
 
     memset(&t.stat.digest, (int) (i % 251), sizeof(t.stat.digest));
     memcpy(t.stat.digest.b, &i, sizeof(i));
@@ -75,7 +73,6 @@ has(elo_lookup_t *l, const elo_target_t *t)
     assert_false(out.stat.is_sealed);
     assert_false(out.stat.is_bad);
     assert_true(out.is_by_hash);
-    assert_true(out.is_served);
     return true;
 }
 
