@@ -26,6 +26,8 @@ struct elo_pump_s {
     int64_t length; /* -1: not told */
     size_t fill;    /* bytes in the buffer that is being filled */
     uint64_t received;
+    elo_err_t end_err; /* as the end was begun */
+    uint64_t end_received;
     bool is_reading;
     bool is_working; /* a job is on */
     bool has_begun;  /* work was called first */
@@ -127,7 +129,7 @@ work_end(elo_job_t *job)
 {
     elo_pump_t *p = (elo_pump_t *) job;
 
-    p->cfg.end(p->cfg.ctx, p->err, p->received);
+    p->cfg.end(p->cfg.ctx, p->end_err, p->end_received);
 }
 
 
@@ -234,6 +236,8 @@ run(elo_pump_t *p)
         start_job(p, work_pieces, after_work);
     } else if (p->err != ELO_OK || p->has_ended) {
         p->is_ending = true;
+        p->end_err = p->err; /* a read may be under way yet */
+        p->end_received = p->received;
         start_job(p, work_end, after_end);
     }
 }
