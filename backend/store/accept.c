@@ -220,12 +220,14 @@ known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
 /* What is answered about the row is what this agent asked for: nothing of another's
    who sent the same bytes before. */
 static void
-stat_own(elo_accept_t *a)
+stat_own(elo_accept_t *a, bool is_first)
 {
     elo_slice_t type = a->opt->content_type;
 
     a->stat->reach = a->opt->reach;
-    a->stat->created_at = elo_clock_unix_s();
+    if (!is_first) {
+        a->stat->created_at = elo_clock_unix_s();
+    }
     if (type.len > 0) {
         memcpy(a->stat->content_type, type.p, type.len);
     }
@@ -240,6 +242,7 @@ accept_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
     elo_rec_blob_t rec;
     elo_kv_entry_t e;
     elo_err_t rc = elo_blob_row(&r, a->plain, &e, &rec);
+    bool is_first = rc == ELO_ENOTFOUND;
 
     if (rc == ELO_OK) {
         rc = known_clear(a, tx, &rec, agent);
@@ -254,7 +257,7 @@ accept_clear(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
     }
     elo_stat_clear(a->plain, &rec, &e, a->stat);
     if (!a->existed) {
-        stat_own(a);
+        stat_own(a, is_first);
     }
     return ELO_OK;
 }
