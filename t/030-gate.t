@@ -57,7 +57,7 @@ push @urls, '/api/stream/hls/film', '/api/stream/dash/film';
 our $both = 'location / { elohim on; } location /operator/ '
   . '{ rewrite ^/operator(.*) $1 break; elohim on; elohim_writes on; }';
 
-plan tests => 8 * @urls + 130;
+plan tests => 8 * @urls + 132;
 run_tests();
 
 __DATA__
