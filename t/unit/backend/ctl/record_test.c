@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of backend/ctl/record. The expected bytes are put together by hand from
    docs/formats/record.md; the key pair is that of RFC 8032, 7.1, TEST 1, and id and
-   signature of the signed one come from other programs (sha256sum, openssl). */
+   signature of the signed one come from other programs (sha256sum, openssl). One
+   file, though long: the golden bytes, and what is refused beside them, are read
+   together. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

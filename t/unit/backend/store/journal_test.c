@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of backend/store/journal: numbers without gaps whoever appends, the chain of
    AUDIT, what a check says of every kind of damage, and that nothing takes an entry
-   away. */
+   away. One file, though long: every damage is one to the same journal. */
 #include "t/unit/backend/store/side_dir.h"
 
 #include "backend/kv/index.h"

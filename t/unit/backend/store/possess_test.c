@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of backend/store/possess, and of what acts on references: only those count
-   whose node's owner has sent the blob, or was promoted. */
+   whose node's owner has sent the blob, or was promoted. One file, though long:
+   its model knows everything that the tests before it show one by one. */
 #include "t/unit/backend/store/side_dir.h"
 
 #include "backend/store/agent.h"

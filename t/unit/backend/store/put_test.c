@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of backend/store/put: blobs of any length come in. */
+/* Tests of backend/store/put: blobs of any length come in. One file, though
+   long: the same lengths go through every way in. */
 #include "t/unit/backend/store/store_dir.c"
 
 #include "backend/store/put_internal.h"
