@@ -519,7 +519,7 @@ elo_ctl_say(elo_ctl_t *c, const elo_rec_t *r, elo_ctl_done_fn done, void *ctx)
 {
     static const elo_digest_t none;
     elo_rec_body_t body = r->body;
-    elo_slice_t *slices[] = { &body.content, &body.text,         &body.secret,
+    elo_slice_t *slices[] = { &body.content, &body.text,         &body.proof,
                               &body.peer,    &body.capabilities, &body.raw,
                               &body.jti,     &body.kid };
     size_t len = 0, at = 0;

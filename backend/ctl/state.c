@@ -21,7 +21,7 @@ elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
     elo_hashmap_init(&s->agents, key);
     elo_hashmap_init(&s->recs, key);
     elo_hashmap_init(&s->pairs, key);
-    elo_hashmap_init(&s->secrets, key);
+    elo_hashmap_init(&s->invitations, key);
     elo_ctl_tokens_init(&s->tokens, key);
     elo_heap_init(&s->due);
     elo_heap_init(&s->lapsed);
@@ -59,7 +59,7 @@ elo_ctl_state_free(elo_ctl_state_t **s)
     free_all(&(*s)->agents);
     free_all(&(*s)->recs);
     free_all(&(*s)->pairs);
-    elo_hashmap_dispose(&(*s)->secrets); /* its things are in recs */
+    elo_hashmap_dispose(&(*s)->invitations); /* its things are in recs */
     elo_heap_dispose(&(*s)->due);
     elo_heap_dispose(&(*s)->lapsed);
     elo_ctl_tokens_dispose(&(*s)->tokens);
@@ -189,31 +189,30 @@ elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
 
 
 typedef struct {
-    const elo_digest_t *secret;
+    const elo_agent_t *key;
     int64_t now;
 } open_key_t;
 
 
 static bool
-is_open_by_secret(const void *item, const void *key)
+is_open_by_key(const void *item, const void *key)
 {
     const elo_ctl_rec_t *r = item;
     const open_key_t *k = key;
 
-    return memcmp(r->secret->b, k->secret->b, sizeof(k->secret->b)) == 0
-           && elo_ctl_is_open(r, k->now);
+    return elo_agent_eq(r->key, k->key) && elo_ctl_is_open(r, k->now);
 }
 
 
 bool
-elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_digest_t *secret,
+elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,
                       int64_t now, elo_digest_t *id)
 {
-    open_key_t key = { secret, now };
+    open_key_t open = { key, now };
     uint64_t hash =
-        elo_hashmap_hash(&s->secrets, elo_slice(secret->b, sizeof(secret->b)));
+        elo_hashmap_hash(&s->invitations, elo_slice(key->b, sizeof(key->b)));
     const elo_ctl_rec_t *r =
-        elo_hashmap_get(&s->secrets, hash, is_open_by_secret, &key);
+        elo_hashmap_get(&s->invitations, hash, is_open_by_key, &open);
 
     if (r == NULL) {
         return false;

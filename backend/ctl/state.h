@@ -17,7 +17,8 @@
      INVITATION     to the node: author is admitted by more than a relation; to a
                     content: anyone's say about his own
      ACCEPTANCE     names an invitation to the node that isn't used up, ended or
-                    past, with its secret; not by its author, who must still be
+                    past, with a signature by its key over its id and the
+                    acceptance's author; not by its own, who must still be
                     one who may invite; once by each agent
      ESCALATION     names a grant of category emergency of that beneficiary to this author
                     that isn't ended
@@ -103,9 +104,9 @@ uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
 bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                            const elo_agent_t *to, const elo_agent_t *from);
 
-/* The invitation to this node with that hash of its secret which can still be
+/* The invitation to this node with that key (invitation.h) which can still be
    accepted; its id. */
-bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_digest_t *secret,
+bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,
                            int64_t now, elo_digest_t *id);
 
 /* Has a record ended this token? agent NULL: of nobody's; jti and kid may be empty. */

@@ -76,7 +76,7 @@ reserve(elo_ctl_state_t *s)
     elo_err_t rc;
 
     if ((rc = elo_hashmap_reserve(&s->recs, 1)) == ELO_OK
-        && (rc = elo_hashmap_reserve(&s->secrets, 1)) == ELO_OK
+        && (rc = elo_hashmap_reserve(&s->invitations, 1)) == ELO_OK
         && (rc = elo_heap_reserve(&s->due, n)) == ELO_OK)
     {
         rc = elo_heap_reserve(&s->lapsed, n);
@@ -88,7 +88,7 @@ reserve(elo_ctl_state_t *s)
 static elo_err_t
 rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
 {
-    size_t extra = elo_ctl_is_node_invitation(r) ? sizeof(elo_digest_t) : 0;
+    size_t extra = elo_ctl_is_node_invitation(r) ? sizeof(elo_agent_t) : 0;
     elo_ctl_rec_t *rec = elo_ctl_zalloc(sizeof(*rec) + extra);
 
     if (rec == NULL) {
@@ -101,7 +101,7 @@ rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
     rec->sort = (uint8_t) r->body.sort;
     rec->reaches = (uint8_t) r->body.reaches;
     if (extra > 0) {
-        *rec->secret = r->body.ref;
+        memcpy(rec->key->b, r->body.ref.b, sizeof(rec->key->b));
     }
     *out = rec;
     return ELO_OK;
@@ -203,9 +203,9 @@ put(elo_ctl_state_t *s, const plan_t *p)
         elo_hashmap_hash(&s->recs, elo_slice(rec->id.b, sizeof(rec->id.b))),
         rec);
     if (rec->kind == ELO_REC_INVITATION && rec->pair == NULL) {
-        elo_slice_t secret = elo_slice(rec->secret->b, sizeof(rec->secret->b));
+        elo_slice_t key = elo_slice(rec->key->b, sizeof(rec->key->b));
 
-        elo_hashmap_put(&s->secrets, elo_hashmap_hash(&s->secrets, secret),
+        elo_hashmap_put(&s->invitations, elo_hashmap_hash(&s->invitations, key),
                         rec);
     }
     if (rec->due.at != ELO_CTL_ALWAYS) {

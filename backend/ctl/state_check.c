@@ -2,7 +2,7 @@
 /* state_check: what a record needs, so that it is taken; the list in state.h. */
 #include "backend/ctl/state_internal.h"
 
-#include "common/base/crypto.h"
+#include "backend/ctl/invitation.h"
 
 typedef struct {
     const elo_ctl_state_t *s;
@@ -142,17 +142,9 @@ check_acceptance(check_t *c)
 {
     const elo_rec_body_t *b = &c->r->body;
     const elo_ctl_rec_t *inv = elo_ctl_rec_find(c->s, &b->ref), *old;
-    elo_digest_t d;
-    elo_err_t rc;
 
     if (inv == NULL || inv->kind != ELO_REC_INVITATION || inv->pair != NULL) {
         return refuse(c, ELO_EINVAL, "no such invitation");
-    }
-    if ((rc = elo_sha256(b->secret, &d)) != ELO_OK) {
-        return refuse(c, rc, "no memory");
-    }
-    if (!elo_secret_eq(d.b, inv->secret->b, sizeof(d.b))) {
-        return refuse(c, ELO_EDENIED, "another secret");
     }
     if (inv->author == c->author) {
         return refuse(c, ELO_EINVAL, "one's own invitation");
@@ -166,7 +158,12 @@ check_acceptance(check_t *c)
             return refuse(c, ELO_EINVAL, "invitation is accepted already");
         }
     }
-    return ELO_OK;
+    /* what costs most comes last */
+    return b->proof.len == ELO_SIG_LEN
+                   && elo_invitation_verify(inv->key, &b->ref, &c->r->author,
+                                            b->proof.p)
+               ? ELO_OK
+               : refuse(c, ELO_EDENIED, "no signature by the invitation's key");
 }
 
 

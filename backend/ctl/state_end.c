@@ -34,8 +34,9 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
 
     elo_hashmap_remove(&s->recs, elo_hashmap_hash(&s->recs, id), r);
     if (r->kind == ELO_REC_INVITATION && r->pair == NULL) {
-        id = elo_slice(r->secret->b, sizeof(r->secret->b));
-        elo_hashmap_remove(&s->secrets, elo_hashmap_hash(&s->secrets, id), r);
+        id = elo_slice(r->key->b, sizeof(r->key->b));
+        elo_hashmap_remove(&s->invitations,
+                           elo_hashmap_hash(&s->invitations, id), r);
     }
     if (elo_heap_has(&r->due)) {
         elo_heap_remove(r->due.at > s->told ? &s->due : &s->lapsed, &r->due);

@@ -90,7 +90,7 @@ struct elo_ctl_rec_s {
     uint32_t used; /* INVITATION: acceptances ever; GRANT: live escalations */
     uint32_t uses;
     uint8_t kind, sort, reaches;
-    elo_digest_t secret[]; /* of an INVITATION to the node: one */
+    elo_agent_t key[]; /* of an INVITATION to the node: one */
 };
 
 struct elo_ctl_state_s {
@@ -100,8 +100,7 @@ struct elo_ctl_state_s {
     int64_t clock; /* Unix seconds: the greatest time of a record (S2) */
     int64_t told;  /* up to when expire has told */
     elo_hashmap_t agents, recs, pairs;
-    elo_hashmap_t
-        secrets; /* invitations to the node, by hash of their secret */
+    elo_hashmap_t invitations; /* those to the node, by their key */
     elo_heap_t due, lapsed;
     elo_ctl_tokens_t tokens;
 };

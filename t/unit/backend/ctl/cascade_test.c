@@ -15,7 +15,6 @@
 #define ROUNDS 30
 #define ALWAYS INT64_MAX
 
-static const char secret[] = "secret of 16 by.";
 static const char *const contents[] = { "", "c1", "c2" };
 
 typedef struct {
@@ -405,11 +404,11 @@ some_record(world_t *w)
         b.has_content = rnd(3) == 0;
         content = "c1";
         b.uses = 1 + rnd(3);
-        b.ref = secret_hash(secret);
+        b.ref = world_key(WORLD_SECRET);
     }
     b.content = elo_slice_str(content);
     if (kind == ELO_REC_ACCEPTANCE) {
-        b = (elo_rec_body_t){ .secret = elo_slice_str(secret) };
+        b = (elo_rec_body_t){ 0 };
         t = some_row(ELO_REC_INVITATION);
     } else if (kind == ELO_REC_ESCALATION) {
         t = some_row(ELO_REC_GRANT);

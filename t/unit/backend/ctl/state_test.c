@@ -12,7 +12,6 @@
 
 enum { OWNER, ADA, BOB, CID, DEE, EVE };
 
-#define SECRET   "sixteen bytes or"
 #define ADMITTED (ELO_FACT_PROVED | ELO_FACT_ADMITTED)
 #define ADMIN    (ADMITTED | ELO_FACT_ADMIN)
 
@@ -94,7 +93,7 @@ relate(unsigned who, uint32_t sort)
 static elo_rec_body_t
 invite(uint64_t uses, int64_t until)
 {
-    return (elo_rec_body_t){ .ref = secret_hash(SECRET),
+    return (elo_rec_body_t){ .ref = world_key(WORLD_SECRET),
                              .uses = uses,
                              .until = until };
 }
@@ -103,7 +102,7 @@ invite(uint64_t uses, int64_t until)
 static elo_rec_body_t
 accept(elo_digest_t id)
 {
-    return (elo_rec_body_t){ .ref = id, .secret = ELO_SLICE(SECRET) };
+    return (elo_rec_body_t){ .ref = id };
 }
 
 
@@ -194,25 +193,34 @@ test_relationship(void **state)
 static void
 test_invitation(void **state)
 {
-    elo_digest_t id, found;
-    elo_digest_t hash = secret_hash(SECRET);
+    elo_digest_t id, found, other = digest(998);
+    elo_digest_t ref = world_key(WORLD_SECRET);
+    elo_rec_body_t b;
+    elo_agent_t key;
 
     (void) state;
+    memcpy(key.b, ref.b, sizeof(key.b));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node");
     ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node"); /* by a relation only */
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     ok(OWNER, ELO_REC_INVITATION, invite(2, w.now + 10));
     id = last;
-    assert_true(elo_ctl_invitation_of(w.s, &hash, w.now + 9, &found));
+    assert_true(elo_ctl_invitation_of(w.s, &key, w.now + 9, &found));
     assert_memory_equal(&found, &id, sizeof(id));
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now + 10, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now + 10, &found));
 
-    no(BOB, ELO_REC_ACCEPTANCE,
-       (elo_rec_body_t){ .ref = id, .secret = ELO_SLICE("sixteen bytes 0r") },
-       ELO_EDENIED, "another secret");
+    /* by another secret, of another invitation, of another's acceptance, none */
+    for (unsigned i = 0; i < 4; i++) {
+        b = accept(id);
+        b.proof = world_proof(&w, i == 0 ? "sixteen bytes 0r" : WORLD_SECRET,
+                              i == 1 ? &other : &id, i == 2 ? CID : BOB);
+        b.proof.len -= i == 3;
+        no(BOB, ELO_REC_ACCEPTANCE, b, ELO_EDENIED,
+           "no signature by the invitation's key");
+    }
     no(BOB, ELO_REC_ACCEPTANCE, accept(digest(999)), ELO_EINVAL,
        "no such invitation");
     no(OWNER, ELO_REC_ACCEPTANCE, accept(id), ELO_EINVAL,
@@ -223,7 +231,7 @@ test_invitation(void **state)
        "invitation is accepted already");
     w.now += 9; /* the last second */
     ok(CID, ELO_REC_ACCEPTANCE, accept(id));
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     no(DEE, ELO_REC_ACCEPTANCE, accept(id), ELO_EDENIED,
        "invitation is used up or past");
     /* who was invited stands as an admitted one, and stays after its end */
