@@ -157,8 +157,8 @@ advance(elo_ctl_state_t *s, elo_ctl_agent_t *a, const elo_rec_t *r)
     a->next_seq = r->seq + 1;
     a->last = r->id;
     a->last_ms = r->time_ms;
-    if (r->time_ms / 1000 > s->clock) {
-        s->clock = r->time_ms / 1000;
+    if (r->time_ms / 1000 - ELO_RECORD_SKEW_S > s->clock) {
+        s->clock = r->time_ms / 1000 - ELO_RECORD_SKEW_S;
     }
 }
 

@@ -10,9 +10,12 @@
    at the owner count: two who admit each other hold nobody up.
 
    (S1) Between calls the three are the greatest that the live records give.
-   (S2) What a revocation ends is judged at the greatest time of a record taken so far,
-        so that it is the same in a replay, whenever expire was called. Therefore a
-        record whose until has come stays until that time is past it, too.
+   (S2) What a revocation ends is judged at the state's clock, which only records move,
+        so that it is the same in a replay, whenever expire was called: the greatest
+        time of a record taken so far, less what it may have been ahead when it was
+        taken (ELO_RECORD_SKEW_S). So nobody moves the clock past now by a time in
+        the future; it is behind now, by as much at least. Therefore a record whose
+        until has come stays until the clock is past it, too.
    (S3) What a call needs of memory it has before it changes anything. */
 #ifndef ELO_CTL_STATE_INTERNAL_H
 #define ELO_CTL_STATE_INTERNAL_H
@@ -97,7 +100,7 @@ struct elo_ctl_state_s {
     elo_ctl_agent_t *owner;
     uint64_t max_records;
     uint64_t n_chains;
-    int64_t clock; /* Unix seconds: the greatest time of a record (S2) */
+    int64_t clock; /* Unix seconds (S2) */
     int64_t told;  /* up to when expire has told */
     elo_hashmap_t agents, recs, pairs;
     elo_hashmap_t invitations; /* those to the node, by their key */

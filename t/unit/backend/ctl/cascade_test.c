@@ -182,7 +182,7 @@ model_apply(const elo_rec_t *r)
 {
     row_t *named;
 
-    clock_s = ELO_MAX(clock_s, r->time_ms / 1000);
+    clock_s = ELO_MAX(clock_s, r->time_ms / 1000 - ELO_RECORD_SKEW_S);
     if (r->kind == ELO_REC_REVOCATION) {
         model_revoke(r);
         return;
@@ -459,6 +459,8 @@ step(world_t *w, facts_t *was)
     r = some_record(w);
     if (rnd(2) == 0) { /* clocks differ; the chain may refuse it */
         r.time_ms += ((int64_t) rnd(40) - 35) * 1000;
+    } else if (rnd(40) == 0) { /* as far ahead as is taken */
+        r.time_ms += ELO_RECORD_SKEW_S * 1000;
     }
     t = row_of(&r.body.ref);
     is_lapsed = r.kind == ELO_REC_REVOCATION && t != NULL && is_past(t, w->now);

@@ -551,6 +551,39 @@ test_late_clock(void **state)
 }
 
 
+/* A time ahead of now, by as much as is taken, ends nothing before its time: what an
+   administrator gave ends with him, though he ends himself before that time. */
+static void
+test_clock_ahead(void **state)
+{
+    (void) state;
+    for (unsigned round = 0; round < 2; round++) {
+        elo_digest_t hers;
+        elo_rec_t r;
+
+        elo_ctl_state_free(&w.s);
+        world_init(&w, 100);
+        ok(OWNER, ELO_REC_ADMISSION,
+           admit(ADA, 2, w.now + ELO_RECORD_SKEW_S - 1));
+        hers = last;
+        ok(ADA, ELO_REC_ADMISSION, admit(BOB, 1, 0));
+        ok(EVE, ELO_REC_RELATIONSHIP, relate(DEE, 1));
+        if (round == 1) {
+            r = world_rec(&w, EVE, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 });
+            r.time_ms += ELO_RECORD_SKEW_S * 1000;
+            assert_int_equal(world_take(&w, &r), ELO_OK);
+        }
+        elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+        assert_int_equal(elo_ctl_state_count(w.s), 3);
+        assert_int_equal(world_of(&w, BOB), ADMITTED);
+        ok(OWNER, ELO_REC_REVOCATION, named(hers));
+        assert_int_equal(world_of(&w, BOB), ELO_FACT_PROVED);
+        ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 2, 0));
+        assert_int_equal(world_of(&w, BOB), ELO_FACT_PROVED);
+    }
+}
+
+
 static void
 test_room(void **state)
 {
@@ -659,6 +692,7 @@ main(void)
         CASE(test_chain),
         CASE(test_to_the_second),
         CASE(test_late_clock),
+        CASE(test_clock_ahead),
         CASE(test_room),
         CASE(test_same),
         CASE(test_no_memory),
