@@ -369,7 +369,12 @@ settle_one(elo_ctl_queue_t *q, pub_t *p)
 static void
 settle(elo_ctl_queue_t *q)
 {
+    int64_t until = elo_ctl_until(q->c);
     pub_t *p;
+
+    if (until != 0 && until <= elo_ctl_now(q->c)) {
+        elo_ctl_expire(q->c); /* before others' words are compared with it */
+    }
 
     while ((p = q->batch.first) != NULL) {
         if (!settle_one(q, p)) {

@@ -65,8 +65,10 @@ elo_err_t elo_ctl_state_check(const elo_ctl_state_t *s, const elo_rec_t *r,
                               int64_t now, const char **why) ELO_MUST_USE;
 
 /* Takes one that check has allowed (in replay: that had been taken; time isn't judged
-   again). touched, which may be NULL, is called for each agent of whom something has
-   changed, so that decisions about him are looked up anew; it calls nothing here. The
+   again). touched, which may be NULL, is called for each agent whose facts have
+   changed, so that decisions about him are looked up anew; it calls nothing here. What
+   says again what was said already touches nobody. Facts are compared as of the last
+   expire, which is to be called before when something's until has come. The
    zero agent stands for everybody: tokens of no agent that is told have ended.
    ELO_ENOMEM, and ELO_EINVAL for one that doesn't continue a chain or names a
    record that isn't there: nothing changed. */

@@ -226,13 +226,11 @@ take_effect(elo_ctl_state_t *s, const elo_rec_t *r, const plan_t *p,
             p->subject->is_revoked = false;
         }
         elo_ctl_set_add(s, &set, p->subject, false);
-        p->subject->is_touched = true;
+        p->subject->is_touched = p->pair != NULL && elo_ctl_is_felt(s, p->rec);
         elo_ctl_raise(s, &set, p->rec);
         elo_ctl_set_tell(s, &set, touched, ctx);
-    } else if (touched != NULL && p->pair != NULL) {
-        touched(ctx, &p->pair->agent);
-    } else if (touched != NULL && r->kind == ELO_REC_ESCALATION) {
-        touched(ctx, &p->author->id);
+    } else if (touched != NULL && elo_ctl_is_felt(s, p->rec)) {
+        touched(ctx, p->pair != NULL ? &p->pair->agent : &p->author->id);
     }
 }
 

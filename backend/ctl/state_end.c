@@ -55,6 +55,17 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
 }
 
 
+/* Will it be felt that r is gone? A grant and an escalation are named by what was decided
+   because of them. */
+static bool
+will_be_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r)
+{
+    return r->kind == ELO_REC_GRANT || r->kind == ELO_REC_ESCALATION
+               ? elo_ctl_gives(s, r)
+               : elo_ctl_is_felt(s, r);
+}
+
+
 /* Notes in the set whom it will change that r, or one that stands on it, is gone. */
 static void
 note_end(elo_ctl_state_t *s, elo_ctl_set_t *set, elo_ctl_rec_t *r)
@@ -69,7 +80,7 @@ note_end(elo_ctl_state_t *s, elo_ctl_set_t *set, elo_ctl_rec_t *r)
     if (a != NULL) {
         elo_ctl_set_add(s, set, a,
                         r->subject != NULL && r->kind != ELO_REC_RELATIONSHIP);
-        a->is_touched = true;
+        a->is_touched = a->is_touched || will_be_felt(s, r);
     }
 }
 
@@ -133,7 +144,9 @@ elo_ctl_end(elo_ctl_state_t *s, elo_ctl_rec_t *r, const elo_ctl_agent_t *by,
     elo_ctl_set_t set = { 0 };
     bool any = false;
 
-    if (r->pair != NULL && elo_ctl_agent_find(s, &r->pair->agent) == NULL) {
+    if (r->pair != NULL && elo_ctl_agent_find(s, &r->pair->agent) == NULL
+        && will_be_felt(s, r))
+    {
         other = r->pair->agent;
     }
     mark_revoked(s, r, by);

@@ -162,6 +162,12 @@ void elo_ctl_set_lapse(elo_ctl_state_t *s, elo_ctl_set_t *set,
 void elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
                       elo_ctl_touched_fn touched, void *ctx);
 
+/* Does r, which is in the tables, give facts between two agents? At the time of the
+   last expire: what ends by itself is told then. A grant that is only to hold gives
+   none. Then: does nothing else in the tables give the same? */
+bool elo_ctl_gives(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
+bool elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
+
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);
 

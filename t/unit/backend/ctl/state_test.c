@@ -617,6 +617,80 @@ test_same(void **state)
 }
 
 
+/* What changes nothing about an agent doesn't make the decisions about him be asked for
+   again: another's word can't keep them from being kept. */
+static void
+test_untouched(void **state)
+{
+    elo_rec_body_t to_content = { .agent = agent(BOB),
+                                  .has_content = true,
+                                  .content = ELO_SLICE("film") };
+    elo_rec_body_t bytes = { .ref = digest(500), .agent = agent(BOB) };
+    elo_rec_body_t e = { .agent = agent(ADA),
+                         .text = ELO_SLICE("fire"),
+                         .until = w.now + 9 };
+    elo_rec_body_t again = relate(BOB, ELO_REL_FAMILY);
+    const struct {
+        elo_rec_kind_t kind;
+        elo_rec_body_t body;
+        bool is_felt; /* the first, and its end when there is one more */
+        bool at_end;
+    } rows[] = {
+        { ELO_REC_RELATIONSHIP, relate(BOB, ELO_REL_FAMILY), true, false },
+        { ELO_REC_INVITATION, to_content, true, false },
+        { ELO_REC_PROMOTION, bytes, true, false },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_READ, 3, NULL), true, true },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_HOLD, 3, NULL), false, false },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_EMERGENCY, 3, NULL), false,
+          false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_digest_t first;
+
+        ok(ADA, rows[i].kind, rows[i].body);
+        first = last;
+        assert_int_equal(w.is_touched[BOB], rows[i].is_felt);
+        ok(ADA, rows[i].kind, rows[i].body);
+        assert_false(w.is_touched[BOB]);
+        ok(ADA, ELO_REC_REVOCATION, named(last));
+        assert_int_equal(w.is_touched[BOB], rows[i].at_end);
+        ok(ADA, ELO_REC_REVOCATION, named(first));
+        assert_int_equal(w.is_touched[BOB], rows[i].is_felt);
+    }
+    /* what is past when it is said, and what outlives another */
+    again.until = w.now;
+    elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_false(w.is_touched[BOB]);
+    again.until = w.now + 5;
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_true(w.is_touched[BOB]);
+    again.until = w.now + 9;
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_false(w.is_touched[BOB]);
+    w.now += 5;
+    elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+    assert_true(w.is_touched[BOB]);
+    /* an admission of who is admitted; and a second escalation */
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 1, 0));
+    assert_true(w.is_touched[BOB]);
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 1, w.now + 50));
+    assert_false(w.is_touched[BOB]);
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    ok(OWNER, ELO_REC_REVOCATION, named(last));
+    assert_true(w.is_touched[CID]);
+    assert_false(w.is_touched[BOB]);
+    ok(ADA, ELO_REC_GRANT, grant(BOB, ELO_GRANT_EMERGENCY, 3, NULL));
+    e.ref = last;
+    ok(BOB, ELO_REC_ESCALATION, e);
+    assert_true(w.is_touched[BOB]);
+    ok(BOB, ELO_REC_ESCALATION, e);
+    assert_false(w.is_touched[BOB]);
+}
+
+
 /* At each allocation of each kind: nothing has changed, and then it is taken. */
 static void
 test_no_memory(void **state)
@@ -695,6 +769,7 @@ main(void)
         CASE(test_clock_ahead),
         CASE(test_room),
         CASE(test_same),
+        CASE(test_untouched),
         CASE(test_no_memory),
     };
 
