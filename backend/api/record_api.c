@@ -10,8 +10,9 @@
      POST /api/agents {"agent", "level"?, "label"?, "until"?}: the node's owner admits
           an agent; level is "authenticated" or "admin"
 
-   Who is admitted may send records, of his own or of others: they stand by their
-   signatures; who has but proved his key may accept an invitation. Who may read them all is the operator; an agent reads his own
+   Who is admitted may send records, of his own or of others who are: they stand by
+   their signatures. Who has but proved his key may accept an invitation, and end his own
+   records and tokens. Who may read them all is the operator; an agent reads his own
    chain. */
 #include "backend/api/calls.h"
 
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 
 #include "backend/api/who.h"
+#include "backend/os/clock.h"
 #include "backend/json/json_write.h"
 #include "common/auth/agent_text.h"
 #include "common/base/base64.h"
@@ -103,35 +105,57 @@ new_ask(const elo_call_t *c)
 }
 
 
-/* Keys cost nothing: of one that isn't admitted only what may admit it is taken, or
-   the journal would be anybody's to fill. */
 static bool
-may_send(const ask_t *k, elo_slice_t bytes)
+is_admitted(const ask_t *k, const elo_agent_t *a)
 {
+    return (elo_ctl_facts_of(elo_ctl_state(k->api->ctl), a, elo_clock_unix_s())
+            & ELO_FACT_ADMITTED)
+           != 0;
+}
+
+
+/* Keys cost nothing: of one that isn't admitted only what may admit it is taken, and
+   what ends its own, or the journal would be anybody's to fill. NULL, or why not; the
+   signature isn't looked at for that. */
+static const char *
+why_not(const ask_t *k, elo_slice_t bytes)
+{
+    const elo_ctl_state_t *s = elo_ctl_state(k->api->ctl);
     elo_rec_t r;
 
-    if ((k->facts & (ELO_FACT_ADMITTED | ELO_FACT_OPERATOR)) != 0) {
-        return true;
+    if ((k->facts & (ELO_FACT_OPERATOR | ELO_FACT_ADMIN)) != 0
+        || elo_rec_read(bytes, &r, NULL) != ELO_OK) /* told by publish */
+    {
+        return NULL;
     }
-    return elo_rec_parse(bytes, &r, NULL) == ELO_OK
-           && r.kind == ELO_REC_ACCEPTANCE && elo_agent_eq(&r.author, &k->key);
+    if ((k->facts & ELO_FACT_ADMITTED) != 0) {
+        return elo_agent_eq(&r.author, &k->key) || is_admitted(k, &r.author)
+                       || r.kind == ELO_REC_ACCEPTANCE
+                       || elo_ctl_ends_own(s, &r)
+                   ? NULL
+                   : "records of a key that isn't admitted are taken from an "
+                     "administrator only";
+    }
+    return elo_agent_eq(&r.author, &k->key)
+                   && (r.kind == ELO_REC_ACCEPTANCE || elo_ctl_ends_own(s, &r))
+               ? NULL
+               : "of a key that isn't admitted only its acceptance of an "
+                 "invitation, and what ends its own records or tokens, is "
+                 "taken";
 }
 
 
 static void
 on_record(void *ctx, elo_err_t err, elo_slice_t body)
 {
+    const char *why = NULL;
     ask_t *k = ctx;
 
-    if (err == ELO_OK && !may_send(k, body)) {
+    if (err == ELO_OK && (why = why_not(k, body)) != NULL) {
         err = ELO_EDENIED;
     }
     if (err != ELO_OK) {
-        elo_reply_err(k->req, err,
-                      err == ELO_EDENIED
-                          ? "of a key that isn't admitted only its acceptance "
-                            "of an invitation is taken"
-                          : NULL);
+        elo_reply_err(k->req, err, why);
         free(k);
         return;
     }

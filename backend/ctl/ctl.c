@@ -303,9 +303,12 @@ open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
                                    &c->nonces))
                != ELO_OK
         || (rc = elo_ctl_queue_create(c, &c->queue)) != ELO_OK
-        || (rc = elo_ctl_state_create(&c->owner, max, &c->state)) != ELO_OK
-        || (rc = replay(c)) != ELO_OK || (rc = elo_ctl_keys_open(c)) != ELO_OK)
+        || (rc = elo_ctl_state_create(&c->owner, max, &c->state)) != ELO_OK)
     {
+        return rc;
+    }
+    elo_ctl_state_bound(c->state, &cfg->bounds);
+    if ((rc = replay(c)) != ELO_OK || (rc = elo_ctl_keys_open(c)) != ELO_OK) {
         return rc;
     }
     elo_ctl_expire(c);

@@ -27,6 +27,7 @@ typedef struct {
     elo_slice_t hs256_secret;  /* 32 bytes or more; p NULL: no such tokens */
     int64_t token_life_s;      /* of tokens that we sign; 0: an hour */
     uint64_t max_records;      /* 0: a million */
+    elo_ctl_bounds_t bounds;   /* of one author */
     int64_t (*now)(void *ctx); /* Unix seconds; [any]. NULL: the system's */
     void *now_ctx;
 } elo_ctl_cfg_t;
@@ -42,7 +43,8 @@ void elo_ctl_close(elo_ctl_t **c); /* nothing may be under way */
 
 /* Judges a record and, when it is taken, makes it durable. done is called later, once:
    ELO_OK with the record's id and number in the journal; or ELO_EINVAL, ELO_EDENIED,
-   ELO_EPRECOND (not the head of the chain), ELO_ENOSPC … with a static word. One
+   ELO_EPRECOND (not the head of the chain), ELO_ENOSPC, ELO_EQUOTA, ELO_ERATE (too many
+   of that author lately) … with a static word. One
    that is there already is ELO_OK with its own number, and so is one that is on its
    way: both are told the same. ELO_EBUSY: too many are on their way. bytes are
    copied; id is of zeros where the bytes are none. Only ELO_ENOMEM may be told at

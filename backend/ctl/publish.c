@@ -269,6 +269,12 @@ judge(elo_ctl_t *c, pub_t *p, int64_t now)
     if (p->err == ELO_EINVAL && !is_next(c, &p->rec)) {
         p->err = ELO_EPRECOND;
     }
+    if (p->err == ELO_OK
+        && !elo_ctl_state_pace(c->state, &p->rec.author, now * 1000))
+    {
+        p->err = ELO_ERATE;
+        p->why = "its author has added too many records lately, try again soon";
+    }
     return p->err == ELO_OK;
 }
 

@@ -23,6 +23,7 @@
 #include "common/base/keys.h"
 
 #define ELO_RECORD_MAX       8192u
+#define ELO_RECORD_FRAME     70u /* at most: around the canonical bytes */
 #define ELO_RECORD_TOKEN_MAX 64u /* an id of a token or of its key */
 #define ELO_RECORD_VERSION_MAX                                                 \
     9007199254740991 /* of tokens: what JSON readers take (RFC 8259, 6) */
@@ -124,6 +125,11 @@ typedef struct {
    NULL. Slices borrow from bytes. */
 elo_err_t elo_rec_parse(elo_slice_t bytes, elo_rec_t *out,
                         const char **why) ELO_MUST_USE;
+
+/* The same, but nobody has looked at the signature then: for a record that was verified
+   when it was taken, or will be. */
+elo_err_t elo_rec_read(elo_slice_t bytes, elo_rec_t *out,
+                       const char **why) ELO_MUST_USE;
 
 /* Writes r's body by its kind (raw is used for the kinds from MANIFEST to ATTESTATION), signs
    it, and appends the whole record, whose author is the seed's agent; fills author,

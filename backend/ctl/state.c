@@ -5,6 +5,10 @@
 
 #include <stdlib.h>
 
+#include "common/base/num.h"
+
+#define US_PER_S INT64_C(1000000)
+
 
 elo_err_t
 elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
@@ -34,6 +38,39 @@ elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
         (elo_ctl_standing_t){ ELO_CTL_ALWAYS, ELO_CTL_ALWAYS, ELO_CTL_ALWAYS };
     *out = s;
     return ELO_OK;
+}
+
+
+void
+elo_ctl_state_bound(elo_ctl_state_t *s, const elo_ctl_bounds_t *b)
+{
+    s->bounds = *b;
+}
+
+
+/* A clock that is set back keeps nobody out for longer than a burst takes. */
+bool
+elo_ctl_state_pace(elo_ctl_state_t *s, const elo_agent_t *author,
+                   int64_t now_ms)
+{
+    elo_ctl_agent_t *a = elo_ctl_agent_find(s, author);
+    const int64_t burst_us = (int64_t) ELO_CTL_BURST_S * US_PER_S;
+    int64_t now_us = now_ms * 1000, step_us;
+    bool is_admin;
+
+    if (a == NULL || a == s->owner || s->bounds.per_s == 0) {
+        return true;
+    }
+    is_admin = a->is.admin > now_ms / 1000;
+    step_us = US_PER_S
+              / ((int64_t) s->bounds.per_s
+                 * (is_admin ? (int64_t) ELO_CTL_ADMIN_SHARE : 1));
+    a->pace_us = ELO_MIN(ELO_MAX(a->pace_us, now_us), now_us + burst_us);
+    if (a->pace_us + step_us > now_us + burst_us) {
+        return false;
+    }
+    a->pace_us += step_us;
+    return true;
 }
 
 

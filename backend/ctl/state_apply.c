@@ -157,6 +157,7 @@ advance(elo_ctl_state_t *s, elo_ctl_agent_t *a, const elo_rec_t *r)
     a->next_seq = r->seq + 1;
     a->last = r->id;
     a->last_ms = r->time_ms;
+    a->bytes += r->signed_bytes.len + ELO_RECORD_FRAME;
     if (r->time_ms / 1000 - ELO_RECORD_SKEW_S > s->clock) {
         s->clock = r->time_ms / 1000 - ELO_RECORD_SKEW_S;
     }
@@ -197,6 +198,7 @@ put(elo_ctl_state_t *s, const plan_t *p)
     rec->subject = p->subject;
     rec->parent = p->named;
     rec->pair = p->pair;
+    rec->author->n_live++;
     link_lists(rec);
     elo_hashmap_put(
         &s->recs,
@@ -239,6 +241,7 @@ elo_err_t
 elo_ctl_state_apply(elo_ctl_state_t *s, const elo_rec_t *r,
                     elo_ctl_touched_fn touched, void *ctx)
 {
+    size_t n_tokens = elo_ctl_tokens_count(&s->tokens);
     plan_t p = { 0 };
     elo_err_t rc;
 
@@ -256,6 +259,7 @@ elo_ctl_state_apply(elo_ctl_state_t *s, const elo_rec_t *r,
         return rc;
     }
     advance(s, p.author, r);
+    p.author->n_live += elo_ctl_tokens_count(&s->tokens) - n_tokens;
     if (p.rec != NULL) {
         put(s, &p);
         take_effect(s, r, &p, touched, ctx);

@@ -41,6 +41,7 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
     if (elo_heap_has(&r->due)) {
         elo_heap_remove(r->due.at > s->told ? &s->due : &s->lapsed, &r->due);
     }
+    r->author->n_live--;
     elo_ctl_list_remove(r, LINK_AUTHOR);
     elo_ctl_list_remove(r, LINK_SUBJECT);
     elo_ctl_list_remove(r, LINK_PAIR);

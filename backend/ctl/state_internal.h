@@ -41,6 +41,9 @@ struct elo_ctl_agent_s {
     uint64_t next_seq;
     elo_digest_t last;
     int64_t last_ms;
+    uint64_t n_live; /* of his records, and tokens that they ended */
+    uint64_t bytes;  /* of all his records */
+    int64_t pace_us; /* when what he has added would be due, by his rate */
     elo_ctl_standing_t is;
     elo_ctl_standing_t was; /* before the call, while is_in */
     elo_ctl_rec_t *gives;   /* his ADMISSION, RELATIONSHIP, INVITATION to the
@@ -99,6 +102,7 @@ struct elo_ctl_rec_s {
 struct elo_ctl_state_s {
     elo_ctl_agent_t *owner;
     uint64_t max_records;
+    elo_ctl_bounds_t bounds;
     uint64_t n_chains;
     int64_t clock; /* Unix seconds (S2) */
     int64_t told;  /* up to when expire has told */

@@ -234,8 +234,11 @@ model_allows(const elo_rec_t *r, int64_t now)
     unsigned by = no_of(&r->author);
     const row_t *t = row_of(&r->body.ref);
 
-    if (is_out[by] && s.strong[by] <= now && s.weak[by] <= now) {
-        return false;
+    if (is_out[by] && s.strong[by] <= now && s.weak[by] <= now
+        && (r->kind != ELO_REC_REVOCATION || t == NULL
+            || no_of(&t->r.author) != by))
+    {
+        return false; /* but his own he ends */
     }
     switch (r->kind) {
     case ELO_REC_ADMISSION:

@@ -617,6 +617,155 @@ test_same(void **state)
 }
 
 
+/* One author's part, by what he is; what he has ended makes room. */
+static void
+test_share(void **state)
+{
+    static const elo_ctl_bounds_t three = { .records = 3 };
+    elo_digest_t first = { { 0 } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &three);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 2, 0));
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    for (unsigned i = 0; i < 3; i++) {
+        ok(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1));
+        first = i == 0 ? last : first;
+    }
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    no(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .jti = ELO_SLICE("t") },
+       ELO_EQUOTA, "its author has too many records");
+    ok(ADA, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 }); /* isn't kept */
+    ok(ADA, ELO_REC_REVOCATION, named(first));
+    ok(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .jti = ELO_SLICE("t") });
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    ok(CID, ELO_REC_RELATIONSHIP, relate(DEE, 1)); /* by a relation: one */
+    no(CID, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    for (unsigned i = 0; i < 3 * ELO_CTL_ADMIN_SHARE; i++) {
+        ok(BOB, ELO_REC_RELATIONSHIP, relate(EVE, 1));
+    }
+    no(BOB, ELO_REC_RELATIONSHIP, relate(EVE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
+}
+
+
+/* Of bytes, which stay; who has too many can end what he has, and some tokens. */
+static void
+test_share_of_bytes(void **state)
+{
+    /* records of this test have no bytes but their frame */
+    static const elo_ctl_bounds_t sixteen = { .bytes = 16 * ELO_RECORD_FRAME };
+    elo_digest_t grant_to_bob = { { 0 } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &sixteen);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    for (unsigned i = 0; i < 16; i++) {
+        ok(ADA, ELO_REC_GRANT, grant(BOB, ELO_GRANT_READ, 1, NULL));
+        grant_to_bob = last;
+    }
+    no(ADA, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 }, ELO_EQUOTA,
+       "its author has too many bytes of records");
+    for (uint64_t i = 2; i < 4; i++) {
+        ok(ADA, ELO_REC_TOKEN_REVOCATION,
+           (elo_rec_body_t){ .agent = agent(ADA), .version = i });
+    }
+    no(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .version = 4 }, ELO_EQUOTA,
+       "its author has too many bytes of records");
+    ok(ADA, ELO_REC_REVOCATION, named(grant_to_bob));
+    no(ADA, ELO_REC_REVOCATION, named(grant_to_bob), ELO_EINVAL,
+       "no such record");
+}
+
+
+static void
+test_pace(void **state)
+{
+    static const elo_ctl_bounds_t two = { .per_s = 2 };
+    int64_t ms = w.now * 1000;
+    const struct {
+        unsigned who;
+        unsigned burst;
+    } rows[] = { { ADA, 20 }, { BOB, 20 * ELO_CTL_ADMIN_SHARE } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &two);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 2, 0));
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_agent_t a = agent(rows[i].who);
+
+        for (unsigned k = 0; k < rows[i].burst; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms));
+        /* a second's worth after a second, a burst again after a while */
+        for (unsigned k = 0; k < rows[i].burst / ELO_CTL_BURST_S; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms + 1000));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms + 1000));
+        assert_false(elo_ctl_state_pace(w.s, &a, ms - 86400000)); /* back */
+        assert_true(elo_ctl_state_pace(w.s, &a, ms - 86400000 + 11000));
+        for (unsigned k = 0; k < rows[i].burst; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms + 60000));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms + 60000));
+    }
+    for (unsigned k = 0; k < 1000; k++) {
+        elo_agent_t owner = agent(OWNER), eve = agent(EVE);
+
+        assert_true(elo_ctl_state_pace(w.s, &owner, ms));
+        assert_true(elo_ctl_state_pace(w.s, &eve, ms)); /* nothing of her */
+    }
+}
+
+
+/* Who has lost his admission ends what is his, and nothing else. */
+static void
+test_ends_own(void **state)
+{
+    elo_rec_body_t jti = { .agent = agent(ADA), .jti = ELO_SLICE("t") };
+    elo_rec_body_t of_bob = { .agent = agent(BOB), .jti = ELO_SLICE("t") };
+    elo_digest_t admission, hers, bobs;
+    elo_rec_t r;
+
+    (void) state;
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    admission = last;
+    ok(ADA, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    hers = last;
+    ok(BOB, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    bobs = last;
+    ok(OWNER, ELO_REC_REVOCATION, named(admission));
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EDENIED,
+       "author is revoked");
+    no(ADA, ELO_REC_REVOCATION, named(bobs), ELO_EDENIED, "author is revoked");
+    no(ADA, ELO_REC_TOKEN_REVOCATION, of_bob, ELO_EDENIED, "author is revoked");
+    ok(ADA, ELO_REC_REVOCATION, named(hers));
+    assert_true(w.is_touched[CID]);
+    no(ADA, ELO_REC_REVOCATION, named(hers), ELO_EDENIED, "author is revoked");
+    ok(ADA, ELO_REC_TOKEN_REVOCATION, jti);
+    no(ADA, ELO_REC_TOKEN_REVOCATION, jti, ELO_EDENIED, "author is revoked");
+    /* a key that nothing is known of has no tokens that are worth ending */
+    r = world_rec(&w, EVE, ELO_REC_TOKEN_REVOCATION,
+                  (elo_rec_body_t){ .agent = agent(EVE), .version = 2 });
+    assert_false(elo_ctl_ends_own(w.s, &r));
+    r = world_rec(&w, BOB, ELO_REC_TOKEN_REVOCATION, of_bob);
+    assert_true(elo_ctl_ends_own(w.s, &r));
+    r.body = (elo_rec_body_t){ .agent = agent(BOB), .kid = ELO_SLICE("k") };
+    assert_false(elo_ctl_ends_own(w.s, &r));
+}
+
+
 /* What changes nothing about an agent doesn't make the decisions about him be asked for
    again: another's word can't keep them from being kept. */
 static void
@@ -769,6 +918,10 @@ main(void)
         CASE(test_clock_ahead),
         CASE(test_room),
         CASE(test_same),
+        CASE(test_share),
+        CASE(test_share_of_bytes),
+        CASE(test_pace),
+        CASE(test_ends_own),
         CASE(test_untouched),
         CASE(test_no_memory),
     };
