@@ -60,10 +60,12 @@ void elo_ctl_publish(elo_ctl_t *c, elo_slice_t bytes, elo_ctl_done_fn done,
 void elo_ctl_say(elo_ctl_t *c, const elo_rec_t *r, elo_ctl_done_fn done,
                  void *ctx);
 
-/* [any] Records in order of number, from `from` on, until fn returns false or
-   budget records have been looked at; *next is where to go on, 0 at the end.
-   author NULL and kind 0: all. ELO_ECORRUPT: one doesn't hold. fn may take no time:
-   it runs within a view of the store. */
+/* [work] Records in order of number, from `from` on, until fn returns false, or budget
+   records or ELO_CTL_QUERY_BYTES of them have been looked at; *next is where to go on,
+   0 at the end. author NULL and kind 0: all. Each was verified when it was taken; those
+   that fn is shown are verified again, the others aren't. ELO_ECORRUPT: one doesn't
+   hold. fn may take no time: it runs within a view of the store. */
+#define ELO_CTL_QUERY_BYTES (4u << 20)
 typedef bool (*elo_ctl_each_fn)(void *ctx, uint64_t number, const elo_rec_t *r,
                                 elo_slice_t bytes);
 elo_err_t elo_ctl_query(elo_ctl_t *c, const elo_agent_t *author,
