@@ -54,7 +54,9 @@ struct elo_ctl_queue_s {
     list_t batch;   /* judged: on their way to the disk, or behind it */
     uint32_t n_all; /* of whom somebody waits to be told */
     bool is_writing;
-    elo_err_t err; /* of the write */
+    elo_err_t err;       /* of the write */
+    elo_ctl_mark_t mark; /* to be kept; of number 0: none is */
+    bool is_marked;
     uint64_t first;
     elo_slice_t entries[BATCH_MAX];
     elo_hashmap_t by_id;
@@ -325,6 +327,8 @@ work_write(elo_job_t *job)
 
     q->err = elo_store_journal_append_all(q->c->store, ELO_JOURNAL_RECORD,
                                           q->entries, q->batch.n, &q->first);
+    q->is_marked = q->err == ELO_OK && q->mark.number > 0
+                   && elo_ctl_mark_save(q->c, &q->mark) == ELO_OK;
 }
 
 
@@ -337,6 +341,7 @@ write_batch(elo_ctl_queue_t *q)
         q->entries[n++] = p->bytes;
     }
     q->is_writing = true;
+    q->mark = elo_ctl_mark_is_due(q->c) ? q->c->taken : (elo_ctl_mark_t){ 0 };
     q->job.work = work_write;
     q->job.after = after_write;
     elo_loop_work(q->c->loop, &q->job);
@@ -436,6 +441,9 @@ after_write(elo_job_t *job)
     uint64_t number = q->first;
 
     q->is_writing = false;
+    if (q->is_marked) {
+        q->c->marked = q->mark.number;
+    }
     for (pub_t *p = q->batch.first; p != NULL; p = p->next) {
         if (q->err == ELO_OK) {
             p->number = number++;
