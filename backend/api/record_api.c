@@ -58,6 +58,7 @@ typedef struct {
     elo_api_t *api;
     elo_http_req_t *req;
     list_ask_t ask;
+    bool is_empty; /* without looking */
     elo_buf_t json;
     elo_json_writer_t w;
     elo_err_t err;
@@ -341,19 +342,20 @@ read_query(elo_slice_t query, list_ask_t *out)
 }
 
 
-/* pool */
 static void
-work_page(elo_job_t *job)
+put_page(page_t *p)
 {
-    page_t *p = (page_t *) job;
     const list_ask_t *a = &p->ask;
     uint64_t next = 0;
 
     elo_json_writer_init(&p->w, &p->json);
     elo_json_put_object(&p->w, NULL);
     elo_json_put_array(&p->w, "items");
-    p->err = elo_ctl_query(p->api->ctl, a->has_agent ? &a->agent : NULL,
-                           a->kind, a->from, LIST_BUDGET, put_record, p, &next);
+    if (!p->is_empty) {
+        p->err =
+            elo_ctl_query(p->api->ctl, a->has_agent ? &a->agent : NULL, a->kind,
+                          a->from, LIST_BUDGET, put_record, p, &next);
+    }
     elo_json_end_array(&p->w);
     if (next != 0) {
         elo_json_put_u64(&p->w, "next", next);
@@ -361,6 +363,14 @@ work_page(elo_job_t *job)
         elo_json_put_null(&p->w, "next");
     }
     elo_json_end_object(&p->w);
+}
+
+
+/* pool */
+static void
+work_page(elo_job_t *job)
+{
+    put_page((page_t *) job);
 }
 
 
@@ -380,6 +390,20 @@ after_page(elo_job_t *job)
 }
 
 
+/* Of who has said nothing there is nothing to look for: keys cost nothing, and the
+   journal is long. */
+static bool
+is_empty(const elo_call_t *c, const list_ask_t *ask)
+{
+    elo_digest_t last;
+    uint64_t seq;
+
+    return ask->has_agent
+           && !elo_ctl_head(elo_ctl_state(c->api->ctl), &ask->agent, &seq,
+                            &last);
+}
+
+
 static void
 start_page(const elo_call_t *c, const list_ask_t *ask)
 {
@@ -394,6 +418,12 @@ start_page(const elo_call_t *c, const list_ask_t *ask)
                    .req = c->req,
                    .ask = *ask };
     elo_buf_init(&p->json, LIST_BYTES);
+    p->is_empty = is_empty(c, ask);
+    if (p->is_empty) {
+        put_page(p);
+        after_page(&p->job);
+        return;
+    }
     elo_loop_work(c->api->cfg.loop, &p->job);
 }
 
