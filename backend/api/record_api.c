@@ -21,9 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/ask.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
-#include "backend/json/json_write.h"
 #include "common/auth/agent_text.h"
 #include "common/base/base64.h"
 #include "common/base/enc.h"
@@ -54,14 +54,9 @@ typedef struct {
 
 /* A page on its way: signatures of what it shows are verified on the pool. */
 typedef struct {
-    elo_job_t job; /* first */
-    elo_api_t *api;
-    elo_http_req_t *req;
+    elo_ask_t a; /* first */
     list_ask_t ask;
     bool is_empty; /* without looking */
-    elo_buf_t json;
-    elo_json_writer_t w;
-    elo_err_t err;
 } page_t;
 
 
@@ -281,16 +276,16 @@ put_record(void *ctx, uint64_t number, const elo_rec_t *r, elo_slice_t bytes)
 
     elo_agent_text_write(&r->author, ELO_AGENT_HEX, hex);
     elo_base64url_encode(bytes.p, bytes.len, text);
-    elo_json_put_object(&p->w, NULL);
-    elo_json_put_u64(&p->w, "number", number);
-    put_id(&p->w, "id", &r->id);
-    elo_json_put_cstr(&p->w, "agent", hex);
-    elo_json_put_u64(&p->w, "seq", r->seq);
-    elo_json_put_u64(&p->w, "time", (uint64_t) r->time_ms);
-    elo_json_put_cstr(&p->w, "kind", elo_rec_kind_name(r->kind));
-    elo_json_put_cstr(&p->w, "record", text);
-    elo_json_end_object(&p->w);
-    return --p->ask.limit > 0 && p->json.len < PAGE_BYTES;
+    elo_json_put_object(&p->a.w, NULL);
+    elo_json_put_u64(&p->a.w, "number", number);
+    put_id(&p->a.w, "id", &r->id);
+    elo_json_put_cstr(&p->a.w, "agent", hex);
+    elo_json_put_u64(&p->a.w, "seq", r->seq);
+    elo_json_put_u64(&p->a.w, "time", (uint64_t) r->time_ms);
+    elo_json_put_cstr(&p->a.w, "kind", elo_rec_kind_name(r->kind));
+    elo_json_put_cstr(&p->a.w, "record", text);
+    elo_json_end_object(&p->a.w);
+    return --p->ask.limit > 0 && p->a.json.len < PAGE_BYTES;
 }
 
 
@@ -345,24 +340,24 @@ read_query(elo_slice_t query, list_ask_t *out)
 static void
 put_page(page_t *p)
 {
-    const list_ask_t *a = &p->ask;
+    const list_ask_t *ask = &p->ask;
+    elo_ask_t *k = &p->a;
     uint64_t next = 0;
 
-    elo_json_writer_init(&p->w, &p->json);
-    elo_json_put_object(&p->w, NULL);
-    elo_json_put_array(&p->w, "items");
+    elo_json_put_object(&k->w, NULL);
+    elo_json_put_array(&k->w, "items");
     if (!p->is_empty) {
-        p->err =
-            elo_ctl_query(p->api->ctl, a->has_agent ? &a->agent : NULL, a->kind,
-                          a->from, LIST_BUDGET, put_record, p, &next);
+        k->err = elo_ctl_query(k->api->ctl, ask->has_agent ? &ask->agent : NULL,
+                               ask->kind, ask->from, LIST_BUDGET, put_record, p,
+                               &next);
     }
-    elo_json_end_array(&p->w);
+    elo_json_end_array(&k->w);
     if (next != 0) {
-        elo_json_put_u64(&p->w, "next", next);
+        elo_json_put_u64(&k->w, "next", next);
     } else {
-        elo_json_put_null(&p->w, "next");
+        elo_json_put_null(&k->w, "next");
     }
-    elo_json_end_object(&p->w);
+    elo_json_end_object(&k->w);
 }
 
 
@@ -371,22 +366,6 @@ static void
 work_page(elo_job_t *job)
 {
     put_page((page_t *) job);
-}
-
-
-static void
-after_page(elo_job_t *job)
-{
-    page_t *p = (page_t *) job;
-
-    if (p->err != ELO_OK) {
-        elo_reply_err(p->req, p->err, NULL);
-    } else {
-        elo_http_res_header(p->req, "Cache-Control", ELO_SLICE("no-store"));
-        elo_reply_json(p->req, 200, &p->json);
-    }
-    elo_buf_dispose(&p->json);
-    free(p);
 }
 
 
@@ -407,24 +386,19 @@ is_empty(const elo_call_t *c, const list_ask_t *ask)
 static void
 start_page(const elo_call_t *c, const list_ask_t *ask)
 {
-    page_t *p = calloc(1, sizeof(*p));
+    page_t *p = elo_ask_create(c, sizeof(*p), LIST_BYTES);
 
     if (p == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
         return;
     }
-    *p = (page_t){ .job = { .work = work_page, .after = after_page },
-                   .api = c->api,
-                   .req = c->req,
-                   .ask = *ask };
-    elo_buf_init(&p->json, LIST_BYTES);
+    p->ask = *ask;
     p->is_empty = is_empty(c, ask);
     if (p->is_empty) {
         put_page(p);
-        after_page(&p->job);
+        elo_ask_after_json(&p->a.job);
         return;
     }
-    elo_loop_work(c->api->cfg.loop, &p->job);
+    elo_ask_start(&p->a, work_page, elo_ask_after_json);
 }
 
 
