@@ -412,7 +412,7 @@ elo_call_records(elo_call_t *c)
         elo_reply_err(c->req, ELO_EINVAL, wrong);
         return;
     }
-    if (c->is_anonymous) {
+    if (c->is_guest) {
         if ((c->facts & ELO_FACT_PROVED) == 0
             || (ask.has_agent && !elo_agent_eq(&ask.agent, &c->key)))
         {
@@ -437,7 +437,7 @@ elo_call_record_head(elo_call_t *c)
     elo_buf_t json;
 
     if (elo_agent_text_parse(c->route.id, &agent) != ELO_OK
-        || (c->is_anonymous
+        || (c->is_guest
             && ((c->facts & ELO_FACT_PROVED) == 0
                 || !elo_agent_eq(&agent, &c->key))))
     {
