@@ -31,7 +31,7 @@
 #define ELO_HTTP_TURN_MAX  (512u << 10) /* the same, of all connections */
 #define ELO_HTTP_RESERVE                                                       \
     8 /* one of so many connections isn't for slow bodies */
-#define ELO_HTTP_SHED_MS        1000u  /* what comes may be on its way */
+#define ELO_HTTP_SHED_MS        500u   /* what comes may be on its way */
 #define ELO_HTTP_SHED_TELL_MS   10000u /* between two lines of the log */
 #define ELO_HTTP_LINGER_MS      5000u  /* for a client to notice our answer */
 #define ELO_HTTP_LINGER_MAX     (256u << 20) /* what it may send meanwhile */

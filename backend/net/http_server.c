@@ -14,7 +14,7 @@
 
 #define BACKLOG     511
 #define TICK_MIN_MS 10u
-#define TICK_MAX_MS 1000u
+#define TICK_MAX_MS 250u
 #define HEAD_LEAST  512u /* below it no real request fits */
 
 

@@ -12,7 +12,7 @@
    to its end, and frees what it has there. A request body that the handler did
    not read is drained (up to 1 MiB) or the connection closed after the response.
    When all but an eighth of max_conns are taken, each further one that comes ends the
-   slowest request body that was waited for at least a second: so slow bodies, however
+   slowest request body that was waited for at least half a second: so slow bodies, however
    many, keep nobody out. What on_request borrows of the request, and a body that was read whole, stay
    until the response ends. */
 #ifndef ELO_NET_HTTP_SERVER_H
