@@ -50,7 +50,8 @@ sub from {
 sub ask_from {
     my ( $address, %req ) = @_;
     my $sock = from($address);
-    my $in   = Doorway::Http::pump( $sock,
+    my $in =
+      Doorway::Http::pump( $sock,
         Doorway::Http::build_head( \%req ) . ( $req{body} // '' ),
         undef, $req{method} // 'GET' );
 
@@ -90,8 +91,11 @@ sub soon {
     my $took  = time - $begin;
 
     ok( $ok && $took < $SOON_S, $name )
-      or diag( sprintf '%s after %.1f s: %s', $ok ? 'good' : 'bad',
-        $took, $@ || '' );
+      or diag(
+        sprintf '%s after %.1f s: %s',
+        $ok ? 'good' : 'bad',
+        $took, $@ || ''
+      );
     return;
 }
 
@@ -127,8 +131,7 @@ sub all_is_well {
     soon(
         "$when: what is private, by its sender",
         sub {
-            my $res =
-              $agents->as( $anna, 'GET', '/api/content/no-such-node' );
+            my $res = $agents->as( $anna, 'GET', '/api/content/no-such-node' );
             die "$res->{status} $res->{body}\n" if $res->{status} != 404;
             return 1;
         }
@@ -143,7 +146,7 @@ for my $class (
     [ 'nonces',  '/api/auth/challenge' ],
     [ 'records', '/api/records', $bearer ],
     [ 'nodes',   '/api/content', $bearer, 'Content-Type: application/json' ],
-    [ 'uploads', '/api/blob', $bearer, 'X-Elohim-Reach: private' ],
+    [ 'uploads', '/api/blob',    $bearer, 'X-Elohim-Reach: private' ],
   )
 {
     my ( $name, $path, @headers ) = @$class;
@@ -207,13 +210,10 @@ subtest 'at the daemon itself' => sub {
       1 .. $MAX + 30;
 
     soon( 'the operator', sub { $agents->cli('health') =~ /./ } );
-    soon( 'a read',
-        sub { $stand->get('/api/content/open')->{status} == 200 } );
-    like(
-        $stand->daemon_log,
+    soon( 'a read', sub { $stand->get('/api/content/open')->{status} == 200 } );
+    like( $stand->daemon_log,
         qr/connections of $MAX are taken: the slowest uploads are cut/,
-        'the log'
-    );
+        'the log' );
     close $_ for grep { defined } @socks;
 };
 
@@ -231,7 +231,7 @@ subtest 'logins by address' => sub {
     }
     cmp_ok( $n{200} // 0, '>=', 50, 'a burst' );
     cmp_ok( $n{429} // 0, '>=', 30, 'and no more' );
-    is( ( $n{200} // 0 ) + ( $n{429} // 0 ), 120, 'nothing else' );
+    is( ( $n{200} // 0 ) + ( $n{429} // 0 ),   120, 'nothing else' );
     is( ask_challenge('127.0.0.78')->{status}, 200, 'another address' );
     is( ask_from( '127.0.0.77', path => '/health' )->{status},
         200, 'what is no login' );
@@ -293,8 +293,10 @@ subtest 'bodies past their limits' => sub {
         ok( $at >= 400 && $at < 500 && $at != 413, "$path: at it ($at)" );
         is( $send->( $max + 1 ), 413, "$path: past it" );
         $at = $send->( $max, 'Transfer-Encoding: chunked' );
-        ok( $at >= 400 && $at < 500 && $at != 413,
-            "$path: in chunks, at it ($at)" );
+        ok(
+            $at >= 400 && $at < 500 && $at != 413,
+            "$path: in chunks, at it ($at)"
+        );
         is( $send->( $max + 1, 'Transfer-Encoding: chunked' ),
             413, "$path: in chunks, past it" );
 
@@ -328,11 +330,11 @@ subtest 'a long body in pieces' => sub {
     for my $size ( 9973, 70_001 ) {
         my $body = Doorway::Stand::encode(
             {
-                id      => "long-$size",
-                title   => 'long',
-                reach   => 'commons',
+                id       => "long-$size",
+                title    => 'long',
+                reach    => 'commons',
                 metadata => { text => $text },
-                blobs   => []
+                blobs    => []
             }
         );
         my $res = $agents->as(
@@ -346,8 +348,11 @@ subtest 'a long body in pieces' => sub {
         );
         is( $res->{status}, 201, "by $size" ) or diag( $res->{body} );
         $res = $agents->as( $anna, 'GET', "/api/content/long-$size" );
-        ok( ( Doorway::Stand::decode( $res->{body} )->{metadata}{text} // '' ) eq
-              $text, 'as it was' );
+        ok(
+            ( Doorway::Stand::decode( $res->{body} )->{metadata}{text} // '' )
+              eq $text,
+            'as it was'
+        );
     }
 };
 

@@ -222,8 +222,8 @@ sub start_nginx {
       map { "${_}_temp_path $root/$_;" }
       qw(client_body proxy fastcgi scgi uwsgi);
 
-    $opt{$_}      //= '' for qw(http main);
-    $opt{config}  //= 'location / { elohim on; }';
+    $opt{$_}          //= '' for qw(http main);
+    $opt{config}      //= 'location / { elohim on; }';
     $opt{workers}     //= 1;
     $opt{connections} //= 256;
     make_path("$root/html");
