@@ -395,7 +395,9 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
-    dispatch(&c, kind, method);
+    if (elo_call_in_bounds(&c, path)) {
+        dispatch(&c, kind, method);
+    }
 }
 
 

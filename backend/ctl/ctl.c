@@ -254,8 +254,11 @@ open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
         || (rc = elo_keyring_derive(c->keyring, NONCE_LABEL, 0,
                                     c->secrets->nonce_key))
                != ELO_OK
-        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCE_S,
-                                   &c->nonces))
+        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCES_EACH,
+                                   ELO_CTL_NONCE_S, &c->nonces))
+               != ELO_OK
+        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCES_EACH,
+                                   ELO_CTL_NONCE_S, &c->strange))
                != ELO_OK
         || (rc = elo_ctl_queue_create(c, &c->queue)) != ELO_OK
         || (rc = elo_ctl_replay(c)) != ELO_OK
@@ -275,6 +278,7 @@ close_all(elo_ctl_t *c)
     elo_timer_free(&c->expiry);
     elo_ctl_queue_free(&c->queue);
     elo_nonces_free(&c->nonces);
+    elo_nonces_free(&c->strange);
     elo_ctl_state_free(&c->state);
     elo_hashmap_dispose(&c->numbers);
     elo_mutex_dispose(&c->keys_mtx);
