@@ -80,7 +80,7 @@ elo_call_in_bounds(const elo_call_t *c, elo_slice_t path)
             elo_slice_trim(elo_http_req_header(c->req, ELO_HEADER_CONTENT)),
     };
 
-    if (!c->is_anonymous) {
+    if (!c->is_guest) {
         return true; /* the operator has no token */
     }
     if ((claims.prefix.len > 0 && !elo_path_prefix_ok(claims.prefix))

@@ -129,7 +129,7 @@ sample(const elo_call_t *c)
     elo_slice_t key[2] = { elo_slice(c->route.digest.b,
                                      sizeof(c->route.digest.b)),
                            elo_slice(c->key.b, sizeof(c->key.b)) };
-    grounds_t g = { .is_bound = c->is_anonymous };
+    grounds_t g = { .is_bound = c->is_guest };
 
     for (unsigned i = 0; i < ELO_COUNT(key); i++) {
         g.slot[i] = elo_gen_slot(key[i]);
