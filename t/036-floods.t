@@ -24,7 +24,8 @@ my $stand = Doorway::Stand->new( options => [ '--max-connections', $MAX ] );
 $stand->start_daemon;
 $stand->start_nginx(
     connections => 2048,
-    config      => 'location / { elohim on; elohim_login_rate 5;'
+    config      => 'set_real_ip_from 127.0.0.9; real_ip_header X-Real-IP;'
+      . 'location / { elohim on; elohim_login_rate 5;'
       . ' elohim_auth_rate 3; elohim_pass_connections 24; }'
 );
 
@@ -241,6 +242,29 @@ subtest 'logins by address' => sub {
         ),
         'again, a little later'
     );
+};
+
+# By a proxy's word, 127.0.0.9: of IPv6 the first half is a client's, and an IPv4
+# address is one in whichever form.
+subtest 'addresses of one client' => sub {
+    my $as = sub {
+        my ($address) = @_;
+        return ask_from(
+            '127.0.0.9',
+            method  => 'POST',
+            path    => '/api/auth/challenge',
+            headers => ["X-Real-IP: $address"],
+            body    => '{"agent":"' . ( '7' x 64 ) . '"}'
+        )->{status};
+    };
+    my %n;
+
+    $n{ $as->( sprintf '2001:db8:1:2::%x', $_ ) }++ for 1 .. 90;
+    cmp_ok( $n{429} // 0, '>=', 20, 'one network of 64 bits' );
+    is( $as->('2001:db8:1:3::1'), 200, 'the next one' );
+    $n{ $as->('::ffff:198.51.100.7') }++ for 1 .. 90;
+    is( $as->('198.51.100.7'), 429, 'IPv4 in IPv6' );
+    is( $as->('198.51.100.8'), 200, 'another' );
 };
 
 # URLs that keys sign which anybody can make: each a question to the daemon.
