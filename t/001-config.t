@@ -295,7 +295,7 @@ location / { elohim on; elohim_auth_rate 50; elohim_auth_rate 50; }
 location / { elohim on; elohim_login_rate 1000001; }
 --- must_die
 --- error_log
-value must be equal to or less than 1000000
+value must be between 0 and 1000000
 
 
 === TEST 30: no connections at all
@@ -303,7 +303,7 @@ value must be equal to or less than 1000000
 location / { elohim on; elohim_pass_connections 0; }
 --- must_die
 --- error_log
-value must be equal to or greater than 1
+value must be between 1 and 65536
 
 
 === TEST 31: rates and connections, by server and location
