@@ -551,7 +551,10 @@ subtest 'what expires' => sub {
         );
     };
 
-    is( $make->('some'), 201, 'one of two originals' );
+    is( $agents->publish( $anna, 'some', $gone, reach => 'commons' ),
+        201, 'it is referred to' );
+    is( reads( undef, $gone ), 200, 'and read' );
+    is( $make->('some'), 200, 'past its time, one of two originals' );
     is( $agents->as( undef, 'GET', '/api/blob/some' )->{body},
         'for ever', 'is not served any more' );
     is( $make->( 'last', role => 'subtitle' ), 201, 'the only original' );
