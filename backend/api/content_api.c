@@ -261,12 +261,16 @@ conditions_hold(const write_t *w, uint64_t current)
 }
 
 
-/* May what is current become what was sent? A hold keeps all that is referred to. */
+/* May what is current become what was sent, or go? A hold keeps all that is referred
+   to. */
 static elo_err_t
 may_become(const write_t *w, const char **why)
 {
     const elo_content_t *was = &w->was, *is = &w->node;
 
+    if (w->is_remove) {
+        return was->is_held ? ELO_EHELD : ELO_OK;
+    }
     if (w->expect == 0) {
         *why = "a content doesn't begin with being forgotten";
         return elo_lifecycle_may_begin(is->lifecycle) ? ELO_OK : ELO_EMOVE;
@@ -306,7 +310,6 @@ make_node(write_t *w, int64_t created_at)
         .random = put_random,
     };
     elo_content_fault_t fault;
-    const char *why = NULL;
     elo_err_t rc;
 
     elo_buf_clear(&w->json);
@@ -322,11 +325,8 @@ make_node(write_t *w, int64_t created_at)
     if (rc == ELO_OK) {
         rc = elo_content_load(elo_buf_slice(&w->json), &w->node);
     }
-    if (rc == ELO_OK) {
-        rc = may_become(w, &why);
-    }
     if (rc != ELO_OK) {
-        fail(w, rc, why);
+        fail(w, rc, NULL);
         return false;
     }
     return true;
@@ -434,6 +434,7 @@ attempt(write_t *w)
 {
     int64_t created_at = 0;
     uint64_t current, seen;
+    const char *why = NULL;
     elo_err_t rc;
 
     rc = look_up(w, &current, &created_at);
@@ -455,15 +456,15 @@ attempt(write_t *w)
         return;
     }
     w->expect = current;
-    if (w->is_remove && w->was.is_held) {
-        fail(w, ELO_EHELD, NULL);
-        return;
-    }
     if (!w->is_remove && !make_node(w, created_at)) {
         return;
     }
     if (!is_in_scope(w)) {
         fail(w, ELO_ESCOPE, NULL);
+        return;
+    }
+    if ((rc = may_become(w, &why)) != ELO_OK) {
+        fail(w, rc, why);
         return;
     }
     w->job.work = work_write;
