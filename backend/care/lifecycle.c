@@ -58,7 +58,7 @@ age_some(elo_care_run_t *r, life_t *l)
         return rc;
     }
     l->is_aged = l->n <= stuck;
-    for (i = stuck; i < l->n && !elo_care_is_over(r); i++) {
+    for (i = stuck; i < l->n && (i == stuck || !elo_care_is_over(r)); i++) {
         elo_node_head_t head;
         elo_slice_t id = elo_slice_str(l->id[i]);
 
@@ -99,10 +99,10 @@ elo_care_step_lifecycle(elo_care_run_t *r, bool *more)
         r->state = l;
         r->drop = free;
     }
-    while (rc == ELO_OK && !l->is_aged && !elo_care_is_over(r)) {
-        rc = age_some(r, l);
-    }
-    if (rc != ELO_OK || !l->is_aged) {
+    if (!l->is_aged) {
+        do {
+            rc = age_some(r, l);
+        } while (rc == ELO_OK && !l->is_aged && !elo_care_is_over(r));
         *more = rc == ELO_OK;
         return rc;
     }
