@@ -32,6 +32,7 @@ typedef enum {
 
 typedef struct {
     uint64_t number;
+    elo_digest_t record; /* its id */
     does_t does;
     elo_rec_kind_t kind;
     elo_agent_t author;
@@ -106,7 +107,7 @@ take_record(void *ctx, uint64_t number, const elo_rec_t *r, elo_slice_t bytes)
     if (!matters(r->kind)) {
         return true;
     }
-    e->effect[e->n] = (effect_t){ .number = number };
+    e->effect[e->n] = (effect_t){ .number = number, .record = r->id };
     take_body(&e->effect[e->n], r);
     return ++e->n < EFFECTS_MAX;
 }
@@ -158,7 +159,10 @@ look_at(elo_effects_t *e, effect_t *f)
         f->does = DOES_MOVE;
         break;
     case ELO_REC_PROMOTION:
-        f->does = f->has_content ? DOES_WIDEN : DOES_BYTES;
+        f->does = !f->has_content ? DOES_BYTES
+                  : elo_ctl_is_live(elo_ctl_state(e->cfg.ctl), &f->record)
+                      ? DOES_WIDEN
+                      : DOES_NOTHING; /* its end is on its way here */
         break;
     default:
         look_back(e, f);

@@ -188,6 +188,13 @@ elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
 }
 
 
+bool
+elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id)
+{
+    return elo_ctl_rec_find(s, id) != NULL;
+}
+
+
 void
 elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
                          void *ctx)

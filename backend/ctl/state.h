@@ -103,6 +103,9 @@ uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
 bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                            const elo_agent_t *to, const elo_agent_t *from);
 
+/* Is the record of that id live: kept in memory, and not ended? */
+bool elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id);
+
 /* All of them that stand, in no order, each pair of agents once for the same bytes,
    until fn returns false. */
 typedef bool (*elo_ctl_promotion_fn)(void *ctx, const elo_digest_t *d,
