@@ -495,25 +495,42 @@ test_longest_id(void **state)
 
 /* ---- rows ---- */
 
+static const elo_agent_t *
+invited(void)
+{
+    static elo_agent_t in[2];
+
+    in[0] = agent_of(3);
+    in[1] = agent_of(4);
+    return in;
+}
+
+
+static elo_node_t
+held_node(void)
+{
+    return (elo_node_t){ .id = ID("a"),
+                         .version = 1,
+                         .owner = agent_of(2),
+                         .reach = ELO_REACH_INVITED,
+                         .life = ELO_NODE_PUBLISHED,
+                         .flags = ELO_NODE_IS_HELD,
+                         .created_at = 5,
+                         .updated_at = 6,
+                         .due_s = 7,
+                         .n_invited = 2,
+                         .invited = invited(),
+                         .json = ID("{}") };
+}
+
+
 static void
-test_heads_and_tombstones(void **state)
+test_heads(void **state)
 {
     dir_t *d = *state;
-    elo_agent_t in[2] = { agent_of(3), agent_of(4) }, out = agent_of(5);
-    elo_node_t n = { .id = ID("a"),
-                     .version = 1,
-                     .owner = agent_of(2),
-                     .reach = ELO_REACH_INVITED,
-                     .life = ELO_NODE_PUBLISHED,
-                     .flags = ELO_NODE_IS_HELD,
-                     .created_at = 5,
-                     .updated_at = 6,
-                     .due_s = 7,
-                     .n_invited = 2,
-                     .invited = in,
-                     .json = ID("{}") };
+    elo_agent_t out = agent_of(5);
+    elo_node_t n = held_node();
     elo_node_head_t h;
-    elo_store_totals_t t;
     bool is_in;
 
     assert_int_equal(elo_store_node_head(d->s, ID("a"), &h), ELO_ENOTFOUND);
@@ -521,14 +538,15 @@ test_heads_and_tombstones(void **state)
     assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_OK);
     for (uint32_t i = 0; i < 2; i++) {
         assert_int_equal(
-            elo_store_node_invites(d->s, ID("a"), &in[i], &h, &is_in), ELO_OK);
+            elo_store_node_invites(d->s, ID("a"), &invited()[i], &h, &is_in),
+            ELO_OK);
         assert_true(is_in);
     }
     assert_int_equal(elo_store_node_invites(d->s, ID("a"), &out, &h, &is_in),
                      ELO_OK);
     assert_false(is_in);
     /* a key that begins as one that is listed */
-    out = in[0];
+    out = invited()[0];
     out.b[31] ^= 1;
     assert_int_equal(elo_store_node_invites(d->s, ID("a"), &out, &h, &is_in),
                      ELO_OK);
@@ -542,8 +560,18 @@ test_heads_and_tombstones(void **state)
     assert_int_equal(h.updated_at, 6);
     assert_int_equal(h.due_s, 7);
     assert_int_equal(h.n_invited, 2);
+}
 
-    /* what is held neither goes nor is forgotten, until it is let go */
+
+/* What is held neither goes nor is forgotten, until it is let go. */
+static void
+test_held(void **state)
+{
+    dir_t *d = *state;
+    elo_node_t n = held_node();
+    elo_node_head_t h;
+
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_OK);
     assert_int_equal(elo_store_node_remove(d->s, ID("a"), 0), ELO_EBUSY);
     n.version = 2;
     n.life = ELO_NODE_FORGOTTEN;
@@ -561,7 +589,20 @@ test_heads_and_tombstones(void **state)
     assert_int_equal(elo_store_node_restate(d->s, &n), ELO_EPRECOND);
     n.reach = ELO_REACH_COMMONS; /* of a draft */
     assert_int_equal(elo_store_node_put(d->s, &n, 1, false), ELO_EINVAL);
+}
 
+
+static void
+test_tombstones(void **state)
+{
+    dir_t *d = *state;
+    elo_node_t n = held_node();
+    elo_node_head_t h;
+    elo_store_totals_t t;
+
+    n.flags = 0;
+    assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_OK);
+    n.version = 9;
     n.reach = ELO_REACH_PRIVATE;
     n.life = ELO_NODE_FORGOTTEN;
     n.updated_at = 77;
@@ -660,91 +701,6 @@ test_limits(void **state)
 }
 
 
-/* ---- readers ---- */
-
-typedef struct {
-    uint32_t n, invited, of[AGENTS + 1][ELO_REACH_COUNT];
-    elo_reach_t first;
-} readers_t;
-
-
-static bool
-count(void *ctx, elo_slice_t id, const elo_node_head_t *head, bool is_invited)
-{
-    readers_t *r = ctx;
-
-    (void) id;
-    for (uint8_t a = 0; a <= AGENTS; a++) {
-        elo_agent_t x = agent_of(a);
-
-        if (elo_agent_eq(&x, &head->owner)) {
-            r->of[a][head->reach]++;
-        }
-    }
-    if (r->n++ == 0) {
-        r->first = head->reach;
-    }
-    r->invited += is_invited;
-    return true;
-}
-
-
-/* One owner with very many nodes hides neither his own that matter nor another's. */
-static void
-test_readers_in_a_crowd(void **state)
-{
-    dir_t *d = *state;
-    elo_digest_t x = digest_of(ELO_SLICE("x"));
-    elo_agent_t guest = agent_of(5), in[1] = { guest };
-    readers_t r = { .n = 0 };
-    char id[16];
-
-    for (uint8_t a = 1; a <= 2; a++) {
-        elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, a);
-
-        assert_int_equal(put_opt(d->s, &opt, ELO_SLICE("x"), 0, NULL, NULL),
-                         ELO_OK);
-    }
-    for (uint32_t i = 0; i < 400; i++) {
-        snprintf(id, sizeof(id), "n%03u", i);
-
-        elo_node_t n = { .id = elo_slice_str(id),
-                         .version = 1,
-                         .owner = agent_of(i % 2 == 0 ? 1 : 3),
-                         .reach = ELO_REACH_INVITED,
-                         .life = ELO_NODE_PUBLISHED,
-                         .n_refs = 1,
-                         .refs = &x,
-                         .n_invited = i == 398,
-                         .invited = in,
-                         .json = ID("{}") };
-
-        assert_int_equal(elo_store_node_put(d->s, &n, 0, false), ELO_OK);
-    }
-    assert_int_equal(put_node_of(d->s, 1, "zz", 1, ELO_REACH_LOCAL, &x, "{}"),
-                     ELO_OK);
-    assert_int_equal(
-        put_node_of(d->s, 2, "zzz", 1, ELO_REACH_REGIONAL, &x, "{}"), ELO_OK);
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        r = (readers_t){ .n = 0 };
-        assert_int_equal(elo_store_readers(d->s, &x, &guest, count, &r),
-                         ELO_OK);
-        assert_int_equal(r.first, ELO_REACH_LOCAL); /* 1's widest */
-        assert_int_equal(r.of[1][ELO_REACH_LOCAL], 1);
-        assert_int_equal(r.of[1][ELO_REACH_INVITED], ELO_READERS_PER_REACH + 1);
-        assert_int_equal(r.of[2][ELO_REACH_REGIONAL], 1);
-        assert_int_equal(r.invited, 1);
-        assert_int_equal(r.n, ELO_READERS_PER_REACH + 3); /* nothing of 3 */
-        side_rebuild(d);
-    }
-    r = (readers_t){ .n = 0 };
-    assert_int_equal(elo_store_readers(d->s, &x, NULL, count, &r), ELO_OK);
-    assert_int_equal(r.n, ELO_READERS_PER_REACH + 2);
-    assert_int_equal(r.invited, 0);
-    assert_int_equal(elo_store_blob_reach(d->s, &x), ELO_REACH_REGIONAL);
-}
-
-
 int
 main(void)
 {
@@ -753,11 +709,11 @@ main(void)
         cmocka_unit_test_setup_teardown(test_refusals, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(test_longest_id, dir_setup,
                                         dir_teardown),
-        cmocka_unit_test_setup_teardown(test_heads_and_tombstones, dir_setup,
+        cmocka_unit_test_setup_teardown(test_heads, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_held, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(test_tombstones, dir_setup,
                                         dir_teardown),
         cmocka_unit_test_setup_teardown(test_limits, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(test_readers_in_a_crowd, dir_setup,
-                                        dir_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
