@@ -76,9 +76,8 @@ load_times(const elo_json_t *j, elo_content_t *n)
     if (!elo_shape_time(text_of(j, "createdAt"), &n->created_at)) {
         return false;
     }
-    n->updated_at = n->created_at;
     elo_ignore(!elo_shape_time(text_of(j, "updatedAt"), &n->updated_at));
-    n->fresh_at = n->updated_at;
+    n->fresh_at = n->updated_at != 0 ? n->updated_at : n->created_at;
     elo_ignore(!elo_shape_time(text_of(j, "refreshedAt"), &n->fresh_at));
     return true;
 }

@@ -100,8 +100,8 @@ typedef struct {
     elo_reach_t reach; /* as stated */
     elo_lifecycle_t lifecycle;
     int64_t created_at;
-    int64_t updated_at;
-    int64_t fresh_at;     /* refreshedAt, or else updated_at */
+    int64_t updated_at; /* 0 when not stated */
+    int64_t fresh_at;   /* refreshedAt, or else updatedAt, or else createdAt */
     elo_slice_t interval; /* refreshInterval; empty: none */
     bool is_held;
     elo_content_hold_t hold; /* if it is */
