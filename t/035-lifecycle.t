@@ -21,7 +21,7 @@ $stand->start_daemon;
 $stand->start_nginx( config => 'location / { elohim on; }' );
 
 my $agents = Doorway::Agents->new($stand);
-my %agent  = map { $_ => $agents->seeded_agent($_) } qw(anna bob carol eve root);
+my %agent = map { $_ => $agents->seeded_agent($_) } qw(anna bob carol eve root);
 my ( $anna, $bob, $carol, $eve, $root ) = @agent{qw(anna bob carol eve root)};
 
 $agents->admit($_) for $anna, $bob, $carol;
@@ -79,8 +79,8 @@ my $n_blobs = 0;
 # A content with bytes of its own; its hash.
 sub content {
     my ( $agent, $id, $reach, %more ) = @_;
-    my $hash =
-      $agents->upload( $agent, "of $id, " . $n_blobs++, $reach ) // die;
+    my $hash = $agents->upload( $agent, "of $id, " . $n_blobs++, $reach )
+      // die;
 
     is( $agents->publish( $agent, $id, $hash, reach => $reach, %more ),
         201, "$id is made" );
@@ -93,8 +93,7 @@ sub care_until {
     return Doorway::Stand::wait_for(
         $WAIT_S,
         sub {
-            my $res =
-              $stand->ask( method => 'POST', path => "/api/care/$job" );
+            my $res = $stand->ask( method => 'POST', path => "/api/care/$job" );
             $res->{status} =~ /^(?:202|200|204|409)$/
               or die "$job: $res->{status} $res->{body}\n";
             return $condition->();
@@ -143,11 +142,11 @@ subtest 'every move, by request' => sub {
             my $res = move( $anna, $id, $to, 'If-Match: "1"' );
             is( $res->{status}, $ok ? 200 : 409, "$from to $to" );
             if ($ok) {
-                is( header( $res, 'ETag' ), '"2"', 'a version' );
-                is( json($res)->{lifecycle}, $to, 'is told' );
+                is( header( $res, 'ETag' ),  '"2"', 'a version' );
+                is( json($res)->{lifecycle}, $to,   'is told' );
             }
             else {
-                is( code($res), 'LIFECYCLE_MOVE', 'is refused' );
+                is( code($res), 'LIFECYCLE_MOVE',     'is refused' );
                 is( node( $anna, $id )->{version}, 1, 'nothing is changed' );
             }
         }
@@ -165,13 +164,13 @@ subtest 'a PUT goes by the same moves' => sub {
         );
     };
 
-    is( $put->('draft'), 409, 'deprecated to draft' );
-    is( $put->('stale'), 409, 'deprecated to stale' );
-    is( $put->(),        200, 'without one' );
+    is( $put->('draft'),                   409, 'deprecated to draft' );
+    is( $put->('stale'),                   409, 'deprecated to stale' );
+    is( $put->(),                          200, 'without one' );
     is( node( $anna, 'put' )->{lifecycle}, 'deprecated', 'it stays so' );
-    is( $put->('deprecated'), 200, 'on itself' );
-    is( $put->('published'),  200, 'published again' );
-    is( $put->('forgotten'),  200, 'forgotten' );
+    is( $put->('deprecated'),              200,          'on itself' );
+    is( $put->('published'),               200,          'published again' );
+    is( $put->('forgotten'),               200,          'forgotten' );
     is( $agents->publish( $anna, 'new', $hash, lifecycle => 'forgotten' ),
         409, 'nothing begins forgotten' );
 };
@@ -183,10 +182,10 @@ subtest 'who may, and under which conditions' => sub {
     is( move( $bob,  'ours',    'archived' )->{status}, 403, 'seen: 403' );
     is( move( $root, 'ours',    'archived' )->{status}, 403, 'an admin: 403' );
     is( move( $bob,  'nothing', 'archived' )->{status}, 404, 'not there' );
-    like( move( undef, 'ours', 'archived' )->{status}, qr/^40[13]$/,
-        'anonymous' );
-    like( move( $eve, 'ours', 'archived' )->{status}, qr/^40[13]$/,
-        'not admitted' );
+    like( move( undef, 'ours', 'archived' )->{status},
+        qr/^40[13]$/, 'anonymous' );
+    like( move( $eve, 'ours', 'archived' )->{status},
+        qr/^40[13]$/, 'not admitted' );
     is( change( $bob, 'mine', $_->[0], $_->[1] )->{status},
         404, "$_->[0] of what is hidden" )
       for [ reach => { reach => 'commons' } ], [ invite => { agents => [] } ],
@@ -258,31 +257,30 @@ subtest 'marks' => sub {
 
     is( $mark->('/api/content/old'), undef, 'published' );
     for my $state (qw(stale deprecated archived)) {
-        is( move( $anna, 'old', $state )->{status}, 200, $state );
-        is( $mark->('/api/content/old'), $state, 'its node' );
-        is( $mark->('/api/blob/old'),    $state, 'its bytes' )
-          if header( $agents->as( $anna, 'GET', '/api/blob/old' ),
-            'X-Lifecycle' );
+        is( move( $anna, 'old', $state )->{status}, 200,    $state );
+        is( $mark->('/api/content/old'),            $state, 'its node' );
+        is( header( $stand->ask( path => '/api/blob/old' ), 'X-Lifecycle' ),
+            $state, 'its bytes, by the daemon' );
         is( reads( $anna, 'old' ), 200, 'is read' );
         is( reads( $bob,  'old' ), 404, 'by no more than before' );
     }
-    is( $stand->ask( path => '/api/blob/old' )->{head} =~
-          /^X-Lifecycle: archived/mi, 1, 'the daemon marks its bytes' );
-    is( move( $anna, 'old', 'published' )->{status}, 200, 'and back' );
-    is( $mark->('/api/content/old'), undef, 'no mark' );
+    is( header( $stand->ask( path => "/api/blob/$hash" ), 'X-Lifecycle' ),
+        undef, 'by its hash it is only bytes' );
+    is( move( $anna, 'old', 'published' )->{status}, 200,   'and back' );
+    is( $mark->('/api/content/old'),                 undef, 'no mark' );
 };
 
 subtest 'forgotten' => sub {
     my $hash = content( $anna, 'gone', 'commons' );
 
-    is( reads( undef, 'gone' ), 200, 'it is there' );
+    is( reads( undef, 'gone' ),                       200, 'it is there' );
     is( move( $anna, 'gone', 'forgotten' )->{status}, 200, 'forgotten' );
     is( reads( undef, $_ ), 404, 'at once' ) for 'gone', $hash;
     my $res = $agents->as( $anna, 'GET', '/api/content/gone' );
-    is( $res->{status},            410,         'its owner is told' );
-    is( json($res)->{lifecycle},   'forgotten', 'so' );
-    is( json($res)->{id},          'gone',      'of what' );
-    is( json($res)->{version},     2,           'in which version' );
+    is( $res->{status},          410,         'its owner is told' );
+    is( json($res)->{lifecycle}, 'forgotten', 'so' );
+    is( json($res)->{id},        'gone',      'of what' );
+    is( json($res)->{version},   2,           'in which version' );
     like( json($res)->{forgottenAt}, qr/^20\d\d-.*Z$/, 'when' );
     is( json($res)->{title}, undef, 'and no more' );
     is( $stand->ask( path => '/api/content/gone' )->{status},
@@ -310,8 +308,8 @@ subtest 'forgotten' => sub {
     my $again = $agents->upload( $anna, 'once more', 'commons' );
     is( $agents->publish( $anna, 'gone', $again, reach => 'commons' ),
         201, 'but for its owner' );
-    is( node( $anna, 'gone' )->{version}, 3, 'versions go on' );
-    is( reads( undef, 'gone' ), 200, 'it is read' );
+    is( node( $anna, 'gone' )->{version}, 3,   'versions go on' );
+    is( reads( undef, 'gone' ),           200, 'it is read' );
 };
 
 # ---- holds
@@ -335,21 +333,25 @@ subtest 'holds' => sub {
     is( $agents->status_of( $root, 'GET', '/api/content/kept' ),
         404, 'nor reads it' );
     my $node = node( $anna, 'kept' );
-    is( $node->{hold}{reason}, 'case 8', 'the reason' );
-    is( $node->{hold}{by}, unpack( 'H*', $root->{key} ), 'whose it is' );
+    is( $node->{hold}{reason}, 'case 8',                     'the reason' );
+    is( $node->{hold}{by},     unpack( 'H*', $root->{key} ), 'whose it is' );
     like( $node->{hold}{since}, qr/^20/, 'since when' );
 
     for my $state (qw(archived forgotten)) {
         $res = move( $anna, 'kept', $state );
-        is( $res->{status}, 423, $state );
-        is( code($res), 'HELD', 'its code' );
+        is( $res->{status}, 423,    $state );
+        is( code($res),     'HELD', 'its code' );
     }
     is( operate( 'kept', 'lifecycle', { state => 'forgotten' } )->{status},
         423, 'nor by the operator' );
     is( $agents->status_of( $anna, 'DELETE', '/api/content/kept' ),
         423, 'it is not removed' );
-    is( $stand->ask( method => 'DELETE', path => '/api/content/kept' )
-          ->{status}, 423, 'nor by the operator' );
+    is(
+        $stand->ask( method => 'DELETE', path => '/api/content/kept' )
+          ->{status},
+        423,
+        'nor by the operator'
+    );
     my $other = $agents->upload( $anna, 'other bytes', 'private' );
     is( $agents->publish( $anna, 'kept', $other, reach => 'private' ),
         423, 'its blobs stay' );
@@ -363,7 +365,7 @@ subtest 'holds' => sub {
         200,
         'other things change'
     );
-    is( node( $anna, 'kept' )->{hold}{reason}, 'case 8', 'the hold stays' );
+    is( node( $anna, 'kept' )->{hold}{reason}, 'case 8',    'the hold stays' );
     is( move( $anna, 'kept', 'deprecated' )->{status}, 200, 'other moves' );
     is( $agents->status_of( $anna, 'DELETE', "/api/blob/$hash" ),
         409, 'its bytes stay' );
@@ -416,17 +418,16 @@ subtest 'the list of the invited' => sub {
     is( reads( $_, 'few' ), 404, 'nobody yet' ) for $bob, $eve;
     is( $invite->( [ $bob, $eve, $bob ] ), 200, 'two are asked' );
     is( reads( $_, 'few' ), 200, 'they read, at once' ) for $bob, $eve;
-    is( reads( $bob, $hash ), 200, 'by its hash, too' );
-    is( scalar @{ node( $anna, 'few' )->{invited} }, 2, 'each once' );
+    is( reads( $bob, $hash ),                        200, 'by its hash, too' );
+    is( scalar @{ node( $anna, 'few' )->{invited} }, 2,   'each once' );
     is( $invite->( undef, [$bob] ), 200, 'one is asked no more' );
-    is( reads( $bob, $_ ), 404, 'he reads no more, at once' )
-      for 'few', $hash;
-    is( reads( $eve, 'few' ), 200, 'the other one does' );
+    is( reads( $bob, $_ ), 404, 'he reads no more, at once' ) for 'few', $hash;
+    is( reads( $eve, 'few' ),          200, 'the other one does' );
     is( $invite->( [$carol], [$eve] ), 200, 'one for the other' );
-    is( reads( $eve,   'few' ), 404, 'the one' );
-    is( reads( $carol, 'few' ), 200, 'the other' );
-    is( $invite->( [$bob], [$bob] ), 200, 'both at once' );
-    is( reads( $bob, 'few' ), 404, 'is not asked' );
+    is( reads( $eve, 'few' ),          404, 'the one' );
+    is( reads( $carol, 'few' ),        200, 'the other' );
+    is( $invite->( [$bob], [$bob] ),   200, 'both at once' );
+    is( reads( $bob, 'few' ),          404, 'is not asked' );
 };
 
 # ---- by record
@@ -434,8 +435,7 @@ subtest 'the list of the invited' => sub {
 subtest 'a lifecycle by record' => sub {
     content( $anna, 'said', 'commons' );
     say_and_wait(
-        $anna,
-        'lifecycle',
+        $anna, 'lifecycle',
         { 1 => text('said'), 2 => 1, 3 => 3, 4 => text('dusty') },
         sub { node( $anna, 'said' )->{lifecycle} eq 'deprecated' }
     );
@@ -460,8 +460,7 @@ subtest 'a promotion by record, and its end' => sub {
     my $hash = content( $anna, 'wide', 'neighborhood' );
     my $from = sub { return node( $anna, 'wide' )->{reach} eq $_[0] };
     my $said = say_and_wait(
-        $anna,
-        'promotion',
+        $anna, 'promotion',
         { 1 => text('wide'), 2 => 3, 3 => 7 },
         sub { $from->('commons') }
     );
@@ -479,8 +478,8 @@ subtest 'a promotion by record, and its end' => sub {
         { 1 => \pack( 'H*', $said->{id} ) },
         sub { $from->('neighborhood') }
     );
-    is( reads( undef, 'wide' ), 404, 'not everyone any more' );
-    is( node( $anna, 'wide' )->{version}, 3, 'two versions' );
+    is( reads( undef, 'wide' ),           404, 'not everyone any more' );
+    is( node( $anna, 'wide' )->{version}, 3,   'two versions' );
 };
 
 subtest 'the operator\'s own: the chain tells it' => sub {
@@ -522,8 +521,8 @@ subtest 'stale by itself' => sub {
         ),
         'it is stale'
     );
-    is( reads( undef, 'fresh' ), 200, 'and read' );
-    is( node( $anna, 'years' )->{version}, 1, 'what is not due stays' );
+    is( reads( undef, 'fresh' ),           200, 'and read' );
+    is( node( $anna, 'years' )->{version}, 1,   'what is not due stays' );
     is( move( $anna, 'fresh', 'published' )->{status}, 200, 'refreshed' );
     ok(
         care_until(
@@ -536,10 +535,10 @@ subtest 'stale by itself' => sub {
 };
 
 subtest 'what expires' => sub {
-    my $past   = '2001-01-01T00:00:00Z';
-    my $gone   = $agents->upload( $anna, 'for a while', 'commons' );
-    my $stays  = $agents->upload( $anna, 'for ever',    'commons' );
-    my $make   = sub {
+    my $past  = '2001-01-01T00:00:00Z';
+    my $gone  = $agents->upload( $anna, 'for a while', 'commons' );
+    my $stays = $agents->upload( $anna, 'for ever',    'commons' );
+    my $make  = sub {
         my ( $id, %more ) = @_;
         return $agents->publish(
             $anna, $id, $gone,
@@ -554,7 +553,7 @@ subtest 'what expires' => sub {
     is( $agents->publish( $anna, 'some', $gone, reach => 'commons' ),
         201, 'it is referred to' );
     is( reads( undef, $gone ), 200, 'and read' );
-    is( $make->('some'), 200, 'past its time, one of two originals' );
+    is( $make->('some'),       200, 'past its time, one of two originals' );
     is( $agents->as( undef, 'GET', '/api/blob/some' )->{body},
         'for ever', 'is not served any more' );
     is( $make->( 'last', role => 'subtitle' ), 201, 'the only original' );
@@ -609,12 +608,12 @@ subtest 'bytes of another' => sub {
     $stand->stop_daemon;
     $stand->start_daemon;
     $_->{token} = $agents->login($_) for values %agent;
-    ok( Doorway::Stand::wait_for( $WAIT_S, $open ),
-        'her word counts after a restart' );
+    ok(
+        Doorway::Stand::wait_for( $WAIT_S, $open ),
+        'her word counts after a restart'
+    );
 
-    say_and_wait(
-        $anna, 'revocation',
-        { 1 => \pack( 'H*', $said->{id} ) },
+    say_and_wait( $anna, 'revocation', { 1 => \pack( 'H*', $said->{id} ) },
         sub { reads( undef, 'cited' ) == 404 && reads( undef, $hash ) == 404 }
     );
     is( reads( $anna, $hash ), 200, 'she has them' );

@@ -52,7 +52,6 @@ static int
 setup(void **state)
 {
     stand_t *x = calloc(1, sizeof(*x));
-    void *p = x;
 
     dir_make_root(&x->p.dir);
     dir_keyring(&x->p.dir);
@@ -65,7 +64,7 @@ setup(void **state)
     must_tell(&x->p, &x->owner, admission(&x->ada, ELO_LEVEL_AUTHENTICATED, 0));
     must_tell(&x->p, &x->owner, admission(&x->bob, ELO_LEVEL_AUTHENTICATED, 0));
     again(x, false);
-    *state = p;
+    *state = x;
     return 0;
 }
 
@@ -87,13 +86,14 @@ teardown(void **state)
 /* ---- contents ---- */
 
 static void
-put_text(stand_t *x, const elo_agent_t *owner, const char *id,
-         const char *members)
+put_held(stand_t *x, const elo_agent_t *owner, const char *id,
+         const char *members, const elo_content_hold_t *hold)
 {
     elo_content_env_t env = { .id = elo_slice_str(id),
                               .version = 1,
                               .created_at = START,
-                              .updated_at = START };
+                              .updated_at = START,
+                              .hold = hold };
     elo_content_fault_t fault;
     char text[512];
     elo_content_t n;
@@ -109,6 +109,14 @@ put_text(stand_t *x, const elo_agent_t *owner, const char *id,
                      ELO_OK);
     elo_content_dispose(&n);
     elo_buf_dispose(&json);
+}
+
+
+static void
+put_text(stand_t *x, const elo_agent_t *owner, const char *id,
+         const char *members)
+{
+    put_held(x, owner, id, members, NULL);
 }
 
 
@@ -226,6 +234,23 @@ test_revocations(void **state)
     one = must_tell(&x->p, &x->owner, relation(&x->bob, ELO_REL_FAMILY));
     must_tell(&x->p, &x->owner, revocation(&one)); /* of something else */
     assert_node(x, "hers", 4, ELO_NODE_PUBLISHED, ELO_REACH_LOCAL);
+}
+
+
+/* A hold is stronger than its owner's word; other moves it allows. */
+static void
+test_held(void **state)
+{
+    elo_content_hold_t hold = { .since = START, .by = ELO_SLICE("a") };
+    stand_t *x = *state;
+
+    put_held(x, &x->ada.id, "kept", "", &hold);
+    begin(x);
+    must_tell(&x->p, &x->ada, move("kept", 1, ELO_LIFECYCLE_FORGOTTEN));
+    must_tell(&x->p, &x->ada, move("kept", 1, ELO_LIFECYCLE_ARCHIVED));
+    assert_node(x, "kept", 1, ELO_NODE_PUBLISHED, ELO_REACH_PRIVATE);
+    must_tell(&x->p, &x->ada, move("kept", 1, ELO_LIFECYCLE_DEPRECATED));
+    assert_node(x, "kept", 2, ELO_NODE_DEPRECATED, ELO_REACH_PRIVATE);
 }
 
 
@@ -347,6 +372,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_as_they_come, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revocations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_held, setup, teardown),
         cmocka_unit_test_setup_teardown(test_catching_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_done_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_meanwhile, setup,
