@@ -25,7 +25,8 @@ typedef struct {
     uint32_t asked, sought; /* of any: how often */
     elo_node_dim_t dim;
     uint64_t value;
-    elo_slice_t id; /* where it is; borrowed from c */
+    uint8_t prefix[ELO_NODEX_KEY_MAX]; /* its keys begin with it */
+    elo_slice_t id;                    /* where it is; borrowed from c */
 } stream_t;
 
 typedef struct {
@@ -93,21 +94,25 @@ from_pass(walk_t *w)
 static elo_err_t
 stream_next(stream_t *st)
 {
-    elo_node_dim_t dim = st->dim;
-    uint64_t value = st->value;
+    size_t skip = st->is_rows ? 0 : ELO_NODEX_PREFIX;
     elo_kv_entry_t e;
     elo_slice_t key;
     elo_err_t rc = elo_kv_cursor_next(st->c, &key, &e);
 
-    if (rc == ELO_OK && st->is_rows) {
-        st->id = key;
-    } else if (rc == ELO_OK) {
-        rc = elo_nodex_key_parse(key, &dim, &value, &st->id);
-    }
     st->is_placed = true;
-    st->is_end = rc == ELO_ENOTFOUND
-                 || (rc == ELO_OK && (dim != st->dim || value != st->value));
-    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+    st->is_end =
+        rc == ELO_ENOTFOUND
+        || (rc == ELO_OK
+            && (key.len < skip || memcmp(key.p, st->prefix, skip) != 0));
+    if (rc == ELO_ENOTFOUND || st->is_end) {
+        return ELO_OK;
+    }
+    if (rc == ELO_OK
+        && (key.len == skip || key.len - skip > ELO_CONTENT_ID_MAX)) {
+        rc = ELO_ECORRUPT; /* no id; one that isn't sound has no row */
+    }
+    st->id = elo_slice(key.p + skip, key.len - skip);
+    return rc;
 }
 
 
@@ -147,7 +152,7 @@ stream_seek(walk_t *w, stream_t *st)
     }
     st->sought++;
     if (!st->is_rows) {
-        elo_nodex_key(st->dim, st->value, elo_slice(NULL, 0), mem);
+        memcpy(mem, st->prefix, ELO_NODEX_PREFIX);
         memcpy(mem + ELO_NODEX_PREFIX, from.p, from.len);
         key = elo_slice(mem, ELO_NODEX_PREFIX + from.len);
     }
@@ -384,7 +389,7 @@ walk(walk_t *w)
 
 /* ---- what is asked for ---- */
 
-/* *is_none: nothing can be found by it. */
+/* The value of f. *is_none: nothing can be found by it. */
 static elo_err_t
 facet_value(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
 {
@@ -422,6 +427,18 @@ facet_value(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
 }
 
 
+static elo_err_t
+stream_make(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
+{
+    elo_err_t rc = facet_value(w, f, out, is_none);
+
+    if (rc == ELO_OK) {
+        elo_nodex_key(out->dim, out->value, elo_slice(NULL, 0), out->prefix);
+    }
+    return rc;
+}
+
+
 /* Those that are likely to have fewer come first. */
 static int
 stream_cmp(const void *a, const void *b)
@@ -445,14 +462,14 @@ streams_make(walk_t *w, const elo_node_query_t *q)
     elo_err_t rc;
 
     for (uint32_t i = 0; i < q->n_all; i++) {
-        rc = facet_value(w, &q->all[i], &w->all[w->n_all++], &is_none);
+        rc = stream_make(w, &q->all[i], &w->all[w->n_all++], &is_none);
         if (rc != ELO_OK) {
             return rc;
         }
         w->is_empty |= is_none;
     }
     for (uint32_t i = 0; i < q->n_any; i++) {
-        rc = facet_value(w, &q->any[i], &w->any[w->n_any], &is_none);
+        rc = stream_make(w, &q->any[i], &w->any[w->n_any], &is_none);
         if (rc != ELO_OK) {
             return rc;
         }
