@@ -165,6 +165,38 @@ elo_content_invites(const elo_content_t *n, const elo_agent_t *a)
 }
 
 
+bool
+elo_content_has_tag(const elo_content_t *n, elo_slice_t tag)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "tags");
+    size_t len = elo_json_len(list);
+    elo_slice_t text;
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_json_string(elo_json_at(list, i), &text)
+            && elo_slice_eq(text, tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+bool
+elo_content_relates_to(const elo_content_t *n, elo_slice_t target)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "relations");
+    size_t len = elo_json_len(list);
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_slice_eq(text_of(elo_json_at(list, i), "target"), target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 elo_reach_t
 elo_content_effective_reach(const elo_content_t *n)
 {
