@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "backend/api/who.h"
+#include "backend/node/content_row.h"
 #include "backend/os/clock.h"
 #include "common/http/precond.h"
 
@@ -282,21 +283,18 @@ static void
 work_write(elo_job_t *job)
 {
     write_t *w = (write_t *) job;
-    elo_node_t node = {
-        .id = w->node.id,
-        .version = w->node.version,
-        .reach = elo_content_effective_reach(&w->node),
-        .owner = w->owner,
-        .n_refs = w->node.n_blobs,
-        .refs = w->node.refs,
-        .json = elo_buf_slice(&w->json),
-    };
+    elo_store_t *s = w->api->cfg.store;
+    elo_content_row_t row;
 
     if (w->is_remove) {
-        w->err = elo_store_node_remove(w->api->cfg.store, elo_slice_str(w->id),
-                                       w->expect);
-    } else {
-        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect, false);
+        w->err = elo_store_node_remove(s, elo_slice_str(w->id), w->expect);
+        return;
+    }
+    w->err = elo_content_row_make(&w->node, &w->owner, elo_buf_slice(&w->json),
+                                  &row);
+    if (w->err == ELO_OK) {
+        w->err = elo_store_node_put(s, &row.node, w->expect, false);
+        elo_content_row_dispose(&row);
     }
 }
 

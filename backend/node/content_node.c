@@ -88,6 +88,9 @@ load(const elo_json_t *j, elo_content_t *n)
     {
         return false;
     }
+    if (!elo_shape_time(text_of(j, "updatedAt"), &n->updated_at)) {
+        n->updated_at = 0;
+    }
     n->version = (uint64_t) version;
     n->lifecycle = (elo_lifecycle_t) lifecycle;
     n->n_blobs = (uint32_t) elo_json_len(blobs);

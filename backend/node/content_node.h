@@ -86,6 +86,7 @@ typedef struct {
     elo_reach_t reach; /* as stated */
     elo_lifecycle_t lifecycle;
     int64_t created_at;
+    int64_t updated_at; /* 0 when not stated */
     uint32_t n_blobs;
     elo_content_blob_t blobs[ELO_CONTENT_BLOBS_MAX];
     elo_digest_t refs[ELO_CONTENT_BLOBS_MAX]; /* of blobs, for the store */
