@@ -20,7 +20,10 @@ use Doorway::Stand;
 # Kinds of records, and what one is to another.
 my %KIND = (
     relationship     => 3,
+    invitation       => 4,
     grant            => 6,
+    escalation       => 7,
+    revocation       => 10,
     token_revocation => 15,
 );
 our %RELATION = ( household => 1, family => 2, extended => 3, community => 4 );
@@ -191,7 +194,8 @@ sub publish {
 # ---- records
 
 # Deterministic CBOR (RFC 8949, 4.2.1) of what records are made of: undef, unsigned
-# integers, references to strings of bytes, arrays, and maps of small keys.
+# integers, references to strings of bytes, references to those for texts, arrays,
+# and maps of small keys.
 sub cbor_head {
     my ( $major, $n ) = @_;
 
@@ -208,6 +212,7 @@ sub cbor {
 
     return "\xf6"                           if !defined $v;
     return cbor_head( 2, length $$v ) . $$v if $kind eq 'SCALAR';
+    return cbor_head( 3, length $$$v ) . $$$v if $kind eq 'REF';
     return join '', cbor_head( 4, scalar @$v ), map { cbor($_) } @$v
       if $kind eq 'ARRAY';
     return join '', cbor_head( 5, scalar keys %$v ),
