@@ -68,7 +68,7 @@ elo_err_t elo_store_node_remove(elo_store_t *s, elo_slice_t id,
                                 uint64_t expect) ELO_MUST_USE;
 
 /* [any] Current nodes in order of id, after `after` (empty: from the start).
-   The slices end with the call. */
+   The slices end with the call; facets and invited aren't told. */
 typedef bool (*elo_node_each_fn)(void *ctx, const elo_node_t *node);
 elo_err_t elo_store_node_each(elo_store_t *s, elo_slice_t after,
                               elo_node_each_fn fn, void *ctx) ELO_MUST_USE;
@@ -93,7 +93,7 @@ elo_err_t elo_store_effective_referrers(elo_store_t *s, const elo_digest_t *d,
    owner. Of ELO_READERS_OWNERS owners: further ones let nobody in. */
 #define ELO_READERS_PER_REACH 4u
 #define ELO_READERS_TRIES     64u
-#define ELO_READERS_OWNERS    256u
+#define ELO_READERS_OWNERS    128u
 typedef bool (*elo_reader_fn)(void *ctx, elo_slice_t id,
                               const elo_node_head_t *head, bool is_invited);
 elo_err_t elo_store_readers(elo_store_t *s, const elo_digest_t *d,

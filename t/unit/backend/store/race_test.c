@@ -92,7 +92,8 @@ step(worker_t *w, uint32_t x)
         break;
     case 4:
         rc = put_node(w->s, id, 1, ELO_REACH_COMMONS, &dig, "{}");
-        must(rc == ELO_OK || rc == ELO_EEXISTS, "node", rc);
+        must(rc == ELO_OK || rc == ELO_EEXISTS || rc == ELO_EPRECOND, "node",
+             rc);
         break;
     case 5:
         rc = elo_store_node_remove(w->s, elo_slice_str(id), 0);
