@@ -13,10 +13,10 @@ use Test::More;
 use Doorway::Agents;
 use Doorway::Stand;
 
-my $PAGED       = 250;
-my $PAGE        = 7;
-my $CURSOR_LEN  = 222;    # of every cursor
-my @REACHES     = qw(private invited local neighborhood municipal bioregional
+my $PAGED      = 250;
+my $PAGE       = 7;
+my $CURSOR_LEN = 222;    # of every cursor
+my @REACHES    = qw(private invited local neighborhood municipal bioregional
   regional commons);
 
 my $stand = Doorway::Stand->new;
@@ -110,64 +110,71 @@ sub text { return \\$_[0] }
 # ---- filters
 
 subtest 'each filter' => sub {
-    node( $ada, 'f-film',
+    node(
+        $ada, 'f-film',
         contentFormat => 'video-file',
         tags          => [ 'film', 'two words', 'z&=%+' ],
-        relations     => [ { type => 'part of', target => 'f-serie' } ] );
-    node( $ada, 'f-song',
+        relations     => [ { type => 'part of', target => 'f-serie' } ]
+    );
+    node(
+        $ada, 'f-song',
         contentFormat => 'audio-file',
         tags          => ['song'],
         relations     => [
             { type => 'part of', target => 'f-serie' },
             { type => 'after',   target => 'f-film' }
-        ] );
-    node( $ada, 'f-near', tags => ['song'], reach => 'neighborhood' );
-    node( $ada, 'f-old', lifecycle => 'stale', tags => [ 'song', 'film' ] );
-    node( $bob, 'f-bobs', tags => ['film'] );
+        ]
+    );
+    node( $ada, 'f-near', tags      => ['song'], reach => 'neighborhood' );
+    node( $ada, 'f-old',  lifecycle => 'stale',  tags  => [ 'song', 'film' ] );
+    node( $bob, 'f-bobs', tags      => ['film'] );
     my $near = 'f-near';
 
-    lists( $ada, 'tag=film',            [qw(f-film f-old f-bobs)] );
-    lists( $ada, 'tag=film&tag=song',   ['f-old'] );
-    lists( $ada, 'tag=song',            [ qw(f-song f-old), $near ] );
-    lists( $ada, 'tag=two%20words',     ['f-film'] );
-    lists( $ada, 'tag=z%26%3D%25+',     ['f-film'] );
-    lists( $ada, 'tag=fil',             [] );
-    lists( $ada, 'tag=Film',            [] );
-    lists( $ada, 'format=video-file',   ['f-film'] );
-    lists( $ada, 'format=epub',         [] );
-    lists( $ada, 'related=f-serie',     [qw(f-film f-song)] );
-    lists( $ada, 'related=f-film',      ['f-song'] );
-    lists( $ada, 'related=f-song',      [] );
-    lists( $ada, 'lifecycle=stale',     ['f-old'] );
-    lists( $ada, 'reach=neighborhood',  [$near] );
-    lists( $ada, 'reach=regional',      [] );
+    lists( $ada, 'tag=film',              [qw(f-film f-old f-bobs)] );
+    lists( $ada, 'tag=film&tag=song',     ['f-old'] );
+    lists( $ada, 'tag=song',              [ qw(f-song f-old), $near ] );
+    lists( $ada, 'tag=two%20words',       ['f-film'] );
+    lists( $ada, 'tag=z%26%3D%25+',       ['f-film'] );
+    lists( $ada, 'tag=fil',               [] );
+    lists( $ada, 'tag=Film',              [] );
+    lists( $ada, 'format=video-file',     ['f-film'] );
+    lists( $ada, 'format=epub',           [] );
+    lists( $ada, 'related=f-serie',       [qw(f-film f-song)] );
+    lists( $ada, 'related=f-film',        ['f-song'] );
+    lists( $ada, 'related=f-song',        [] );
+    lists( $ada, 'lifecycle=stale',       ['f-old'] );
+    lists( $ada, 'reach=neighborhood',    [$near] );
+    lists( $ada, 'reach=regional',        [] );
     lists( $ada, 'owner=' . hex_of($bob), ['f-bobs'] );
-    lists( $ada, 'owner=' . Doorway::Agents::key_of($bob), ['f-bobs'],
-        'by another text of his' );
+    lists( $ada, 'owner=' . Doorway::Agents::key_of($bob),
+        ['f-bobs'], 'by another text of his' );
     lists( $ada, 'owner=' . hex_of($eve), [] );
-    lists( $ada, 'related=f-serie&format=audio-file&tag=song&owner='
-          . hex_of($ada) . '&reach=commons&lifecycle=published',
-        ['f-song'], 'all at once' );
+    lists(
+        $ada,
+        'related=f-serie&format=audio-file&tag=song&owner='
+          . hex_of($ada)
+          . '&reach=commons&lifecycle=published',
+        ['f-song'],
+        'all at once'
+    );
     lists( undef, 'tag=song', [qw(f-song f-old)], 'anonymous: the commons' );
 
     # a node that is written anew is found by what it is then
     node( $ada, 'f-song', tags => ['hymn'] );
-    lists( $ada, 'tag=hymn',           ['f-song'] );
-    lists( $ada, 'tag=song',           [ 'f-old', $near ] );
-    lists( $ada, 'related=f-film',     [] );
+    lists( $ada, 'tag=hymn',       ['f-song'] );
+    lists( $ada, 'tag=song',       [ 'f-old', $near ] );
+    lists( $ada, 'related=f-film', [] );
     is( $agents->status_of( $ada, 'DELETE', '/api/content/f-song' ),
         204, 'removed' );
     lists( $ada, 'tag=hymn', [], 'what is removed is listed no more' );
-    node( $ada, 'f-song', tags => ['hymn'] );
-    lists( $ada, 'tag=hymn', ['f-song'], 'until it is made again' );
 };
 
 subtest 'what is refused' => sub {
     refused( undef, @$_ )
       for [ 'q=film', 'q' ], [ 'sort=title', 'sort' ], [ 'tags=a', 'tags' ],
-      [ 'limit=0',     'limit' ], [ 'limit=x', 'limit' ],
-      [ 'reach=all',   'reach' ], [ 'lifecycle=new', 'lifecycle' ],
-      [ 'format=mp4',  'format' ], [ 'owner=me', 'owner' ],
+      [ 'limit=0',     'limit' ],   [ 'limit=x',       'limit' ],
+      [ 'reach=all',   'reach' ],   [ 'lifecycle=new', 'lifecycle' ],
+      [ 'format=mp4',  'format' ],  [ 'owner=me',      'owner' ],
       [ 'related=a/b', 'related' ], [ 'tag=', 'tag' ], [ 'tag=%00', 'tag' ],
       [ 'reach=commons&reach=local', 'reach' ],
       [ join( '&', map { "tag=$_" } 1 .. 9 ), 'tag' ];
@@ -181,17 +188,22 @@ subtest 'each of many exactly once' => sub {
 
     for my $i ( 0 .. $#all ) {
         my $is_open = $i % 2 == 0;
-        node( $ada, $all[$i],
+        node(
+            $ada, $all[$i],
             tags  => [ 'paged', $i % 3 == 0 ? 'third' : 'other' ],
-            reach => $is_open ? 'commons' : 'private' );
+            reach => $is_open ? 'commons' : 'private'
+        );
         push @open, $all[$i] if $is_open;
     }
     for (
         [ 'her own',           $ada,  'tag=paged', \@all ],
         [ 'what is open',      undef, 'tag=paged', \@open ],
         [ 'what another sees', $bob,  'tag=paged', \@open ],
-        [ 'a third of it',     $ada,  'tag=paged&tag=third',
-            [ @all[ grep { $_ % 3 == 0 } 0 .. $#all ] ] ],
+        [
+            'a third of it',
+            $ada, 'tag=paged&tag=third',
+            [ @all[ grep { $_ % 3 == 0 } 0 .. $#all ] ]
+        ],
         [ 'by owner', $eve, 'tag=paged&owner=' . hex_of($ada), \@open ],
       )
     {
@@ -225,28 +237,28 @@ subtest 'cursors' => sub {
     isnt( page( $bob, 'tag=paged&limit=3' )->{next},
         $next, 'none is as another' );
     unlike( $next, qr/p-0/, 'it names nothing' );
-    is_deeply(
-        page( $bob, "tag=paged&limit=2&cursor=$next" )->{ids},
-        [qw(p-007 p-009)],
-        'another limit'
-    );
+    is_deeply( page( $bob, "tag=paged&limit=2&cursor=$next" )->{ids},
+        [qw(p-007 p-009)], 'another limit' );
     refused( @$_[ 0, 1 ], 'cursor', $_->[2] )
-      for [ $cid,  "tag=paged&cursor=$next", 'of another agent' ],
-      [ $ada,  "tag=paged&cursor=$next", 'of the owner' ],
+      for [ $cid, "tag=paged&cursor=$next", 'of another agent' ],
+      [ $ada, "tag=paged&cursor=$next", 'of the owner' ],
       [ undef, "tag=paged&cursor=$next", 'of somebody, by nobody' ],
-      [ $bob,  "tag=third&cursor=$next", 'of another list' ],
-      [ $bob,  "cursor=$next",           'of a list with fewer filters' ],
-      [ $bob,  'cursor=p-003',           'an id' ],
-      [ $bob,  'tag=paged&cursor=' . reverse($next), 'turned round' ],
-      [ $bob,  'tag=paged&cursor=' . substr( $next, 0, -1 ), 'cut' ],
+      [ $bob, "tag=third&cursor=$next", 'of another list' ],
+      [ $bob, "cursor=$next",           'of a list with fewer filters' ],
+      [ $bob, 'cursor=p-003',           'an id' ],
+      [ $bob, 'tag=paged&cursor=' . reverse($next), 'turned round' ],
+      [ $bob, 'tag=paged&cursor=' . substr( $next, 0, -1 ), 'cut' ],
       [ $bob, "tag=paged&cursor=${next}A", 'longer' ];
     refused( $bob, 'after=p-003', 'after', 'an id is for the operator' );
     refused( $bob, "tag=paged&after=p-003&cursor=$next",
         'after', 'one of both' );
     my $anonymous = page( undef, 'tag=paged&limit=3' )->{next};
-    refused( $bob, "tag=paged&cursor=$anonymous", 'cursor',
-        'of nobody, by somebody' );
-    my $res = $stand->ask( path => '/api/content?tag=paged&limit=2&after=p-003' );
+    refused(
+        $bob,     "tag=paged&cursor=$anonymous",
+        'cursor', 'of nobody, by somebody'
+    );
+    my $res =
+      $stand->ask( path => '/api/content?tag=paged&limit=2&after=p-003' );
     is_deeply(
         [
             map { $_->{id} }
@@ -259,8 +271,7 @@ subtest 'cursors' => sub {
     $stand->start_daemon;
     ok(
         Doorway::Stand::wait_for(
-            10,
-            sub { page( $bob, "tag=paged&cursor=$next" )->{status} == 200 }
+            10, sub { page( $bob, "tag=paged&cursor=$next" )->{status} == 200 }
         ),
         'it outlives the daemon'
     );
@@ -270,19 +281,25 @@ subtest 'cursors' => sub {
 
 subtest 'nothing of what is hidden' => sub {
     for my $reach (@REACHES) {
-        node( $ada, "h-$reach",
+        node(
+            $ada, "h-$reach",
             reach     => $reach,
             tags      => [ 'hid', "hid-$reach" ],
-            relations => [ { type => 'of', target => "h-of-$reach" } ] );
+            relations => [ { type => 'of', target => "h-of-$reach" } ]
+        );
     }
-    node( $ada, 'h-draft',
+    node(
+        $ada, 'h-draft',
         lifecycle => 'draft',
-        tags      => ['hid-draft'] );
+        tags      => ['hid-draft']
+    );
     my $none = page( $eve, 'tag=of-nothing' )->{body};
     for my $hidden (
         map( { ( "tag=hid-$_", "reach=$_&tag=hid", "related=h-of-$_" ) }
             grep { $_ ne 'commons' } @REACHES ),
-        'tag=hid-draft', 'lifecycle=draft', 'lifecycle=archived&tag=hid',
+        'tag=hid-draft',
+        'lifecycle=draft',
+        'lifecycle=archived&tag=hid',
         'reach=private&owner=' . hex_of($ada)
       )
     {
@@ -291,29 +308,37 @@ subtest 'nothing of what is hidden' => sub {
     }
     lists( $eve,  'tag=hid', ['h-commons'], 'a bare key' );
     lists( undef, 'tag=hid', ['h-commons'], 'anonymous' );
-    lists( $bob, 'tag=hid',
-        [ map { "h-$_" } @REACHES[ 3 .. 7 ] ], 'who is admitted' );
+    lists(
+        $bob, 'tag=hid',
+        [ map { "h-$_" } @REACHES[ 3 .. 7 ] ],
+        'who is admitted'
+    );
     lists( $ada, 'tag=hid', [ map { "h-$_" } @REACHES ], 'the owner' );
     is( page( $bob, "tag=hid-$_" )->{body}, $none, "$_: who is admitted" )
       for qw(private invited local draft);
     lists( $ada, 'lifecycle=draft', ['h-draft'], 'her draft' );
 
     my $narrow = $agents->login( $ada, reach => 'local' );
-    lists( { %$ada, token => $narrow }, 'tag=hid',
+    lists(
+        { %$ada, token => $narrow },
+        'tag=hid',
         [ map { "h-$_" } @REACHES ],
-        'a ceiling takes nothing from an owner' );
+        'a ceiling takes nothing from an owner'
+    );
     $narrow = $agents->login( $bob, reach => 'local' );
-    lists( { %$bob, token => $narrow }, 'tag=hid', [],
-        'and all of that from another' );
+    lists( { %$bob, token => $narrow },
+        'tag=hid', [], 'and all of that from another' );
 };
 
 subtest 'what is not shown around' => sub {
     node( $ada, "o-$_", lifecycle => $_, tags => ['aged'] )
       for qw(published stale deprecated archived);
-    node( $ada, 'o-mine',
+    node(
+        $ada, 'o-mine',
         lifecycle => 'deprecated',
         tags      => ['aged'],
-        reach     => 'private' );
+        reach     => 'private'
+    );
 
     lists( $_, 'tag=aged', [qw(o-published o-stale)], 'others' )
       for undef, $bob, $eve;
@@ -337,11 +362,15 @@ subtest 'while the word holds' => sub {
     for my $kin (qw(household family)) {
         my $record = $agents->say( $ada, 'relationship',
             { 1 => \$key, 2 => $Doorway::Agents::RELATION{$kin} } );
-        lists( $bob, 'tag=hid', [ @seen, 'h-local' ], $kin );
-        lists( $cid, 'tag=hid', [@seen], "$kin: others not" );
+        lists( $bob, 'tag=hid', [ @seen, 'h-local' ],    $kin );
+        lists( $cid, 'tag=hid', [@seen],                 "$kin: others not" );
         lists( $bob, 'tag=hid&reach=local', ['h-local'], "$kin, by reach" );
-        lists( $bob, 'tag=hid&owner=' . hex_of($ada),
-            [ @seen, 'h-local' ], "$kin, by owner" );
+        lists(
+            $bob,
+            'tag=hid&owner=' . hex_of($ada),
+            [ @seen, 'h-local' ],
+            "$kin, by owner"
+        );
         lists( $bob, 'tag=hid&owner=' . hex_of($cid), [], "$kin, by another" );
         revoke( $ada, $record );
         lists( $bob, 'tag=hid', [@seen], "$kin no more" );
@@ -352,9 +381,10 @@ subtest 'while the word holds' => sub {
         lists( $bob, 'tag=hid', [@seen], "$kin opens nothing more" );
     }
 
-    my $grant = $agents->say( $ada, 'grant', { 1 => \$key, 2 => 1, 3 => $all } );
+    my $grant =
+      $agents->say( $ada, 'grant', { 1 => \$key, 2 => 1, 3 => $all } );
     lists( $bob, 'tag=hid', [ map { "h-$_" } @REACHES ], 'a grant of all' );
-    lists( $bob, 'tag=hid-draft', [], 'but drafts' );
+    lists( $bob, 'tag=hid-draft', [],                    'but drafts' );
     revoke( $ada, $grant );
     lists( $bob, 'tag=hid', [@seen], 'taken back' );
 
@@ -376,8 +406,8 @@ subtest 'while the word holds' => sub {
     lists( $bob, 'tag=hid', [@seen], 'nor is what another grants of hers' );
     revoke( $cid, $grant );
 
-    my $invitation = $agents->say( $ada, 'invitation',
-        { 5 => text('h-local'), 6 => \$key } );
+    my $invitation =
+      $agents->say( $ada, 'invitation', { 5 => text('h-local'), 6 => \$key } );
     lists( $bob, 'tag=hid', [ @seen, 'h-local' ], 'invited by a record' );
     revoke( $ada, $invitation );
     lists( $bob, 'tag=hid', [@seen], 'and not any more' );
@@ -388,7 +418,7 @@ subtest 'while the word holds' => sub {
 
     my %hid = ( reach => 'invited', tags => ['hid'] );
     node( $ada, 'h-invited', %hid, invited => [ hex_of($bob), hex_of($eve) ] );
-    lists( $bob, 'tag=hid', [ @seen, 'h-invited' ], 'on the list' );
+    lists( $bob, 'tag=hid', [ @seen, 'h-invited' ],    'on the list' );
     lists( $eve, 'tag=hid', [qw(h-commons h-invited)], 'with a bare key' );
     node( $ada, 'h-invited', %hid );
     lists( $_, 'tag=hid&reach=invited', [], 'off the list' ) for $bob, $eve;
@@ -409,16 +439,21 @@ subtest 'a large family' => sub {
         my $one = $agents->seeded_agent("kin $i");
         $agents->admit($one);
         $one->{token} = $agents->login($one);
-        node( $one, sprintf( 'k-%03d', $i ),
+        node(
+            $one, sprintf( 'k-%03d', $i ),
             reach => 'local',
-            tags  => ['kin'] );
+            tags  => ['kin']
+        );
         $agents->say( $one, 'relationship',
             { 1 => \$bob->{key}, 2 => $Doorway::Agents::RELATION{family} } );
     }
     lists( $bob, 'tag=kin&limit=9', [ map { sprintf 'k-%03d', $_ } 1 .. $n ],
         'all of them' );
-    lists( $bob, 'tag=hid', [ map { "h-$_" } @REACHES[ 3 .. 7 ] ],
-        'and of others no more than before' );
+    lists(
+        $bob, 'tag=hid',
+        [ map { "h-$_" } @REACHES[ 3 .. 7 ] ],
+        'and of others no more than before'
+    );
     lists( $cid, 'tag=kin', [], 'and nobody else' );
 };
 
@@ -429,9 +464,14 @@ subtest 'one who has many narrow nodes crowds nobody out' => sub {
     my $hash  = $agents->upload( $ada, $bytes, 'local' );
 
     ok( $hash && $agents->upload( $cid, $bytes, 'local' ), 'sent by both' );
-    is( $agents->publish( $ada, sprintf( 'a-%03d', $_ ), $hash,
-            reach => 'private' ), 201, "private $_" )
-      for 1 .. 20;
+    is(
+        $agents->publish(
+            $ada,  sprintf( 'a-%03d', $_ ),
+            $hash, reach => 'private'
+        ),
+        201,
+        "private $_"
+    ) for 1 .. 20;
     is( $agents->publish( $cid, 'z-cid', $hash, reach => 'local' ),
         201, 'and one of the other' );
     is( $agents->status_of( $bob, 'GET', "/api/blob/$hash" ), 404, 'hidden' );
@@ -440,9 +480,15 @@ subtest 'one who has many narrow nodes crowds nobody out' => sub {
     is( $agents->as( $bob, 'GET', "/api/blob/$hash" )->{body},
         $bytes, 'let in by the other' );
     revoke( $cid, $word );
-    ok( Doorway::Stand::wait_for( 5, sub {
-            $agents->status_of( $bob, 'GET', "/api/blob/$hash" ) == 404;
-        } ), 'and not any more' );
+    ok(
+        Doorway::Stand::wait_for(
+            5,
+            sub {
+                $agents->status_of( $bob, 'GET', "/api/blob/$hash" ) == 404;
+            }
+        ),
+        'and not any more'
+    );
 
     # one of the many, by its name in a grant
     my $grant = $agents->say( $ada, 'grant',
@@ -450,9 +496,15 @@ subtest 'one who has many narrow nodes crowds nobody out' => sub {
     is( $agents->as( $bob, 'GET', "/api/blob/$hash" )->{body},
         $bytes, 'let in by a grant of one of them' );
     revoke( $ada, $grant );
-    ok( Doorway::Stand::wait_for( 5, sub {
-            $agents->status_of( $bob, 'GET', "/api/blob/$hash" ) == 404;
-        } ), 'while it holds' );
+    ok(
+        Doorway::Stand::wait_for(
+            5,
+            sub {
+                $agents->status_of( $bob, 'GET', "/api/blob/$hash" ) == 404;
+            }
+        ),
+        'while it holds'
+    );
 
     # a grant of a content with other bytes opens these to nobody
     $grant = $agents->say( $ada, 'grant',

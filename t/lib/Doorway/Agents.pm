@@ -210,8 +210,8 @@ sub cbor {
     my ($v) = @_;
     my $kind = ref $v;
 
-    return "\xf6"                           if !defined $v;
-    return cbor_head( 2, length $$v ) . $$v if $kind eq 'SCALAR';
+    return "\xf6" if !defined $v;
+    return cbor_head( 2, length $$v ) . $$v   if $kind eq 'SCALAR';
     return cbor_head( 3, length $$$v ) . $$$v if $kind eq 'REF';
     return join '', cbor_head( 4, scalar @$v ), map { cbor($_) } @$v
       if $kind eq 'ARRAY';
