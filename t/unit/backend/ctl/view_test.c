@@ -240,6 +240,33 @@ test_grants_cap(void **state)
 }
 
 
+/* What is granted again takes no room. */
+static void
+test_again(void **state)
+{
+    elo_agent_t ada = agent(ADA);
+    elo_ctl_view_t *v;
+    char id[16];
+
+    (void) state;
+    for (uint32_t i = 0; i < ELO_CTL_VIEW_GRANTS / 16; i++) {
+        snprintf(id, sizeof(id), "c%u", i % 200);
+        for (uint32_t n = 0; n < 40; n++) {
+            say(&ada, ELO_REC_GRANT,
+                (elo_rec_body_t){ .agent = agent(BOB),
+                                  .sort = ELO_GRANT_READ,
+                                  .reaches = 3,
+                                  .has_content = true,
+                                  .content = elo_slice_str(id) });
+        }
+    }
+    v = view_of(BOB);
+    assert_false(elo_ctl_view_is_cut(v));
+    assert_int_equal(elo_ctl_view_count(v), 200);
+    elo_ctl_view_free(&v);
+}
+
+
 /* What isn't about contents isn't looked at; pairs come and go from the list. */
 static void
 test_list(void **state)
@@ -313,9 +340,9 @@ main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_nobody),    CASE(test_moment),     CASE(test_crowd),
-        CASE(test_walk),      CASE(test_grants_cap), CASE(test_list),
-        CASE(test_no_memory),
+        CASE(test_nobody), CASE(test_moment),     CASE(test_crowd),
+        CASE(test_walk),   CASE(test_grants_cap), CASE(test_again),
+        CASE(test_list),   CASE(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
