@@ -352,6 +352,14 @@ subtest 'what is not shown around' => sub {
         [qw(o-deprecated o-mine)], 'the owner, asked' );
 };
 
+# The token is the Doorway's, and no filter.
+subtest 'a token in the query' => sub {
+    my $page = page( undef, "tag=hid&token=$ada->{token}&reach=private" );
+
+    is( $page->{status}, 200, 'taken' );
+    is_deeply( $page->{ids}, ['h-private'], 'for what it is' );
+};
+
 # ---- by a word of the owner
 
 subtest 'while the word holds' => sub {
@@ -405,6 +413,24 @@ subtest 'while the word holds' => sub {
         { 1 => \$key, 2 => 1, 3 => $all, 4 => text('h-private') } );
     lists( $bob, 'tag=hid', [@seen], 'nor is what another grants of hers' );
     revoke( $cid, $grant );
+
+    my $emergency =
+      $agents->say( $ada, 'grant', { 1 => \$key, 2 => 3, 3 => [2] } );
+    my $id = pack 'H*', $emergency->{id} =~ s/^sha256-//r;
+    lists( $bob, 'tag=hid', [@seen], 'for an emergency is not yet to read' );
+    $agents->say(
+        $bob,
+        'escalation',
+        {
+            1 => \$ada->{key},
+            2 => \$id,
+            3 => text('fire'),
+            4 => time + 600
+        }
+    );
+    lists( $bob, 'tag=hid', [ @seen, 'h-local' ], 'in one it is' );
+    revoke( $ada, $emergency );
+    lists( $bob, 'tag=hid', [@seen], 'and ends with the grant' );
 
     my $invitation =
       $agents->say( $ada, 'invitation', { 5 => text('h-local'), 6 => \$key } );
