@@ -151,7 +151,7 @@ is_shown(const list_t *l, const seen_t *s)
 {
     elo_who_subject_t of = { .reach = s->reach, .stage = s->stage };
 
-    if (!l->call.is_anonymous) {
+    if (!l->call.is_guest) {
         return true;
     }
     if (l->view != NULL) {
@@ -285,7 +285,7 @@ go_on(list_t *l)
     elo_err_t rc;
 
     l->at.budget = LIST_BUDGET;
-    if (after.len > 0 && l->call.is_anonymous) {
+    if (after.len > 0 && l->call.is_guest) {
         elo_reply_problem(
             l->call.req, 400, elo_err_code(ELO_EINVAL),
             "after is for the operator; cursor takes what \"next\" "
@@ -343,7 +343,7 @@ bind(list_t *l)
 {
     const elo_call_t *c = &l->call;
 
-    l->bound.caller = !c->is_anonymous                    ? ELO_LISTS_OPERATOR
+    l->bound.caller = !c->is_guest                        ? ELO_LISTS_OPERATOR
                       : (c->facts & ELO_FACT_PROVED) != 0 ? ELO_LISTS_AGENT
                                                           : ELO_LISTS_ANONYMOUS;
     if (l->bound.caller == ELO_LISTS_AGENT) {

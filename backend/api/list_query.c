@@ -187,7 +187,7 @@ elo_list_query_make(const elo_call_t *c, const elo_filter_t *f,
     out->q.any = out->any;
     out->q.ids = out->ids;
     ask_all(&m);
-    if (!c->is_anonymous || !(is_listed_life(f) || is_owners_life(f))) {
+    if (!c->is_guest || !(is_listed_life(f) || is_owners_life(f))) {
         return; /* all that are asked for */
     }
     out->q.is_some = true;

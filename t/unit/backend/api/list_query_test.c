@@ -182,7 +182,7 @@ some_call(void)
 {
     unsigned who = rnd(6); /* past 3: nobody */
     elo_call_t c = { .api = &api,
-                     .is_anonymous = true,
+                     .is_guest = true,
                      .scopes = ELO_SCOPE_READ,
                      .ceiling = ELO_REACH_COMMONS };
 
@@ -284,7 +284,7 @@ test_narrow_is_not_looked_for(void **state)
                                            ELO_REACH_LOCAL,
                                            ELO_REACH_REGIONAL };
     elo_call_t nobody = { .api = &api,
-                          .is_anonymous = true,
+                          .is_guest = true,
                           .scopes = ELO_SCOPE_READ,
                           .ceiling = ELO_REACH_COMMONS };
     elo_call_t eve = nobody;
@@ -325,7 +325,7 @@ test_wide(void **state)
 {
     elo_agent_t bob = agent(BOB);
     elo_call_t c = { .api = &api,
-                     .is_anonymous = true,
+                     .is_guest = true,
                      .facts = ELO_FACT_PROVED | ELO_FACT_ADMITTED,
                      .scopes = ELO_SCOPE_READ,
                      .ceiling = ELO_REACH_COMMONS,
