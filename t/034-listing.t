@@ -21,7 +21,10 @@ my @REACHES    = qw(private invited local neighborhood municipal bioregional
 
 my $stand = Doorway::Stand->new;
 $stand->start_daemon;
-$stand->start_nginx( config => 'location / { elohim on; }' );
+
+# so many log in below that the rate would count
+$stand->start_nginx(
+    config => 'location / { elohim on; elohim_login_rate 1000; }' );
 
 my $agents = Doorway::Agents->new($stand);
 my ( $ada, $bob, $cid, $eve ) =
