@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* node_find: a walk over ids that stand in every stream of "all" and in one of "any".
    A stream is what is found by one facet: keys of NODEX with one dimension and value,
-   in order of id. Streams of "all" leap over each other's gaps. Whether a candidate
-   is one of "any" is told by its row; only after MISSES rows in a row that weren't,
-   the streams of "any" are asked where the next one is. Whatever the index says, the
-   row decides. */
+   in order of id. Streams of "all" leap over each other's gaps, the one that is likely
+   to have fewest first. Streams of "any" follow; one that would have to be sought
+   for most candidates is left behind, and the rows of candidates tell instead, but
+   after MISSES rows in a row that weren't any it is sought. Whatever the index says,
+   the row decides. */
 #include "backend/store/node_find.h"
 
 #include <assert.h>
@@ -12,17 +13,20 @@
 
 #include "backend/store/node_internal.h"
 
-#define MISSES 8
-#define FROM_MAX                                                               \
-    (ELO_CONTENT_ID_MAX + 1) /* an id, and what is just behind it */
+#define MISSES   8
+#define NEXTS    4 /* steps that are tried before a search: as dear together */
+#define SEEKS    8 /* searches that a stream of any has free */
+#define FROM_MAX (ELO_CONTENT_ID_MAX + 1) /* with what is behind an id */
 
 typedef struct {
     elo_kv_cursor_t *c;
     bool is_rows; /* all rows, not a facet's */
     bool is_placed, is_end;
+    uint32_t asked, sought; /* of any: how often */
     elo_node_dim_t dim;
     uint64_t value;
-    elo_slice_t id; /* where it is; borrowed from c */
+    uint8_t prefix[ELO_NODEX_KEY_MAX]; /* its keys begin with it */
+    elo_slice_t id;                    /* where it is; borrowed from c */
 } stream_t;
 
 typedef struct {
@@ -90,21 +94,48 @@ from_pass(walk_t *w)
 static elo_err_t
 stream_next(stream_t *st)
 {
-    elo_node_dim_t dim = st->dim;
-    uint64_t value = st->value;
+    size_t skip = st->is_rows ? 0 : ELO_NODEX_PREFIX;
     elo_kv_entry_t e;
     elo_slice_t key;
     elo_err_t rc = elo_kv_cursor_next(st->c, &key, &e);
 
-    if (rc == ELO_OK && st->is_rows) {
-        st->id = key;
-    } else if (rc == ELO_OK) {
-        rc = elo_nodex_key_parse(key, &dim, &value, &st->id);
-    }
     st->is_placed = true;
-    st->is_end = rc == ELO_ENOTFOUND
-                 || (rc == ELO_OK && (dim != st->dim || value != st->value));
-    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+    st->is_end =
+        rc == ELO_ENOTFOUND
+        || (rc == ELO_OK
+            && (key.len < skip || memcmp(key.p, st->prefix, skip) != 0));
+    if (rc == ELO_ENOTFOUND || st->is_end) {
+        return ELO_OK;
+    }
+    if (rc == ELO_OK
+        && (key.len == skip || key.len - skip > ELO_CONTENT_ID_MAX)) {
+        rc = ELO_ECORRUPT; /* no id; one that isn't sound has no row */
+    }
+    st->id = elo_slice(key.p + skip, key.len - skip);
+    return rc;
+}
+
+
+/* Is it at from, or behind it, or at its end? */
+static bool
+is_there(const walk_t *w, const stream_t *st)
+{
+    return st->is_end || (st->is_placed && id_cmp(st->id, from_of(w)) >= 0);
+}
+
+
+/* A few steps: it is often one of the next. */
+static elo_err_t
+stream_step(walk_t *w, stream_t *st)
+{
+    elo_err_t rc = ELO_OK;
+
+    for (int i = 0;
+         st->is_placed && i < NEXTS && rc == ELO_OK && !is_there(w, st); i++)
+    {
+        rc = stream_next(st);
+    }
+    return rc;
 }
 
 
@@ -114,20 +145,14 @@ stream_seek(walk_t *w, stream_t *st)
 {
     uint8_t mem[ELO_NODEX_PREFIX + FROM_MAX];
     elo_slice_t from = from_of(w), key = from;
-    elo_err_t rc;
+    elo_err_t rc = stream_step(w, st);
 
-    if (st->is_end || (st->is_placed && id_cmp(st->id, from) >= 0)) {
-        return ELO_OK;
-    }
-    /* it is often the next one */
-    if (st->is_placed
-        && ((rc = stream_next(st)) != ELO_OK || st->is_end
-            || id_cmp(st->id, from) >= 0))
-    {
+    if (rc != ELO_OK || is_there(w, st)) {
         return rc;
     }
+    st->sought++;
     if (!st->is_rows) {
-        elo_nodex_key(st->dim, st->value, elo_slice(NULL, 0), mem);
+        memcpy(mem, st->prefix, ELO_NODEX_PREFIX);
         memcpy(mem + ELO_NODEX_PREFIX, from.p, from.len);
         key = elo_slice(mem, ELO_NODEX_PREFIX + from.len);
     }
@@ -171,15 +196,15 @@ any_seek(walk_t *w, bool *is_end)
 }
 
 
-/* One round over the streams of all: *agree when each has from. */
+/* Moves from to where streams of all agree; *agree false: the budget is used up. */
 static elo_err_t
 all_seek(walk_t *w, bool *agree, bool *is_end)
 {
+    uint32_t i = 0;
     elo_err_t rc;
 
-    *agree = true;
-    *is_end = false;
-    for (uint32_t i = 0; i < w->n_all; i++) {
+    *agree = *is_end = false;
+    while (i < w->n_all) {
         stream_t *st = &w->all[i];
 
         if ((rc = stream_seek(w, st)) != ELO_OK) {
@@ -189,10 +214,41 @@ all_seek(walk_t *w, bool *agree, bool *is_end)
             *is_end = true;
             return ELO_OK;
         }
-        if (!elo_slice_eq(st->id, from_of(w))) {
+        if (elo_slice_eq(st->id, from_of(w)) || i == 0) {
             from_set(w, st->id);
-            *agree = i == 0;
+            i++;
+            continue;
         }
+        from_set(w, st->id);
+        i = 0;
+        if (w->at->budget == 0) {
+            return ELO_OK;
+        }
+        w->at->budget--;
+    }
+    *agree = true;
+    return ELO_OK;
+}
+
+
+/* Streams of any that follow cheaply are brought to from. *is_known: all of them
+   were, so that any_seek tells without a search. */
+static elo_err_t
+any_follow(walk_t *w, bool *is_known)
+{
+    elo_err_t rc;
+
+    *is_known = true;
+    for (uint32_t i = 0; i < w->n_any; i++) {
+        stream_t *st = &w->any[i];
+
+        st->asked++;
+        rc = st->sought <= SEEKS + st->asked / SEEKS ? stream_seek(w, st)
+                                                     : ELO_OK;
+        if (rc != ELO_OK) {
+            return rc;
+        }
+        *is_known = *is_known && is_there(w, st);
     }
     return ELO_OK;
 }
@@ -282,17 +338,40 @@ judge(walk_t *w, bool *is_end, bool *goes_on)
 }
 
 
+/* *is_one: from, where all agree, may be one of any; else it was moved to where the
+   next one is. */
+static elo_err_t
+any_ask(walk_t *w, bool *is_one, bool *is_end)
+{
+    uint8_t was[FROM_MAX];
+    size_t len = w->from_len;
+    bool is_known;
+    elo_err_t rc = any_follow(w, &is_known);
+
+    if (rc != ELO_OK || !is_known) {
+        return rc;
+    }
+    memcpy(was, w->from, len);
+    rc = any_seek(w, is_end);
+    *is_one = *is_end || elo_slice_eq(elo_slice(was, len), from_of(w));
+    return rc;
+}
+
+
 static elo_err_t
 walk(walk_t *w)
 {
-    bool is_end = w->is_empty, goes_on = true, is_there = true;
+    bool is_end = w->is_empty, goes_on = true, is_one = true;
     elo_err_t rc = ELO_OK;
 
     while (!is_end && goes_on && w->at->budget > 0) {
         w->at->budget--;
-        rc = w->n_all > 0 ? all_seek(w, &is_there, &is_end)
-                          : any_seek(w, &is_end);
-        if (rc == ELO_OK && !is_end && is_there) {
+        rc =
+            w->n_all > 0 ? all_seek(w, &is_one, &is_end) : any_seek(w, &is_end);
+        if (rc == ELO_OK && !is_end && is_one && w->n_all > 0 && w->is_some) {
+            rc = any_ask(w, &is_one, &is_end);
+        }
+        if (rc == ELO_OK && !is_end && is_one) {
             rc = judge(w, &is_end, &goes_on);
         }
         if (rc != ELO_OK) {
@@ -310,7 +389,7 @@ walk(walk_t *w)
 
 /* ---- what is asked for ---- */
 
-/* *is_none: nothing can be found by it. */
+/* The value of f. *is_none: nothing can be found by it. */
 static elo_err_t
 facet_value(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
 {
@@ -318,7 +397,7 @@ facet_value(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
     uint32_t no = 0;
 
     *is_none = false;
-    out->dim = f->dim;
+    *out = (stream_t){ .dim = f->dim };
     switch (f->dim) {
     case ELO_NODE_OWNER:
     case ELO_NODE_OWNER_REACH:
@@ -349,20 +428,48 @@ facet_value(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
 
 
 static elo_err_t
+stream_make(walk_t *w, const elo_node_facet_t *f, stream_t *out, bool *is_none)
+{
+    elo_err_t rc = facet_value(w, f, out, is_none);
+
+    if (rc == ELO_OK) {
+        elo_nodex_key(out->dim, out->value, elo_slice(NULL, 0), out->prefix);
+    }
+    return rc;
+}
+
+
+/* Those that are likely to have fewer come first. */
+static int
+stream_cmp(const void *a, const void *b)
+{
+    static const uint8_t order[ELO_NODE_DUE + 1] = {
+        [ELO_NODE_RELATED] = 1, [ELO_NODE_INVITED] = 2,
+        [ELO_NODE_TAG] = 3,     [ELO_NODE_OWNER_REACH] = 4,
+        [ELO_NODE_OWNER] = 5,   [ELO_NODE_FORMAT] = 6,
+        [ELO_NODE_REACH] = 7,   [ELO_NODE_LIFECYCLE] = 8,
+    };
+    const stream_t *x = a, *y = b;
+
+    return (int) order[x->dim] - (int) order[y->dim];
+}
+
+
+static elo_err_t
 streams_make(walk_t *w, const elo_node_query_t *q)
 {
     bool is_none;
     elo_err_t rc;
 
     for (uint32_t i = 0; i < q->n_all; i++) {
-        rc = facet_value(w, &q->all[i], &w->all[w->n_all++], &is_none);
+        rc = stream_make(w, &q->all[i], &w->all[w->n_all++], &is_none);
         if (rc != ELO_OK) {
             return rc;
         }
         w->is_empty |= is_none;
     }
     for (uint32_t i = 0; i < q->n_any; i++) {
-        rc = facet_value(w, &q->any[i], &w->any[w->n_any], &is_none);
+        rc = stream_make(w, &q->any[i], &w->any[w->n_any], &is_none);
         if (rc != ELO_OK) {
             return rc;
         }
@@ -375,6 +482,9 @@ streams_make(walk_t *w, const elo_node_query_t *q)
     }
     if (w->n_ids > 1) {
         qsort(w->ids, w->n_ids, sizeof(w->ids[0]), ids_cmp);
+    }
+    if (w->n_all > 1) {
+        qsort(w->all, w->n_all, sizeof(w->all[0]), stream_cmp);
     }
     if (q->n_all == 0 && !q->is_some) {
         w->all[w->n_all++] = (stream_t){ .is_rows = true };
