@@ -16,13 +16,14 @@
 #define ELO_API_RETRY_AFTER_S "1"
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
-/* Fields that a caller's words stand in beside the URL. The first five are the
+/* Fields that a caller's words stand in beside the URL. The first six are the
    Doorway's, which passes none of its clients' on. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
 #define ELO_HEADER_FACTS   "X-Elohim-Facts"
 #define ELO_HEADER_SCOPES  "X-Elohim-Scopes"
 #define ELO_HEADER_CEILING "X-Elohim-Ceiling"
+#define ELO_HEADER_TOLD    "X-Elohim-Told"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
@@ -31,6 +32,7 @@ typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
 typedef struct elo_backup_job_s elo_backup_job_t;
+typedef struct elo_audit_s elo_audit_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
@@ -51,6 +53,7 @@ struct elo_api_s {
     bool is_later;             /* it was asked for */
     elo_tus_t *tus;            /* uploads that are being written to */
     uint32_t n_pumps;          /* bodies with large buffers */
+    elo_audit_t *audit;        /* NULL as long as ctl is */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
     bool is_draining;
 
@@ -65,6 +68,8 @@ typedef struct {
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
     bool is_anonymous; /* not the operator; perhaps an agent */
+    bool is_told;      /* the Doorway has asked about it before */
+    bool is_recorded;  /* a use by an audited rule is in the log (A1) */
     uint32_t facts;    /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;

@@ -26,6 +26,7 @@ enum {
     ELO_OWN_CARE,       /* /api/care */
     ELO_OWN_CARE_JOB,   /* /api/care/{job} */
     ELO_OWN_BACKUP,     /* /api/backup */
+    ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -77,6 +78,9 @@ void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);
 void elo_call_record_head(elo_call_t *c);
 void elo_call_agent_admit(elo_call_t *c);
+void elo_call_audit(elo_call_t *c);
+void elo_call_audit_verify(elo_call_t *c);
+void elo_call_explain(elo_call_t *c);
 void elo_call_media(elo_call_t *c);
 /* route.number 0 asks for the init segment. */
 void elo_call_recipe(elo_call_t *c);

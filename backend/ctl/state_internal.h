@@ -160,6 +160,9 @@ void elo_ctl_set_lapse(elo_ctl_state_t *s, elo_ctl_set_t *set,
 void elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
                       elo_ctl_touched_fn touched, void *ctx);
 
+/* What a record gives to its subject. */
+elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
+
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);
 

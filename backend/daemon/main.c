@@ -332,8 +332,7 @@ open_ctl(daemon_t *d)
         return rc;
     }
     elo_keyring_owner(d->keyring, &owner);
-    elo_api_set_ctl(d->api, d->ctl, &owner);
-    return ELO_OK;
+    return elo_api_set_ctl(d->api, d->ctl, &owner);
 }
 
 
