@@ -71,8 +71,8 @@ is_thing(const void *item, const void *key)
 static thing_t *
 find(const elo_audit_t *a, elo_slice_t what)
 {
-    return elo_hashmap_get(
-        &a->by_what, elo_hashmap_hash(&a->by_what, what), is_thing, &what);
+    return elo_hashmap_get(&a->by_what, elo_hashmap_hash(&a->by_what, what),
+                           is_thing, &what);
 }
 
 
@@ -108,8 +108,7 @@ add(elo_audit_t *a, elo_slice_t what, bool is_use, thing_t **out)
 static void
 drop(elo_audit_t *a, thing_t *t)
 {
-    uint64_t hash =
-        elo_hashmap_hash(&a->by_what, elo_slice(t->what, t->len));
+    uint64_t hash = elo_hashmap_hash(&a->by_what, elo_slice(t->what, t->len));
 
     elo_ignore(!elo_hashmap_remove(&a->by_what, hash, t)); /* it is there */
     *(t->is_use ? &a->n_uses : &a->n_refusals) -= 1;
@@ -300,8 +299,9 @@ elo_audit_tick(elo_audit_t *a)
             drop(a, t);
             continue;
         }
-        t->is_due = t->is_due || ((t->minute != minute || a->is_draining)
-                                  && t->count > 0);
+        t->is_due =
+            t->is_due
+            || ((t->minute != minute || a->is_draining) && t->count > 0);
         at = &t->next;
     }
     run(a);
@@ -343,8 +343,7 @@ need_use(elo_audit_t *a, const elo_audit_what_t *what, thing_t **out)
             return ELO_OK;
         }
         if (a->n_uses < ELO_AUDIT_USES / 2
-            || (!w.has_digest && w.content.len == 0))
-        {
+            || (!w.has_digest && w.content.len == 0)) {
             return add(a, elo_buf_slice(&b), true, out);
         }
         w.has_digest = false;

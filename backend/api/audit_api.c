@@ -178,8 +178,8 @@ work_list(elo_job_t *job)
                                 on_entry, k);
     k->err = rc != ELO_OK ? rc : k->err;
     elo_json_end_array(&k->w);
-    if (k->n_seen > 0 && k->next <= elo_store_journal_last(s, ELO_JOURNAL_AUDIT))
-    {
+    if (k->n_seen > 0
+        && k->next <= elo_store_journal_last(s, ELO_JOURNAL_AUDIT)) {
         elo_json_put_u64(&k->w, "next", k->next);
     } else {
         elo_json_put_null(&k->w, "next");

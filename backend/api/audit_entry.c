@@ -172,7 +172,8 @@ elo_audit_parse(elo_slice_t bytes, elo_audit_entry_t *out)
 const char *
 elo_audit_class_name(elo_audit_class_t c)
 {
-    return class_names[(unsigned) c < ELO_COUNT(class_names) ? (unsigned) c : 0];
+    return class_names[(unsigned) c < ELO_COUNT(class_names) ? (unsigned) c
+                                                             : 0];
 }
 
 

@@ -24,8 +24,8 @@ typedef enum {
 /* By what kind of route. Numbers are format. */
 typedef enum {
     ELO_AUDIT_VIA_NONE = 0,
-    ELO_AUDIT_VIA_EDGE = 1,    /* the Doorway asked whether it may serve it */
-    ELO_AUDIT_VIA_BYTES = 2,   /* bytes, a chunk, a tree: of the daemon itself */
+    ELO_AUDIT_VIA_EDGE = 1,  /* the Doorway asked whether it may serve it */
+    ELO_AUDIT_VIA_BYTES = 2, /* bytes, a chunk, a tree: of the daemon itself */
     ELO_AUDIT_VIA_CONTENT = 3, /* a content node, a status, a manifest */
     ELO_AUDIT_VIA_LIST = 4,    /* a listing showed it */
     ELO_AUDIT_VIA_WRITE = 5

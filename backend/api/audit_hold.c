@@ -55,10 +55,9 @@ elo_call_as_subject(const elo_call_t *c, elo_call_t *out)
     {
         return false;
     }
-    out->facts =
-        (uint32_t) facts
-        & elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &out->key,
-                           elo_clock_unix_s());
+    out->facts = (uint32_t) facts
+                 & elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &out->key,
+                                    elo_clock_unix_s());
     return true;
 }
 
@@ -88,8 +87,7 @@ via_of(int kind)
 static void
 set_content(elo_audit_what_t *w, elo_slice_t text)
 {
-    w->has_digest =
-        text.len > 0 && elo_addr_parse(text, &w->digest) == ELO_OK;
+    w->has_digest = text.len > 0 && elo_addr_parse(text, &w->digest) == ELO_OK;
     if (!w->has_digest && text.len <= ELO_CONTENT_ID_MAX) {
         w->content = text;
     }

@@ -13,19 +13,19 @@ enum {
     ELO_OWN_MEDIA,
     ELO_OWN_RECIPE,
     ELO_OWN_KEYS,
-    ELO_OWN_SESSION,    /* of a token */
-    ELO_OWN_URL,        /* of a signed URL */
-    ELO_OWN_ACCESS,     /* of an agent to a content */
-    ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
-    ELO_OWN_QUEUE,      /* /api/queue */
-    ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
-    ELO_OWN_TASK_RETRY, /* /api/queue/{kind}/{addr}/retry */
-    ELO_OWN_TASK_DROP,  /* /api/queue/{kind}/{addr}/drop */
-    ELO_OWN_AGENTS,     /* /api/agents */
-    ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
-    ELO_OWN_CARE,       /* /api/care */
-    ELO_OWN_CARE_JOB,   /* /api/care/{job} */
-    ELO_OWN_BACKUP,     /* /api/backup */
+    ELO_OWN_SESSION,      /* of a token */
+    ELO_OWN_URL,          /* of a signed URL */
+    ELO_OWN_ACCESS,       /* of an agent to a content */
+    ELO_OWN_PIN,          /* /api/blob/{addr}/pin */
+    ELO_OWN_QUEUE,        /* /api/queue */
+    ELO_OWN_TASK,         /* /api/queue/{kind}/{addr} */
+    ELO_OWN_TASK_RETRY,   /* /api/queue/{kind}/{addr}/retry */
+    ELO_OWN_TASK_DROP,    /* /api/queue/{kind}/{addr}/drop */
+    ELO_OWN_AGENTS,       /* /api/agents */
+    ELO_OWN_QUOTA,        /* /api/agents/{64 hex}/quota */
+    ELO_OWN_CARE,         /* /api/care */
+    ELO_OWN_CARE_JOB,     /* /api/care/{job} */
+    ELO_OWN_BACKUP,       /* /api/backup */
     ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
 };
 

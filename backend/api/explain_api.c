@@ -82,8 +82,8 @@ read_ask(elo_slice_t query, ask_t *out)
     {
         return "ceiling is a reach";
     }
-    if (elo_query_text(query, "content", out->content,
-                       sizeof(out->content) - 1, &text)
+    if (elo_query_text(query, "content", out->content, sizeof(out->content) - 1,
+                       &text)
         != ELO_OK)
     {
         return "content is an address or a content id";
@@ -127,8 +127,8 @@ decide(elo_api_t *a, const ask_t *ask, const elo_who_subject_t *of)
                      .stage = of->stage,
                      .op = ask->op };
 
-    g.facts |=
-        elo_ctl_facts_of(elo_ctl_state(a->ctl), &ask->agent, elo_clock_unix_s());
+    g.facts |= elo_ctl_facts_of(elo_ctl_state(a->ctl), &ask->agent,
+                                elo_clock_unix_s());
     return elo_gate_decide(&g);
 }
 
@@ -306,8 +306,8 @@ reply(const elo_call_t *c, const ask_t *ask, const elo_who_subject_t *of,
 void
 elo_call_explain(elo_call_t *c)
 {
-    bool is_proved = (c->facts & ELO_FACT_PROVED) != 0
-                     && (c->scopes & ELO_SCOPE_READ) != 0;
+    bool is_proved =
+        (c->facts & ELO_FACT_PROVED) != 0 && (c->scopes & ELO_SCOPE_READ) != 0;
     elo_who_subject_t of = { 0 };
     const char *wrong;
     elo_err_t rc;

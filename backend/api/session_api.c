@@ -149,8 +149,7 @@ elo_call_access(elo_call_t *c)
     sample(c, elo_who_key(c->route.id, &room), &w.head);
     sample(c, agent_key(&c->subject), &agent);
     if (!elo_call_as_subject(c, &as)) {
-        elo_reply_err(c->req, ELO_EINVAL,
-                      "facts are bits, ceiling is a reach");
+        elo_reply_err(c->req, ELO_EINVAL, "facts are bits, ceiling is a reach");
         return;
     }
     rc = elo_who_look(c->api, &c->subject, c->route.id, &of);
@@ -165,7 +164,8 @@ elo_call_access(elo_call_t *c)
     w.stage = of.stage;
     w.agent_slot = agent.slot;
     w.agent_generation = agent.generation;
-    w.facts = c->is_recorded ? of.facts : of.facts & ~(uint32_t) ELO_FACTS_AUDITED;
+    w.facts =
+        c->is_recorded ? of.facts : of.facts & ~(uint32_t) ELO_FACTS_AUDITED;
     w.until = of.until;
     elo_buf_init(&b, ANSWER_MAX);
     reply_wire(c, elo_wire_put_access(&b, &w), &b);

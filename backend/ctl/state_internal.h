@@ -168,6 +168,7 @@ void elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
 
 /* What a record gives to its subject. */
 elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
+
 /* Does r, which is in the tables, give facts between two agents? At the time of the
    last expire: what ends by itself is told then. A grant that is only to hold gives
    none. Then: does nothing else in the tables give the same? */

@@ -7,13 +7,14 @@
 #include "backend/ctl/state.h"
 
 typedef struct {
-    uint32_t fact;     /* one bit of common/auth/gate.h */
-    bool has_record;   /* else it is so by itself: the node's owner, an owner */
+    uint32_t fact;   /* one bit of common/auth/gate.h */
+    bool has_record; /* else it is so by itself: the node's owner, an owner */
     elo_digest_t record;
     elo_rec_kind_t kind;
     elo_agent_t author;
-    elo_digest_t stands_on; /* ACCEPTANCE: the invitation; ESCALATION: the grant */
-    int64_t until;          /* Unix seconds; 0: no end */
+    elo_digest_t
+        stands_on; /* ACCEPTANCE: the invitation; ESCALATION: the grant */
+    int64_t until; /* Unix seconds; 0: no end */
 } elo_ctl_reason_t;
 
 typedef void (*elo_ctl_reason_fn)(void *ctx, const elo_ctl_reason_t *r);

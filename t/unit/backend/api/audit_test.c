@@ -410,9 +410,9 @@ test_flood_of_refusals(void **state)
     assert_int_equal(total(ELO_AUDIT_REFUSAL), 100 * ELO_AUDIT_REFUSALS);
     assert_int_equal(total(ELO_AUDIT_LOST), 100000 - 100 * ELO_AUDIT_REFUSALS);
     turn(ELO_AUDIT_MINUTE); /* there is room again */
-    elo_audit_refusal(x.audit, &(elo_audit_what_t){
-                                   .class = ELO_AUDIT_REFUSAL,
-                                   .rule = ELO_RULE_ANONYMOUS });
+    elo_audit_refusal(x.audit,
+                      &(elo_audit_what_t){ .class = ELO_AUDIT_REFUSAL,
+                                           .rule = ELO_RULE_ANONYMOUS });
     turn(ELO_AUDIT_MINUTE);
     assert_int_equal(x.n, ELO_AUDIT_REFUSALS + 2);
 }
@@ -451,10 +451,9 @@ test_many_uses(void **state)
     turn(ELO_AUDIT_MINUTE);
     turn(1);
     assert_int_equal(total(ELO_AUDIT_USE), 2 * ELO_AUDIT_USES - n_refused);
-    assert_int_equal(used(&(elo_audit_what_t){
-                              .class = ELO_AUDIT_USE,
-                              .rule = ELO_RULE_GRANT,
-                              .agent = agent(9999) }),
+    assert_int_equal(used(&(elo_audit_what_t){ .class = ELO_AUDIT_USE,
+                                               .rule = ELO_RULE_GRANT,
+                                               .agent = agent(9999) }),
                      ELO_OK);
 }
 
