@@ -179,6 +179,7 @@ list(walk_t *k)
     if (status == ELO_EXIT_OK) {
         elo_out_json(k->cli, elo_buf_slice(&doc));
     }
+    k->ctx = NULL;
     elo_buf_dispose(&doc);
     return status;
 }

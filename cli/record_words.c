@@ -183,8 +183,8 @@ put_of_itself(elo_buf_t *b, const elo_rec_t *r)
         put_quoted(b, ", because ", y->text);
         break;
     default:
-        elo_buf_printf(b, "says %zu bytes about a %s", y->raw.len,
-                       elo_rec_kind_name(r->kind));
+        elo_buf_printf(b, "says %zu bytes of a kind that isn't read here: %s",
+                       y->raw.len, elo_rec_kind_name(r->kind));
         break;
     }
 }

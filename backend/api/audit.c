@@ -332,12 +332,13 @@ need_use(elo_audit_t *a, const elo_audit_what_t *what, thing_t **out)
     uint8_t mem[ELO_AUDIT_ENTRY_MAX];
     elo_audit_what_t w = *what;
     elo_buf_t b;
+    elo_err_t rc;
 
     for (;;) {
         elo_buf_init_fixed(&b, (char *) mem, sizeof(mem));
         elo_audit_put_what(&b, &w);
-        if (elo_buf_err(&b) != ELO_OK) {
-            return elo_buf_err(&b);
+        if ((rc = elo_buf_err(&b)) != ELO_OK) {
+            return rc;
         }
         if ((*out = find(a, elo_buf_slice(&b))) != NULL) {
             return ELO_OK;
