@@ -56,6 +56,7 @@ struct elo_api_s {
     elo_audit_t *audit;        /* NULL as long as ctl is */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
     bool is_draining;
+    int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
     /* shared */
     _Atomic uint64_t n_writes;

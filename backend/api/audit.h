@@ -50,6 +50,17 @@ typedef struct elo_audit_wait_s {
 elo_err_t elo_audit_use(elo_audit_t *a, const elo_audit_what_t *what,
                         bool is_told, elo_audit_wait_t *w) ELO_MUST_USE;
 
+/* At most n uses together: done is called once, after end, perhaps from within it:
+   with ELO_OK when each may be, else ELO_EAUDIT. ELO_ENOMEM. The batch frees
+   itself. */
+typedef struct elo_audit_batch_s elo_audit_batch_t;
+typedef void (*elo_audit_done_fn)(void *ctx, elo_err_t err);
+elo_err_t elo_audit_batch_create(elo_audit_t *a, uint32_t n,
+                                 elo_audit_done_fn done, void *ctx,
+                                 elo_audit_batch_t **out) ELO_MUST_USE;
+void elo_audit_batch_use(elo_audit_batch_t *b, const elo_audit_what_t *what);
+void elo_audit_batch_end(elo_audit_batch_t *b);
+
 /* A refusal. Never fails: what there is no room for is counted as lost. */
 void elo_audit_refusal(elo_audit_t *a, const elo_audit_what_t *what);
 

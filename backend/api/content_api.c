@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "backend/api/who.h"
+#include "backend/node/content_row.h"
 #include "backend/os/clock.h"
 #include "common/http/precond.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     elo_buf_t json;                  /* normalised */
     elo_content_t node;
     uint64_t expect;       /* version that must be current, 0: none */
+    uint64_t tomb;         /* version that its id had when it was removed */
     elo_call_t call;       /* who writes; its route is gone */
     elo_agent_t owner;     /* whose it will be */
     elo_reach_t was_reach; /* of what is current, if there is something */
@@ -197,6 +199,18 @@ put_random(void *ctx, uint8_t *p, size_t n)
 }
 
 
+/* An id that was in use goes on from the version that it had. */
+static elo_err_t
+look_for_tomb(write_t *w, elo_slice_t id)
+{
+    elo_node_head_t last;
+    elo_err_t rc = elo_store_node_last(w->api->cfg.store, id, &last);
+
+    w->tomb = rc == ELO_OK ? last.version : 0;
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
 /* What is current, in version (0: nothing) and created_at. A node is its first
    writer's: an operator who acts for nobody changes whosever it is, and it stays
    his. */
@@ -213,7 +227,7 @@ look_up(write_t *w, uint64_t *version, int64_t *created_at)
     }
     rc = elo_node_load(w->api->cfg.store, elo_slice_str(w->id), &node);
     if (rc == ELO_ENOTFOUND) {
-        return ELO_OK;
+        return look_for_tomb(w, elo_slice_str(w->id));
     }
     if (rc != ELO_OK) {
         return rc;
@@ -249,7 +263,7 @@ make_node(write_t *w, int64_t created_at)
     int64_t now = elo_clock_unix_s();
     elo_content_env_t env = {
         .id = elo_slice_str(w->id),
-        .version = w->expect + 1,
+        .version = (w->expect == 0 ? w->tomb : w->expect) + 1,
         .created_at = w->expect == 0 ? now : created_at,
         .updated_at = now,
         .random = put_random,
@@ -283,21 +297,18 @@ static void
 work_write(elo_job_t *job)
 {
     write_t *w = (write_t *) job;
-    elo_node_t node = {
-        .id = w->node.id,
-        .version = w->node.version,
-        .reach = elo_content_effective_reach(&w->node),
-        .owner = w->owner,
-        .n_refs = w->node.n_blobs,
-        .refs = w->node.refs,
-        .json = elo_buf_slice(&w->json),
-    };
+    elo_store_t *s = w->api->cfg.store;
+    elo_content_row_t row;
 
     if (w->is_remove) {
-        w->err = elo_store_node_remove(w->api->cfg.store, elo_slice_str(w->id),
-                                       w->expect);
-    } else {
-        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect, false);
+        w->err = elo_store_node_remove(s, elo_slice_str(w->id), w->expect);
+        return;
+    }
+    w->err = elo_content_row_make(&w->node, &w->owner, elo_buf_slice(&w->json),
+                                  &row);
+    if (w->err == ELO_OK) {
+        w->err = elo_store_node_put(s, &row.node, w->expect, false);
+        elo_content_row_dispose(&row);
     }
 }
 
@@ -321,7 +332,14 @@ after_write(elo_job_t *job)
     write_t *w = (write_t *) job;
     bool has_lost = w->err == ELO_EPRECOND || w->err == ELO_EEXISTS;
 
-    if (has_lost && w->id[0] != '\0' && ++w->tries < RETRIES) {
+    if (w->err == ELO_EPRECOND && w->id[0] == '\0'
+        && look_for_tomb(w, w->node.id) != ELO_OK)
+    {
+        has_lost = false; /* an id of the text's that was in use */
+    }
+    if (has_lost && (w->id[0] != '\0' || w->err == ELO_EPRECOND)
+        && ++w->tries < RETRIES)
+    {
         attempt(w);
         return;
     }

@@ -88,6 +88,9 @@ load(const elo_json_t *j, elo_content_t *n)
     {
         return false;
     }
+    if (!elo_shape_time(text_of(j, "updatedAt"), &n->updated_at)) {
+        n->updated_at = 0;
+    }
     n->version = (uint64_t) version;
     n->lifecycle = (elo_lifecycle_t) lifecycle;
     n->n_blobs = (uint32_t) elo_json_len(blobs);
@@ -158,6 +161,38 @@ elo_content_invites(const elo_content_t *n, const elo_agent_t *a)
             && elo_agent_text_parse(text, &invited) == ELO_OK
             && elo_agent_eq(&invited, a))
         {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+bool
+elo_content_has_tag(const elo_content_t *n, elo_slice_t tag)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "tags");
+    size_t len = elo_json_len(list);
+    elo_slice_t text;
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_json_string(elo_json_at(list, i), &text)
+            && elo_slice_eq(text, tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+bool
+elo_content_relates_to(const elo_content_t *n, elo_slice_t target)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "relations");
+    size_t len = elo_json_len(list);
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_slice_eq(text_of(elo_json_at(list, i), "target"), target)) {
             return true;
         }
     }

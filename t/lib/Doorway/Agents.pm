@@ -195,8 +195,8 @@ sub publish {
 # ---- records
 
 # Deterministic CBOR (RFC 8949, 4.2.1) of what records are made of: undef, unsigned
-# integers, references to strings of bytes, references to those for texts, arrays, and
-# maps of small keys.
+# integers, references to strings of bytes, references to those for texts, arrays,
+# and maps of small keys.
 sub cbor_head {
     my ( $major, $n ) = @_;
 
@@ -211,8 +211,8 @@ sub cbor {
     my ($v) = @_;
     my $kind = ref $v;
 
-    return "\xf6"                           if !defined $v;
-    return cbor_head( 2, length $$v ) . $$v if $kind eq 'SCALAR';
+    return "\xf6" if !defined $v;
+    return cbor_head( 2, length $$v ) . $$v   if $kind eq 'SCALAR';
     return cbor_head( 3, length $$$v ) . $$$v if $kind eq 'REF';
     return join '', cbor_head( 4, scalar @$v ), map { cbor($_) } @$v
       if $kind eq 'ARRAY';
