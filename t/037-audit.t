@@ -161,6 +161,26 @@ subtest 'by whatever route' => sub {
     is( scalar( () = about( $owner, 'use', 'audit-regional' ) ), 1, 'is one' );
 };
 
+subtest 'a listing' => sub {
+    my $listed = sub {
+        my ($who) = @_;
+        my $res =
+          $agents->as( $who, 'GET', '/api/content?limit=500&reach=local' );
+        return
+          map { $_->{id} } @{ Doorway::Stand::decode( $res->{body} )->{items} };
+    };
+
+    is_deeply( [ $listed->( $agent{custodian} ) ],
+        ['audit-local'], 'shows what a grant opens' );
+    my ($seen) =
+      grep { $_->{via} eq 'list' } about( $owner, 'use', 'audit-local' );
+    is( $seen->{record}, $grant, 'which is a use' );
+    is_deeply( [ $listed->( $agent{stranger} ) ],
+        [], 'to others it shows nothing' );
+    is( scalar( grep { $_->{via} eq 'list' } @{ entries() } ),
+        1, 'nor is that a use' );
+};
+
 subtest 'an emergency' => sub {
     my $may = $agents->say( $owner, 'grant',
         { 1 => \$agent{helper}{key}, 2 => $EMERGENCY, 3 => \@ALL } )->{id};
@@ -477,6 +497,10 @@ subtest 'a disk that takes nothing' => sub {
     is( $by_grant->($_)->{status}, 503, "$_: nor one like those before" )
       for qw(blob content);
     like( $by_grant->('content')->{body}, qr/AUDIT_UNAVAILABLE/, 'it says so' );
+    is( $agents->status_of( $agent{custodian}, 'GET', '/api/content' ),
+        503, 'nor a listing that shows one' );
+    is( $agents->status_of( $agent{stranger}, 'GET', '/api/content' ),
+        200, 'others list' );
     is( $agents->status_of( $owner, 'GET', $path ), 200, 'its owner reads' );
     is( $agents->status_of( $agent{stranger}, 'GET', $path ),
         404, 'others don\'t' );
