@@ -332,9 +332,9 @@ subtest 'where a token may stand' => sub {
 subtest 'who reads what' => sub {
     my ( $stand, $fake ) = stand();
     my %may = (
-        anna     => [qw(open near near-mine local listed mine draft)],
-        stranger => [qw(open near-mine local listed mine draft)],
-        narrow   => [qw(open near-mine local listed mine draft near)],
+        anna     => [qw(open near near-mine local listed mine granted draft)],
+        stranger => [qw(open near-mine local listed mine granted draft)],
+        narrow   => [qw(open near-mine local listed mine granted draft near)],
         purge    => [],
     );
 
@@ -429,7 +429,7 @@ subtest 'what is kept, and until when' => sub {
         200,
         'her token below a ceiling'
     );
-    is( $count->(), '2 3 2 5', 'for which access is asked about' );
+    is( $count->(),          '2 3 2 5', 'for which access is asked about' );
     is( $look->()->{status}, 200,       'and without it' );
     is( $count->(),          '2 3 2 5', 'is known' );
 
