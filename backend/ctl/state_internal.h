@@ -177,9 +177,6 @@ void elo_ctl_set_lapse(elo_ctl_state_t *s, elo_ctl_set_t *set,
 void elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
                       elo_ctl_touched_fn touched, void *ctx);
 
-/* What a record gives to its subject. */
-elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
-
 /* Does r, which is in the tables, give facts between two agents? At the time of the
    last expire: what ends by itself is told then. A grant that is only to hold gives
    none. Then: does nothing else in the tables give the same? */
@@ -189,7 +186,9 @@ bool elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);
 
-/* End of the longer of the two ways of being admitted. */
+/* What a record gives to its subject; and the end of the longer of an agent's two ways
+   of being admitted. */
+elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
 int64_t elo_ctl_admitted_until(const elo_ctl_agent_t *a);
 
 /* state_end.c: ends a record, with what stands on it; by: who says so. */

@@ -478,6 +478,40 @@ test_drain(void **state)
 }
 
 
+static void
+on_batch(void *ctx, elo_err_t err)
+{
+    on_asked(ctx, err);
+}
+
+
+/* Several uses of one request: it goes on when all of them are written. */
+static void
+test_batch(void **state)
+{
+    elo_audit_what_t w[2] = { grant_of(1, "film"), grant_of(1, "song") };
+    elo_audit_batch_t *b;
+    asked_t k = { 0 };
+
+    (void) state;
+    for (uint32_t round = 1; round <= 3; round++) {
+        x.fails = round == 3 ? ELO_ENOSPC : ELO_OK;
+        x.now += round == 3 ? ELO_AUDIT_MINUTE : 0;
+        assert_int_equal(elo_audit_batch_create(x.audit, 2, on_batch, &k, &b),
+                         ELO_OK);
+        elo_audit_batch_use(b, &w[0]);
+        elo_audit_batch_use(b, &w[1]);
+        assert_int_equal(k.n, round - 1);
+        elo_audit_batch_end(b);
+        assert_int_equal(k.n, round == 2 ? 2 : round - 1); /* at once */
+        elo_loop_run(x.loop);
+        assert_int_equal(k.n, round);
+        assert_int_equal(k.err, round == 3 ? ELO_EAUDIT : ELO_OK);
+    }
+    assert_int_equal(x.n, 2);
+}
+
+
 /* ---- entries ---- */
 
 static void
@@ -618,6 +652,7 @@ main(void)
         TEST(test_flood_of_refusals),
         TEST(test_many_uses),
         TEST(test_drain),
+        TEST(test_batch),
         cmocka_unit_test(test_entry_forms),
         cmocka_unit_test(test_entry_refused),
         cmocka_unit_test(test_names),
