@@ -186,8 +186,7 @@ bool elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);
 
-/* What a record gives to its subject; and the end of the longer of an agent's two ways
-   of being admitted. */
+/* What a record gives to its subject; the end of the longer way of being admitted. */
 elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
 int64_t elo_ctl_admitted_until(const elo_ctl_agent_t *a);
 
