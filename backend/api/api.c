@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/lookup.h"
+#include "backend/api/native.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
@@ -12,10 +13,9 @@
 #include "common/base/enc.h"
 #include "common/base/num.h"
 
-#define PATH_MAX_LEN (ELO_TOKEN_MAX + 64u) /* a question for a token */
-#define ALLOW_MAX    64
-#define WATCHERS     1024
-#define TICK_MS      500
+#define ALLOW_MAX 64
+#define WATCHERS  1024
+#define TICK_MS   500
 
 typedef void (*call_fn)(elo_call_t *c);
 
@@ -248,11 +248,21 @@ is_missing(const elo_call_t *c, int kind)
 }
 
 
-static void
-dispatch(elo_call_t *c, int kind, method_t method)
+bool
+elo_api_is_read(elo_slice_t method)
 {
+    return is_read(method_of(method));
+}
+
+
+void
+elo_api_dispatch(elo_call_t *c, int kind)
+{
+    method_t method = method_of(elo_http_req_method(c->req));
     const resource_t *r = find_resource(kind);
     call_fn fn;
+
+    c->is_head = method == METHOD_HEAD;
 
     if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)) {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
@@ -363,31 +373,39 @@ read_caller(elo_call_t *c)
 }
 
 
+bool
+elo_api_take_path(elo_http_req_t *req, uint8_t room[ELO_API_PATH_MAX],
+                  elo_slice_t *out)
+{
+    elo_slice_t raw = elo_http_req_path(req);
+    size_t len;
+
+    if (raw.len > ELO_API_PATH_MAX) {
+        elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
+        return false;
+    }
+    if (memchr(raw.p, '%', raw.len) == NULL) {
+        *out = raw;
+        return true;
+    }
+    if (elo_percent_decode(raw, room, &len) != ELO_OK) {
+        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
+        return false;
+    }
+    *out = elo_slice(room, len);
+    return true;
+}
+
+
 static void
 on_request(elo_http_handler_t *self, elo_http_req_t *req)
 {
-    elo_slice_t raw = elo_http_req_path(req);
     elo_call_t c = { .api = (elo_api_t *) self, .req = req };
-    method_t method = method_of(elo_http_req_method(req));
-    uint8_t mem[PATH_MAX_LEN];
+    uint8_t room[ELO_API_PATH_MAX];
     elo_slice_t path;
-    size_t len;
     int kind;
 
-    if (raw.len > sizeof(mem)) {
-        elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
-        return;
-    }
-    if (memchr(raw.p, '%', raw.len) == NULL) {
-        path = raw;
-    } else if (elo_percent_decode(raw, mem, &len) == ELO_OK) {
-        path = elo_slice(mem, len);
-    } else {
-        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
-        return;
-    }
-    c.is_head = method == METHOD_HEAD;
-    if (!read_caller(&c)) {
+    if (!elo_api_take_path(req, room, &path) || !read_caller(&c)) {
         return;
     }
     elo_route_parse(path, &c.route);
@@ -395,7 +413,7 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
-    dispatch(&c, kind, method);
+    elo_api_dispatch(&c, kind);
 }
 
 
@@ -498,6 +516,7 @@ elo_api_free(elo_api_t **a)
     elo_small_put_free_all(*a);
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
+    elo_native_free(&(*a)->native);
     free(*a);
     *a = NULL;
 }

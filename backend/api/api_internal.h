@@ -51,6 +51,7 @@ struct elo_api_s {
     bool is_later;             /* it was asked for */
     elo_tus_t *tus;            /* uploads that are being written to */
     uint32_t n_pumps;          /* bodies with large buffers */
+    struct elo_native_s *native; /* NULL: nobody but on the socket */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
     bool is_draining;
 
@@ -65,6 +66,7 @@ typedef struct {
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
     bool is_anonymous; /* not the operator; perhaps an agent */
+    bool is_native;    /* past the Doorway, on loopback */
     uint32_t facts;    /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;

@@ -41,7 +41,7 @@ elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail)
         return;
     }
     if (status == 500) {
-        elo_slice_t path = elo_http_req_path(req);
+        elo_slice_t path = elo_http_req_log_path(req);
 
         elo_log(ELO_LOG_ERROR, "request \"%.*s\" failed: %s", (int) path.len,
                 (const char *) path.p, elo_strerror(err));

@@ -160,7 +160,7 @@ on_body_bytes(elo_http_req_t *c, size_t n)
     size_t len = 0;
     size_t used = 0;
 
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     if (c->is_whole_long) {
         c->whole_len += n;
         c->body_left -= n;
@@ -256,13 +256,13 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     if (c->state == ELO_CONN_HEAD && c->hlen == c->hpos) {
-        c->since_ms = uv_now(c->uv.loop); /* a head begins */
+        c->since_ms = uv_now(c->uv.stream.loop); /* a head begins */
     }
     c->hlen += (size_t) n;
     if (c->state == ELO_CONN_HEAD) {
         elo_conn_run(c);
     } else if (c->read_cb != NULL && c->is_whole) {
-        c->since_ms = uv_now(c->uv.loop);
+        c->since_ms = uv_now(c->uv.stream.loop);
         (void) deliver_whole(c);
     }
 }
@@ -370,7 +370,7 @@ service_whole(elo_http_req_t *c)
         elo_conn_close(c); /* the body is cut short */
         return;
     }
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     elo_conn_start_reading(c);
 }
 
@@ -407,7 +407,7 @@ elo_conn_service_body(elo_http_req_t *c)
         elo_conn_close(c); /* the body is cut short */
         return;
     }
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     elo_conn_start_reading(c);
 }
 
