@@ -71,6 +71,21 @@ static const resource_t table[] = {
         ON(DELETE, content_delete) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
+    { ELO_ROUTE_SHARD, false, { ON(GET, blob_get), ON(PUT, blob_put) } },
+    { ELO_ROUTE_VERIFY, false, { ON(POST, verify) } },
+    { ELO_ROUTE_CUSTODIANS, false, { ON(GET, custodians) } },
+    { ELO_ROUTE_CACHE_LIST, false, { ON(GET, cache_list) } },
+    { ELO_ROUTE_CACHE, false, { ON(GET, cache) } },
+    { ELO_ROUTE_ZOME, false, { ON(GET, zome) } },
+    { ELO_ROUTE_READY, false, { ON(GET, ready) } },
+    { ELO_ROUTE_STATUS, false, { ON(GET, status) } },
+    { ELO_ROUTE_P2P_STATUS, false, { ON(GET, p2p_status) } },
+    { ELO_ROUTE_ME, false, { ON(GET, me) } },
+    { ELO_ROUTE_DID, false, { ON(GET, did) } },
+    { ELO_ROUTE_HANDOFF,
+      false,
+      { ON(GET, handoff_get), ON(POST, handoff_post),
+        ON(DELETE, handoff_delete) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
@@ -227,10 +242,19 @@ is_login(int kind)
 }
 
 
+/* These have their own rule, or keep nothing. */
+static bool
+is_for_all(int kind)
+{
+    return is_login(kind) || kind == ELO_ROUTE_VERIFY
+           || kind == ELO_ROUTE_HANDOFF;
+}
+
+
 static bool
 may_call(const elo_call_t *c, int kind)
 {
-    return is_login(kind)
+    return is_for_all(kind)
            || (kind == ELO_ROUTE_RECORDS && (c->facts & ELO_FACT_PROVED) != 0)
            || may_write(c);
 }
@@ -243,6 +267,7 @@ is_missing(const elo_call_t *c, int kind)
     return c->api->ctl == NULL
            && (is_login(kind) || kind == ELO_ROUTE_AUTH_KEYS
                || kind == ELO_ROUTE_RECORDS || kind == ELO_ROUTE_RECORD_HEAD
+               || kind == ELO_ROUTE_ME || kind == ELO_ROUTE_DID
                || kind == ELO_OWN_KEYS || kind == ELO_OWN_SESSION
                || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS);
 }
@@ -264,7 +289,9 @@ elo_api_dispatch(elo_call_t *c, int kind)
 
     c->is_head = method == METHOD_HEAD;
 
-    if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)) {
+    if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)
+        || (kind == ELO_ROUTE_HANDOFF && !c->is_native))
+    {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
@@ -431,6 +458,7 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
     a->handler.on_request = on_request;
     a->later.fn = elo_small_put_gathered;
     a->cfg = *cfg;
+    a->started_at = elo_clock_unix_s();
     rc = elo_watches_create(
         cfg->loop, cfg->max_watchers != 0 ? cfg->max_watchers : WATCHERS,
         TICK_MS, &a->watches);
@@ -517,6 +545,7 @@ elo_api_free(elo_api_t **a)
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
     elo_native_free(&(*a)->native);
+    elo_handoffs_free(*a);
     free(*a);
     *a = NULL;
 }

@@ -48,11 +48,14 @@ struct elo_api_s {
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;             /* it was asked for */
-    elo_tus_t *tus;            /* uploads that are being written to */
-    uint32_t n_pumps;          /* bodies with large buffers */
-    struct elo_native_s *native; /* NULL: nobody but on the socket */
-    elo_backup_job_t *backups; /* that run, or wait for the pool */
+    bool is_later;                  /* it was asked for */
+    elo_tus_t *tus;                 /* uploads that are being written to */
+    uint32_t n_pumps;               /* bodies with large buffers */
+    struct elo_native_s *native;    /* NULL: nobody but on the socket */
+    int64_t started_at;             /* Unix seconds */
+    uint32_t n_verifies;            /* that run, or are read */
+    struct elo_handoff_s *handoffs; /* the latest first */
+    elo_backup_job_t *backups;      /* that run, or wait for the pool */
     bool is_draining;
 
     /* shared */
@@ -90,6 +93,9 @@ void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
                        const char *detail, const char *field);
 /* A JSON body; an error of the buffer is answered instead. */
 void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
+/* The same of another type. */
+void elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
+                    const elo_buf_t *text);
 /* No body: 204 and 304. */
 void elo_reply_empty(elo_http_req_t *req, int status);
 
@@ -170,6 +176,10 @@ void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
 bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
 /* Waiting and running. */
 uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
+
+/* ---- handoff_api.c ---- */
+
+void elo_handoffs_free(elo_api_t *a);
 
 /* ---- backup_api.c ---- */
 

@@ -161,13 +161,15 @@ site_of(const elo_native_t *n, const elo_http_req_t *req)
 }
 
 
-/* Of any answer. A page that shows pictures names no Origin: it may, of what
+/* Of any answer: what is shown as a page of its own runs no script. A page that shows pictures names no Origin: it may, of what
    everyone may read. */
 static void
 put_fields(elo_http_req_t *req, site_t site)
 {
     elo_http_res_standing(req, ELO_SLICE("Vary: Origin\r\n"
-                                         "Referrer-Policy: no-referrer\r\n"));
+                                         "Referrer-Policy: no-referrer\r\n"
+                                         "Content-Security-Policy: "
+                                         "sandbox\r\n"));
     if (site == SITE_FOREIGN) {
         elo_http_res_standing(
             req, ELO_SLICE("Cross-Origin-Resource-Policy: same-origin\r\n"));
@@ -285,6 +287,11 @@ is_blind(elo_route_kind_t kind)
     case ELO_ROUTE_AUTH_KEYS:
     case ELO_ROUTE_HEALTH:
     case ELO_ROUTE_VERSION:
+    case ELO_ROUTE_READY:
+    case ELO_ROUTE_STATUS:
+    case ELO_ROUTE_P2P_STATUS:
+    case ELO_ROUTE_DID:
+    case ELO_ROUTE_VERIFY:
         return true;
     default:
         return false;

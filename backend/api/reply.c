@@ -68,6 +68,23 @@ elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json)
 
 
 void
+elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
+               const elo_buf_t *text)
+{
+    elo_err_t rc = elo_buf_err(text);
+
+    if (rc != ELO_OK) {
+        elo_reply_err(req, rc, NULL);
+        return;
+    }
+    elo_http_res_status(req, status);
+    elo_http_res_header(req, "Content-Type", type);
+    elo_http_res_header(req, "X-Content-Type-Options", ELO_SLICE("nosniff"));
+    elo_http_res_send(req, elo_buf_slice(text));
+}
+
+
+void
 elo_reply_empty(elo_http_req_t *req, int status)
 {
     elo_http_res_status(req, status);
