@@ -29,7 +29,6 @@ elo_manifest_put(elo_json_writer_t *w, const elo_blob_stat_t *st,
     elo_json_put_cstr(w, "encoding", "none");
     elo_json_put_u64(w, "data_shards", 1);
     elo_json_put_u64(w, "total_shards", 1);
-    elo_json_put_u64(w, "data_parity", 0);
     elo_json_put_u64(w, "shard_size", st->size);
     elo_json_put_array(w, "shard_hashes");
     elo_json_put_cstr(w, NULL, canon);
@@ -39,6 +38,7 @@ elo_manifest_put(elo_json_writer_t *w, const elo_blob_stat_t *st,
     elo_json_put_cstr(w, "created_at", created);
     /* the hash was checked as the bytes came in */
     elo_json_put_cstr(w, "verified_at", created);
+    elo_json_put_u64(w, "data_parity", 0);
 }
 
 

@@ -353,8 +353,10 @@ narrow(elo_call_t *c)
 static bool
 is_operators(const elo_call_t *c)
 {
-    return c->route.kind == ELO_ROUTE_BLOB_NEW
-           && elo_api_is_read(elo_http_req_method(c->req));
+    elo_slice_t method = elo_http_req_method(c->req);
+
+    return c->route.kind == ELO_ROUTE_BLOB_NEW && elo_api_is_read(method)
+           && !elo_slice_eq(method, ELO_SLICE("OPTIONS"));
 }
 
 
