@@ -64,9 +64,9 @@ test_put(void **state)
     }
     r = api_call(a, "PUT", "/shard/" HEX_ABC, "", "abc", 3);
     assert_int_equal(r.status, 200);
-    assert_string_equal((char *) r.body, "{\"hash\":\"sha256-" HEX_ABC
-                                         "\",\"size_bytes\":3,"
-                                         "\"already_existed\":true}");
+    assert_string_equal((char *) r.body,
+                        "{\"hash\":\"sha256-" HEX_ABC "\",\"size_bytes\":3,"
+                        "\"already_existed\":true}");
     answer_free(&r);
 
     r = api_get(a, "/api/blob/" CID_ABC, "");
