@@ -712,22 +712,30 @@ subtest 'tokens' => sub {
         'reads what everyone may'
     );
     my %bound = (
-        "/store/$shut"               => 200,
-        "/manifest/$shut"            => 403,
-        '/api/v1/cache/content/shut' => 403,
+        path => [
+            "/store/$shut"               => 200,
+            "/manifest/$shut"            => 403,
+            '/api/v1/cache/content/shut' => 403
+        ],
+        content => [
+            '/store/shut'                => 200,
+            "/store/$shut"               => 403,
+            '/store/open'                => 403,
+            '/api/v1/cache/content/shut' => 200
+        ],
     );
-    my $short  = hs256( path   => '/store' );
-    my $claims = hs256( prefix => '/store' );
+    my %claim = ( path => '/store', content => 'shut' );
 
-    for my $token (
-        grep { tcp( 'GET', "/manifest/$shut?token=$_" )->{status} == 403 }
-        $short,
-        $claims
-      )
-    {
-        is( tcp( 'GET', "$_?token=$token" )->{status},
-            $bound{$_}, "for one path: $_" )
-          for sort keys %bound;
+    for my $claim ( sort keys %bound ) {
+        my $token = hs256( $claim => $claim{$claim} );
+        my @rows  = @{ $bound{$claim} };
+
+        while ( my ( $path, $status ) = splice @rows, 0, 2 ) {
+            my $res = tcp( 'GET', "$path?token=$token" );
+            is( $res->{status},     $status, "for one $claim: $path" );
+            is( json($res)->{code}, 'INSUFFICIENT_SCOPE', 'its code' )
+              if $status == 403;
+        }
     }
     is(
         tcp( 'GET', "/api/v1/cache/content/open?reach=local", as => $eve )
@@ -744,6 +752,25 @@ subtest 'tokens' => sub {
         404, 'of bytes, too' );
     is( tcp( 'GET', "/store/$shut?reach=private", as => $anna )->{status},
         200, 'not from an owner' );
+};
+
+subtest 'what caches are told' => sub {
+    for my $path (
+        "/store/$shut",    '/store/shut',
+        "/manifest/$shut", '/api/v1/cache/content/shut',
+        "/api/blob/$shut/0"
+      )
+    {
+        my $res = tcp( 'GET', $path, as => $anna );
+        is( $res->{status}, 200, $path );
+        is(
+            $res->{headers}{'cache-control'},
+            'private, no-store',
+            'kept by nobody'
+        );
+    }
+    is( tcp( 'GET', "/store/open" )->{headers}{'cache-control'},
+        'no-cache', 'an id may come to mean something else' );
 };
 
 subtest 'a right that is taken away' => sub {
@@ -948,7 +975,7 @@ subtest 'nowhere else' => sub {
     like( $text, qr/cannot listen on "127\.0\.0\.1:$native"/, 'and says so' );
 };
 
-subtest 'IPv6, and clients that are slow' => sub {
+subtest 'clients that are slow' => sub {
     my $port  = Doorway::Stand::free_port();
     my $other = Doorway::Stand->new;
 

@@ -96,6 +96,9 @@ void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
 /* The same of another type. */
 void elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
                     const elo_buf_t *text);
+/* Cache-Control of what has this reach; for_all where everyone may have it. What
+   is encrypted at rest here is kept by nobody's cache. */
+const char *elo_reply_cache_control(elo_reach_t reach, const char *for_all);
 /* No body: 204 and 304. */
 void elo_reply_empty(elo_http_req_t *req, int status);
 

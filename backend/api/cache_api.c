@@ -199,10 +199,9 @@ put_fields(elo_http_req_t *req, const char *etag, elo_reach_t reach)
                             elo_slice_str(elo_reach_name(reach)));
     }
     elo_http_res_header(req, "X-Cache", ELO_SLICE("MISS"));
-    elo_http_res_header(req, "Cache-Control",
-                        reach == ELO_REACH_COMMONS
-                            ? ELO_SLICE("no-cache")
-                            : ELO_SLICE("private, no-cache"));
+    elo_http_res_header(
+        req, "Cache-Control",
+        elo_slice_str(elo_reply_cache_control(reach, "no-cache")));
 }
 
 

@@ -57,7 +57,9 @@ elo_call_manifest(elo_call_t *c)
     elo_json_put_object(&w, NULL);
     elo_manifest_put(&w, &t.stat, t.content_type, t.reach);
     elo_json_end_object(&w);
-    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-cache"));
+    elo_http_res_header(
+        c->req, "Cache-Control",
+        elo_slice_str(elo_reply_cache_control(t.reach, "no-cache")));
     elo_reply_json(c->req, 200, &b);
     elo_buf_dispose(&b);
 }

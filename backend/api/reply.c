@@ -84,6 +84,16 @@ elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
 }
 
 
+const char *
+elo_reply_cache_control(elo_reach_t reach, const char *for_all)
+{
+    if (reach == ELO_REACH_COMMONS) {
+        return for_all;
+    }
+    return reach <= ELO_REACH_LOCAL ? "private, no-store" : "private, no-cache";
+}
+
+
 void
 elo_reply_empty(elo_http_req_t *req, int status)
 {
