@@ -121,8 +121,7 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
         return ngx_sprintf(p, "/api/upload/%*s", ctx->route.id.len,
                            ctx->route.id.p);
     case ELO_ROUTE_SHARD:
-        return ngx_sprintf(p, ctx->sealed ? "/api/blob/%s" : "/shard/%s",
-                           canon);
+        return ngx_sprintf(p, "/shard/%s", canon);
     case ELO_ROUTE_BLOB:
         if (ctx->route.is_compat && !ctx->sealed && ctx->by_hash) {
             return ngx_sprintf(p, "/blob/%s", canon);

@@ -289,7 +289,7 @@ elo_api_dispatch(elo_call_t *c, int kind)
 
     c->is_head = method == METHOD_HEAD;
 
-    if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)
+    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)
         || (kind == ELO_ROUTE_HANDOFF && !c->is_native))
     {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
@@ -392,7 +392,7 @@ read_caller(elo_call_t *c)
         c->ceiling = ELO_REACH_COMMONS;
         return read_agent(c);
     }
-    c->is_anonymous = true;
+    c->is_guest = true;
     c->scopes = ELO_SCOPE_READ;
     c->ceiling = ELO_REACH_COMMONS;
     return !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("agent"))
@@ -440,7 +440,9 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
-    elo_api_dispatch(&c, kind);
+    if (elo_call_in_bounds(&c, path)) {
+        elo_api_dispatch(&c, kind);
+    }
 }
 
 

@@ -17,12 +17,15 @@
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
 /* Fields that a caller's words stand in beside the URL. The first five are the
-   Doorway's, which passes none of its clients' on. */
+   Doorway's, which passes none of its clients' on; so are path, prefix and content. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
 #define ELO_HEADER_FACTS   "X-Elohim-Facts"
 #define ELO_HEADER_SCOPES  "X-Elohim-Scopes"
 #define ELO_HEADER_CEILING "X-Elohim-Ceiling"
+#define ELO_HEADER_PATH    "X-Elohim-Path" /* as the client asked for it */
+#define ELO_HEADER_PREFIX  "X-Elohim-Prefix"
+#define ELO_HEADER_CONTENT "X-Elohim-Content"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
@@ -68,9 +71,9 @@ typedef struct {
     elo_route_t route;
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
-    bool is_anonymous; /* not the operator; perhaps an agent */
-    bool is_native;    /* past the Doorway, on loopback */
-    uint32_t facts;    /* what he is to everyone (common/auth/gate.h) */
+    bool is_guest;  /* anybody but the operator: an agent, or nobody */
+    bool is_native; /* past the Doorway, on loopback */
+    uint32_t facts; /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;
     bool has_agent;
@@ -84,6 +87,12 @@ bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
 
 /* Whose sealed blobs are meant by a plaintext address; NULL: anyone's. */
 const elo_agent_t *elo_call_reader(const elo_call_t *c);
+
+/* ---- bounds.c ---- */
+
+/* Is the request within what the caller's token is good for? path: the request's,
+   decoded. False: it isn't, and that is answered. */
+bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
 
 /* ---- reply.c: answers; each ends the exchange ---- */
 

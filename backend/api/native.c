@@ -366,7 +366,7 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     elo_native_t *n = (elo_native_t *) self;
     elo_call_t c = { .api = n->api,
                      .req = req,
-                     .is_anonymous = true,
+                     .is_guest = true,
                      .is_native = true,
                      .scopes = ELO_SCOPE_READ,
                      .ceiling = ELO_REACH_COMMONS };

@@ -387,7 +387,8 @@ open_socket(daemon_t *d, int group)
                            .group = group,
                            .max_conns = (uint32_t) d->opt.max_connections,
                            .idle_ms = (uint32_t) d->opt.idle_timeout,
-                           .max_head = ELO_WIRE_HEAD_MAX };
+                           .max_head = ELO_WIRE_HEAD_MAX,
+                           .min_rate = (uint32_t) d->opt.min_body_rate };
     elo_err_t rc = elo_http_server_create(d->loop, &cfg,
                                           elo_api_handler(d->api), &d->server);
 

@@ -80,6 +80,9 @@ elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
         .iss = elo_slice_str(o->token_issuer.p),
         .aud = elo_slice_str(o->token_audience.p),
         .token_life_s = (int64_t) seconds(o->token_life),
+        .bounds = { .records = o->records_per_agent,
+                    .bytes = o->record_bytes_per_agent,
+                    .per_s = (uint32_t) o->record_rate },
     };
     elo_err_t rc = ELO_OK;
 
@@ -156,7 +159,8 @@ elo_wire_native(const elo_options_t *o, elo_loop_t *loop, elo_api_t *api,
     elo_http_cfg_t cfg = { .host = host,
                            .max_conns = (uint32_t) o->native_connections,
                            .idle_ms = (uint32_t) o->idle_timeout,
-                           .max_head = ELO_WIRE_HEAD_MAX };
+                           .max_head = ELO_WIRE_HEAD_MAX,
+                           .min_rate = (uint32_t) o->min_body_rate };
     elo_http_handler_t *handler;
     elo_err_t rc = ELO_EINVAL;
 

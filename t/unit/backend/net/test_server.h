@@ -17,6 +17,8 @@
 #include "backend/net/http_server.h"
 #include "t/unit/backend/net/test_handler.h"
 
+#define TEST_MIN_RATE 100u /* bytes a second */
+
 typedef struct {
     char dir[64];
     char path[128];
@@ -55,7 +57,8 @@ ts_run(const char *path, uint32_t idle_ms, uint32_t max_conns, int ready)
                            .group = -1,
                            .max_conns = max_conns,
                            .idle_ms = idle_ms,
-                           .max_head = 4096 };
+                           .max_head = 4096,
+                           .min_rate = TEST_MIN_RATE };
 
     (void) signal(SIGPIPE, SIG_IGN);
     if (elo_loop_create(&ts_loop) != ELO_OK
