@@ -724,17 +724,32 @@ subtest 'tokens' => sub {
             '/api/v1/cache/content/shut' => 200
         ],
     );
-    my %claim = ( path => '/store', content => 'shut' );
+    $bound{shard}    = [ "/shard/$shut" => 200, "/store/$shut" => 403 ];
+    $bound{document} = [
+        '/api/v1/lamad/other/get_content?id=shut' => 200,
+        '/api/v1/cache/content/shut'              => 403
+    ];
+    my %claim = (
+        path     => [ path    => '/store' ],
+        content  => [ content => 'shut' ],
+        shard    => [ path    => '/shard' ],
+        document => [ path    => '/api/v1/lamad' ],
+    );
 
     for my $claim ( sort keys %bound ) {
-        my $token = hs256( $claim => $claim{$claim} );
+        my $token = hs256( @{ $claim{$claim} } );
         my @rows  = @{ $bound{$claim} };
 
         while ( my ( $path, $status ) = splice @rows, 0, 2 ) {
-            my $res = tcp( 'GET', "$path?token=$token" );
-            is( $res->{status},     $status, "for one $claim: $path" );
-            is( json($res)->{code}, 'INSUFFICIENT_SCOPE', 'its code' )
-              if $status == 403;
+            for my $name ( sort keys %way ) {
+                my $res = $way{$name}->(
+                    'GET',
+                    "$path" . ( $path =~ /[?]/ ? '&' : '?' ) . "token=$token"
+                );
+                is( $res->{status}, $status, "$name: for one $claim: $path" );
+                is( json($res)->{code}, 'INSUFFICIENT_SCOPE', 'its code' )
+                  if $status == 403;
+            }
         }
     }
     is(
