@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "backend/api/api.h"
+#include "backend/api/reply.h"
 #include "backend/api/watch.h"
 #include "backend/node/content_node.h"
 #include "backend/store/node.h"
@@ -93,23 +94,6 @@ const elo_agent_t *elo_call_reader(const elo_call_t *c);
 /* Is the request within what the caller's token is good for? path: the request's,
    decoded. False: it isn't, and that is answered. */
 bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
-
-/* ---- reply.c: answers; each ends the exchange ---- */
-
-/* detail NULL: the code's own words. */
-void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
-void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
-                       const char *detail, const char *field);
-/* A JSON body; an error of the buffer is answered instead. */
-void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
-/* The same of another type. */
-void elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
-                    const elo_buf_t *text);
-/* Cache-Control of what has this reach; for_all where everyone may have it. What
-   is encrypted at rest here is kept by nobody's cache. */
-const char *elo_reply_cache_control(elo_reach_t reach, const char *for_all);
-/* No body: 204 and 304. */
-void elo_reply_empty(elo_http_req_t *req, int status);
 
 /* ---- query.c: parameters and bodies of requests ---- */
 
