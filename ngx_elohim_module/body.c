@@ -256,6 +256,10 @@ ngx_http_elohim_body_step(ngx_http_request_t *r)
     ngx_http_elohim_body_in_t  *in;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    /* whatever comes next, an error_page with a context of its own, too */
+    r->read_event_handler = ngx_http_block_reading;
+
     in = ctx->in;
 
     for ( ;; ) {
@@ -284,7 +288,6 @@ ngx_http_elohim_body_step(ngx_http_request_t *r)
         }
     }
 
-    r->read_event_handler = ngx_http_block_reading;
     r->request_body_no_buffering = 0;
 
     if (in->first != NULL) {

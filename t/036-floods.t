@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Test::More;
@@ -22,9 +23,18 @@ my $MAX    = 64;     # of the daemon's connections
 
 my $stand = Doorway::Stand->new( options => [ '--max-connections', $MAX ] );
 $stand->start_daemon;
+
+my %port = map { $_ => Doorway::Stand::free_port() } qw(h2 paged);
 $stand->start_nginx(
     connections => 2048,
-    config      => 'location / { elohim on; elohim_login_rate 5;'
+    http        => 'client_max_body_size 0;'
+      . "server { listen 127.0.0.1:$port{h2} http2;"
+      . ' location / { elohim on; elohim_login_rate 0; } }'
+      . "server { listen 127.0.0.1:$port{paged}; error_page 413 = \@long;"
+      . ' location / { elohim on; elohim_login_rate 0; }'
+      . ' location @long { return 200 "a page"; } }',
+    config => 'set_real_ip_from 127.0.0.9; real_ip_header X-Real-IP;'
+      . 'location / { elohim on; elohim_login_rate 5;'
       . ' elohim_auth_rate 3; elohim_pass_connections 24; }'
 );
 
@@ -243,6 +253,29 @@ subtest 'logins by address' => sub {
     );
 };
 
+# By a proxy's word, 127.0.0.9: of IPv6 the first half is a client's, and an IPv4
+# address is one in whichever form.
+subtest 'addresses of one client' => sub {
+    my $as = sub {
+        my ($address) = @_;
+        return ask_from(
+            '127.0.0.9',
+            method  => 'POST',
+            path    => '/api/auth/challenge',
+            headers => ["X-Real-IP: $address"],
+            body    => '{"agent":"' . ( '7' x 64 ) . '"}'
+        )->{status};
+    };
+    my %n;
+
+    $n{ $as->( sprintf '2001:db8:1:2::%x', $_ ) }++ for 1 .. 90;
+    cmp_ok( $n{429} // 0, '>=', 20, 'one network of 64 bits' );
+    is( $as->('2001:db8:1:3::1'), 200, 'the next one' );
+    $n{ $as->('::ffff:198.51.100.7') }++ for 1 .. 90;
+    is( $as->('198.51.100.7'), 429, 'IPv4 in IPv6' );
+    is( $as->('198.51.100.8'), 200, 'another' );
+};
+
 # URLs that keys sign which anybody can make: each a question to the daemon.
 subtest 'credentials by address' => sub {
     my $hash = $stand->put( 'a secret', 'text/plain', 'private' )->{hash};
@@ -354,6 +387,74 @@ subtest 'a long body in pieces' => sub {
             'as it was'
         );
     }
+};
+
+# A stream of HTTP/2 is no connection: its body comes by another way.
+subtest 'HTTP/2' => sub {
+    my $file = $stand->dir . '/body';
+    my $curl = sub {
+        my ( $path, $body, @more ) = @_;
+        Doorway::Stand::spew( $file, $body );
+        open my $out, '-|', 'curl', '-s', '--http2-prior-knowledge',
+          '-w', "\n%{http_code} %{http_version}", '-H', $bearer, @more,
+          '-T', $file, '-X', 'POST', "http://127.0.0.1:$port{h2}$path"
+          or die "curl: $!\n";
+        my $text = do { local $/; <$out> };
+        close $out;
+        $text =~ s/\n\d+ \d\z//;
+
+        # curl loses an answer that comes before it has sent all
+        my $log = Doorway::Stand::slurp( $stand->dir . '/nginx/access.log' );
+        my ($status) = $log =~ /.*"POST \Q$path\E HTTP\/2\.0" (\d+) /s;
+        return ( $status, $text );
+    };
+    my $agent = '{"agent":"' . ( '7' x 64 ) . '"}';
+    my @json  = ( '-H', 'Content-Type: application/json' );
+    my $node  = Doorway::Stand::encode(
+        {
+            id       => 'over-h2',
+            title    => 'h2',
+            reach    => 'commons',
+            metadata => { text => 'y' x 600_000 },
+            blobs    => []
+        }
+    );
+
+    is( ( $curl->( '/api/auth/challenge', $agent ) )[0], 200, 'a login' );
+    is( ( $curl->( '/api/auth/challenge', 'x' x 2049 ) )[0],
+        413, 'a long one' );
+    my ( $status, $answer ) = $curl->( '/api/content', $node, @json );
+    is( $status, 201, 'a node' ) or diag( substr $answer, 0, 300 );
+    ( $status, $answer ) = $curl->( '/api/content', 'x' x 1_100_000, @json );
+    is( $status, 413, 'and one that is too long' )
+      or diag( substr $answer, 0, 300 );
+    is( $agents->status_of( $anna, 'GET', '/api/content/over-h2' ),
+        200, 'the first is there' );
+};
+
+# The page takes over while the body still comes.
+subtest 'an error page for what is too long' => sub {
+    my $sock = Doorway::Http::connect_to( $port{paged} );
+    my $in   = '';
+
+    syswrite $sock, join "\r\n", 'POST /api/auth/token HTTP/1.1',
+      'Host: x', 'Transfer-Encoding: chunked', '', '';
+    for my $n ( 1 .. 40 ) {
+        last if $in ne '';
+        syswrite( $sock, sprintf "64\r\n%s\r\n", 'x' x 100 ) or last;
+        IO::Select->new($sock)->can_read(0.01)
+          and sysread $sock, $in, 4096, length $in;
+    }
+    Doorway::Stand::wait_for(
+        2,
+        sub {
+            syswrite $sock, "1\r\nx\r\n";
+            IO::Select->new($sock)->can_read(0.05) or return 0;
+            return !sysread $sock, $in, 4096, length $in;
+        }
+    );
+    like( $in, qr{\AHTTP/1\.1 200 .*a page}s, 'the page' );
+    is( $stand->get('/health')->{status}, 200, 'nothing broke' );
 };
 
 done_testing();

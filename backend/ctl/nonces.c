@@ -31,6 +31,7 @@ struct elo_nonces_s {
     use_t *ring;      /* max places */
     tally_t *tallies; /* as many */
     tally_t *free_tally;
+    uint32_t n_made; /* of the tallies, those that were ever used */
 };
 
 
@@ -73,10 +74,6 @@ elo_nonces_create(uint32_t max, uint32_t share, int64_t keep_s,
         elo_nonces_free(&n);
         return ELO_ENOMEM;
     }
-    for (uint32_t i = 0; i < max; i++) {
-        n->tallies[i].next_free = n->free_tally;
-        n->free_tally = &n->tallies[i];
-    }
     *out = n;
     return ELO_OK;
 }
@@ -108,15 +105,28 @@ tally_of(const elo_nonces_t *n, const elo_agent_t *agent)
 }
 
 
+/* One for each place of the ring is enough. */
+static tally_t *
+take_tally(elo_nonces_t *n)
+{
+    tally_t *t = n->free_tally;
+
+    if (t == NULL) {
+        assert(n->n_made < n->max);
+        return &n->tallies[n->n_made++];
+    }
+    n->free_tally = t->next_free;
+    return t;
+}
+
+
 static tally_t *
 count(elo_nonces_t *n, const elo_agent_t *agent)
 {
     tally_t *t = tally_of(n, agent);
 
     if (t == NULL) {
-        t = n->free_tally;
-        assert(t != NULL);
-        n->free_tally = t->next_free;
+        t = take_tally(n);
         t->agent = *agent;
         t->hash = elo_hashmap_hash(&n->by_agent,
                                    elo_slice(agent->b, sizeof(agent->b)));
