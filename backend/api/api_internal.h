@@ -121,6 +121,7 @@ void elo_body_collect(elo_http_req_t *req, size_t max, elo_body_done_cb done,
 typedef struct {
     elo_blob_stat_t stat;
     elo_reach_t reach;
+    elo_lifecycle_t life; /* of the content; by hash: published */
     bool is_by_hash;
     bool is_touched; /* its use was noted lately */
     char content_type[ELO_MIME_MAX + 1];
@@ -153,9 +154,12 @@ void elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st);
 elo_err_t elo_node_stat(elo_store_t *s, const elo_content_t *n, uint32_t i,
                         elo_blob_stat_t *out) ELO_MUST_USE;
 
-/* Current version of a node, loaded. */
+/* Current version of a node, loaded, without what has expired of its blobs. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
+/* The same with all of them. */
+elo_err_t elo_node_load_all(elo_store_t *s, elo_slice_t id,
+                            elo_content_t *out) ELO_MUST_USE;
 
 /* ---- media_jobs.c: the indexing of blobs ---- */
 
