@@ -93,6 +93,7 @@ static const resource_t table[] = {
     { ELO_OWN_CARE, true, { ON(GET, care) } },
     { ELO_OWN_CARE_JOB, true, { ON(GET, care_job), ON(POST, care_ask) } },
     { ELO_OWN_BACKUP, true, { ON(POST, backup) } },
+    { ELO_OWN_FALLBACK, true, { ON(GET, fallback), ON(POST, fallback_ask) } },
 };
 
 
@@ -447,6 +448,14 @@ elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner)
 {
     a->ctl = ctl;
     a->node_owner = *owner;
+}
+
+
+void
+elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms)
+{
+    a->fallback = f;
+    a->fallback_wait_ms = wait_ms;
 }
 
 

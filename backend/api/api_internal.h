@@ -40,8 +40,11 @@ struct elo_api_s {
     elo_lookup_t *lookup;
     elo_repl_t *repl; /* borrowed, as is care; may be NULL */
     elo_care_t *care;
-    elo_ctl_t *ctl;         /* likewise; NULL: tokens and records aren't here */
-    elo_agent_t node_owner; /* whose the operator's contents are */
+    elo_ctl_t *ctl; /* likewise; NULL: tokens and records aren't here */
+    elo_fallback_t *fallback; /* NULL: what isn't held isn't there */
+    uint32_t fallback_wait_ms;
+    uint32_t n_fetched_sends;
+    elo_agent_t node_owner;      /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */
     uint32_t n_spare_puts;
     elo_small_put_t *gathered; /* of this turn of the loop, in order */
@@ -58,7 +61,9 @@ struct elo_api_s {
     _Atomic uint64_t n_writes;
 };
 
-typedef struct {
+typedef struct elo_call_s elo_call_t;
+
+struct elo_call_s {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_route_t route;
@@ -72,7 +77,11 @@ typedef struct {
     elo_agent_t agent;   /* whom the caller acts for; zero: the operator */
     elo_agent_t key;     /* that the caller has proved, with ELO_FACT_PROVED */
     elo_agent_t subject; /* whom the path names */
-} elo_call_t;
+    /* of what may live elsewhere (fallback_call.h) */
+    void (*again)(elo_call_t *c); /* NULL: that isn't looked for */
+    bool is_again;
+    const struct elo_fetched_s *fetched; /* stands in for the store */
+};
 
 /* May this caller see what has that reach, by what he is to everyone? */
 bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);

@@ -164,10 +164,9 @@ static const struct {
     const char *path;
     int kind;
 } whole[] = {
-    { "/api/queue", ELO_OWN_QUEUE },
-    { "/api/agents", ELO_OWN_AGENTS },
-    { "/api/care", ELO_OWN_CARE },
-    { "/api/backup", ELO_OWN_BACKUP },
+    { "/api/queue", ELO_OWN_QUEUE },       { "/api/agents", ELO_OWN_AGENTS },
+    { "/api/care", ELO_OWN_CARE },         { "/api/backup", ELO_OWN_BACKUP },
+    { "/api/fallback", ELO_OWN_FALLBACK },
 };
 
 static const struct {

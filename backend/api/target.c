@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "backend/api/fallback_call.h"
 #include "backend/api/lookup.h"
 #include "backend/api/who.h"
 #include "backend/repl/ack.h"
@@ -181,12 +182,20 @@ find(elo_call_t *c, elo_target_t *out)
 bool
 elo_call_find_target(elo_call_t *c, elo_target_t *out)
 {
-    elo_err_t rc = find(c, out);
+    elo_err_t rc;
 
+    if (c->fetched != NULL) {
+        elo_fetched_target(c->fetched, out);
+        return true;
+    }
+    rc = find(c, out);
     if (rc == ELO_OK && !elo_call_may_read(c, out->reach)
         && !elo_call_is_let_in(c, c->route.id))
     {
         rc = ELO_ENOTFOUND;
+    }
+    if (rc == ELO_ENOTFOUND && elo_call_take_fallback(c)) {
+        return false;
     }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);

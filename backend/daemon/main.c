@@ -55,6 +55,7 @@ typedef struct daemon_s {
     elo_repl_t *repl;
     elo_care_t *care;
     elo_ctl_t *ctl;
+    elo_fallback_t *fallback; /* NULL: off */
     elo_http_server_t *server;
     elo_timer_t *beat;
     bool is_ending;
@@ -146,6 +147,9 @@ begin_end(daemon_t *d)
     d->is_ending = true;
     if (d->api != NULL) {
         elo_api_drain(d->api);
+    }
+    if (d->fallback != NULL) {
+        elo_fallback_stop(d->fallback);
     }
     if (d->server != NULL) {
         elo_http_server_drain(&d->server, (uint32_t) d->opt.drain_timeout,
@@ -351,6 +355,8 @@ open_services(daemon_t *d)
                != ELO_OK
         || (rc =
                 elo_wire_care(&d->opt, d->loop, d->store, d->keyring, &d->care))
+               != ELO_OK
+        || (rc = elo_wire_fallback(&d->opt, d->loop, d->store, &d->fallback))
                != ELO_OK)
     {
         complain(d, "cannot start the services on", d->opt.store.p, rc);
@@ -360,6 +366,7 @@ open_services(daemon_t *d)
         return rc;
     }
     elo_api_set_jobs(d->api, d->repl, d->care);
+    elo_api_set_fallback(d->api, d->fallback, (uint32_t) d->opt.fallback_wait);
     elo_store_on_events(d->store, &events);
     elo_repl_wake(d->repl); /* what the last run has left */
     return ELO_OK;
@@ -463,6 +470,7 @@ run(daemon_t *d, int group)
         begin_end(d);
     }
     elo_loop_run(d->loop);
+    elo_fallback_free(&d->fallback);
     elo_ctl_close(&d->ctl);
     if (d->store != NULL) {
         elo_store_close(&d->store); /* its threads tell the services */

@@ -24,6 +24,8 @@
    went in. */
 #define ELO_CONTENT_TEXT_MAX (2 * (size_t) ELO_CONTENT_JSON_MAX)
 
+#define ELO_CONTENT_URLS_MAX 16 /* fallbackUrls of a blob */
+
 typedef enum {
     ELO_LIFECYCLE_DRAFT,
     ELO_LIFECYCLE_PUBLISHED,
@@ -110,5 +112,9 @@ elo_reach_t elo_content_effective_reach(const elo_content_t *n);
 /* The blob that a reader of the node gets: the first original, else the first;
    NULL when there is none. */
 const elo_content_blob_t *elo_content_primary(const elo_content_t *n);
+
+/* fallbackUrls of blob i, in order; how many. Borrowed of the node. */
+uint32_t elo_content_urls(const elo_content_t *n, uint32_t i,
+                          elo_slice_t out[ELO_CONTENT_URLS_MAX]);
 
 #endif

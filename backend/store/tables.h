@@ -28,13 +28,14 @@
     T(CARE, 19, "care") /* name -> where a job of care is */                   \
     T(RECORD, 20, "record")   /* number -> record: append-only */              \
     T(AUDIT, 21, "audit")     /* number -> chained entry: append-only */       \
-    T(SETTING, 22, "setting") /* name -> what a part of the daemon keeps */
+    T(SETTING, 22, "setting") /* name -> what a part of the daemon keeps */    \
+    T(SOURCE, 23, "source")   /* SHA-256 of a URL -> what is known of it */
 
 enum {
 #define T(name, number, text) ELO_T_##name = (number),
     ELO_STORE_TABLES(T)
 #undef T
-        ELO_T_COUNT = 23
+        ELO_T_COUNT = 24
 };
 
 /* Spaces of counters. */

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fallback_call: see the header. */
+#include "backend/api/fallback_call.h"
+
+#include <stdlib.h>
+
+#include "backend/api/who.h"
+
+#define NODES_MAX 32u /* that name one blob, and are looked at */
+#define BUSY_S    5u  /* until a client should ask again */
+
+
+/* ---- which node, which blob of it ---- */
+
+typedef struct {
+    elo_api_t *api;
+    const elo_call_t *c;        /* NULL: nobody is judged */
+    const elo_digest_t *digest; /* NULL: the node's primary blob */
+    elo_want_t *out;
+    bool is_found;
+    uint32_t n;
+    elo_err_t err;
+} look_t;
+
+
+static bool
+may_read(const look_t *l, const elo_content_t *n, const elo_agent_t *owner)
+{
+    elo_who_subject_t of;
+
+    if (l->c == NULL || elo_call_may_read(l->c, elo_content_effective_reach(n)))
+    {
+        return true;
+    }
+    if ((l->c->facts & ELO_FACT_PROVED) == 0) {
+        return false;
+    }
+    elo_who_node(l->api, &l->c->key, n, owner, &of);
+    return elo_call_may(l->c, ELO_OP_READ, &of);
+}
+
+
+/* The blob that is meant; n->n_blobs: none. */
+static uint32_t
+blob_of(const look_t *l, const elo_content_t *n)
+{
+    const elo_content_blob_t *primary;
+
+    if (l->digest == NULL) {
+        primary = elo_content_primary(n);
+        return primary == NULL ? n->n_blobs : (uint32_t) (primary - n->blobs);
+    }
+    for (uint32_t i = 0; i < n->n_blobs; i++) {
+        if (memcmp(&n->blobs[i].digest, l->digest, sizeof(*l->digest)) == 0) {
+            return i;
+        }
+    }
+    return n->n_blobs;
+}
+
+
+static elo_err_t
+take_wider(look_t *l, elo_want_t *want)
+{
+    if (l->is_found && l->out->reach >= want->reach) {
+        elo_want_dispose(want);
+        return ELO_OK;
+    }
+    if (l->is_found) {
+        elo_want_dispose(l->out);
+    }
+    *l->out = *want;
+    l->is_found = true;
+    return ELO_OK;
+}
+
+
+/* ELO_ENOTFOUND: nothing here for this caller. */
+static elo_err_t
+look_at(look_t *l, elo_slice_t id)
+{
+    elo_store_t *s = l->api->cfg.store;
+    elo_agent_t owner;
+    elo_content_t node;
+    elo_want_t want;
+    elo_err_t rc;
+    uint32_t i;
+
+    if ((rc = elo_node_load(s, id, &node)) != ELO_OK) {
+        return rc;
+    }
+    i = blob_of(l, &node);
+    rc =
+        i == node.n_blobs ? ELO_ENOTFOUND : elo_store_node_owner(s, id, &owner);
+    if (rc == ELO_OK && !may_read(l, &node, &owner)) {
+        rc = ELO_ENOTFOUND;
+    }
+    if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
+        rc = take_wider(l, &want);
+    }
+    elo_content_dispose(&node);
+    return rc;
+}
+
+
+static bool
+on_referrer(void *ctx, elo_slice_t id)
+{
+    look_t *l = ctx;
+    elo_err_t rc = look_at(l, id);
+
+    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+        l->err = rc;
+        return false;
+    }
+    return ++l->n < NODES_MAX;
+}
+
+
+static elo_err_t
+look(look_t *l, elo_slice_t text)
+{
+    elo_digest_t d;
+    elo_err_t rc;
+
+    if (elo_addr_parse(text, &d) != ELO_OK) {
+        return look_at(l, text);
+    }
+    l->digest = &d;
+    rc = elo_store_referrers(l->api->cfg.store, &d, on_referrer, l);
+    rc = rc != ELO_OK ? rc : l->err;
+    if (rc != ELO_OK && l->is_found) {
+        elo_want_dispose(l->out);
+    }
+    return rc != ELO_OK || l->is_found ? rc : ELO_ENOTFOUND;
+}
+
+
+elo_err_t
+elo_fallback_find(elo_api_t *a, elo_slice_t text, elo_want_t *out)
+{
+    look_t l = { .api = a, .out = out };
+
+    return a->fallback == NULL ? ELO_ENOTFOUND : look(&l, text);
+}
+
+
+void
+elo_fetched_target(const elo_fetched_t *f, elo_target_t *out)
+{
+    const elo_want_t *w = f->want;
+
+    *out = (elo_target_t){ .reach = w->reach,
+                           .is_by_hash = f->is_by_hash,
+                           .is_touched = true };
+    out->stat.digest = w->digest;
+    out->stat.size = elo_copy_size(f->copy);
+    out->stat.created_at = w->created_at;
+    out->stat.reach = w->reach;
+    elo_target_set_type(out, elo_slice_str(w->type));
+}
+
+
+/* ---- waiting ---- */
+
+typedef struct {
+    elo_fallback_wait_t wait; /* first */
+    elo_call_t call;
+    elo_want_t want;
+    elo_timer_t *limit;
+    char id[ELO_ADDR_TEXT_MAX > ELO_CONTENT_ID_MAX ? ELO_ADDR_TEXT_MAX + 1
+                                                   : ELO_CONTENT_ID_MAX + 1];
+} taken_t;
+
+
+static void
+free_taken(taken_t *t)
+{
+    elo_timer_free(&t->limit);
+    elo_want_dispose(&t->want);
+    free(t);
+}
+
+
+void
+elo_fetched_reply_err(elo_api_t *a, elo_http_req_t *req, const elo_want_t *want,
+                      elo_err_t err)
+{
+    if (err == ELO_EUNAVAIL) {
+        elo_http_res_headerf(req, "Retry-After", "%u",
+                             elo_fallback_retry_s(a->fallback, want));
+        elo_reply_problem(req, 503, "NO_SOURCE",
+                          "the content lives elsewhere, and none of its "
+                          "fallback URLs gives it now",
+                          NULL);
+    } else if (err == ELO_EBUSY || err == ELO_ECLOSED || err == ELO_EAGAIN) {
+        elo_http_res_headerf(req, "Retry-After", "%u", BUSY_S);
+        elo_reply_problem(req, 503, "FETCHING",
+                          err == ELO_EAGAIN
+                              ? "the content lives elsewhere, and is being "
+                                "fetched"
+                              : "the content lives elsewhere, and too much is "
+                                "being fetched",
+                          NULL);
+    } else {
+        elo_reply_err(req, err, NULL);
+    }
+}
+
+
+/* What the store holds now may be media that is to be streamed. */
+static void
+note_held(elo_api_t *a, const elo_want_t *want)
+{
+    elo_content_t node;
+
+    if (elo_node_load(a->cfg.store, elo_slice_str(want->id), &node) == ELO_OK) {
+        elo_media_on_publish(a, &node);
+        elo_content_dispose(&node);
+    }
+}
+
+
+static void
+answer(taken_t *t, elo_err_t err, elo_copy_t *copy)
+{
+    elo_fetched_t f = { .want = &t->want,
+                        .copy = copy,
+                        .is_by_hash = t->call.route.has_digest };
+
+    if (err != ELO_OK) {
+        elo_fetched_reply_err(t->call.api, t->call.req, &t->want, err);
+        return;
+    }
+    if (copy != NULL) {
+        t->call.fetched = &f;
+    } else {
+        note_held(t->call.api, &t->want);
+    }
+    t->call.is_again = true;
+    t->call.again(&t->call);
+}
+
+
+static void
+on_done(elo_fallback_wait_t *w)
+{
+    taken_t *t = (taken_t *) w;
+
+    answer(t, w->err, w->copy);
+    elo_copy_release(&w->copy);
+    free_taken(t);
+}
+
+
+static void
+on_limit(void *ctx)
+{
+    taken_t *t = ctx;
+
+    elo_fallback_forget(&t->wait);
+    answer(t, ELO_EAGAIN, NULL);
+    free_taken(t);
+}
+
+
+/* The call outlives its handler: what it borrows of the stack is copied. */
+static taken_t *
+new_taken(const elo_call_t *c)
+{
+    taken_t *t;
+
+    if (c->route.id.len >= sizeof(t->id) || (t = calloc(1, sizeof(*t))) == NULL)
+    {
+        return NULL;
+    }
+    t->call = *c;
+    memcpy(t->id, c->route.id.p, c->route.id.len);
+    t->call.route.id = elo_slice(t->id, c->route.id.len);
+    t->wait.done = on_done;
+    return t;
+}
+
+
+bool
+elo_call_take_fallback(elo_call_t *c)
+{
+    elo_api_t *a = c->api;
+    look_t l = { .api = a, .c = c };
+    elo_err_t rc;
+    taken_t *t;
+
+    if (a->fallback == NULL || c->again == NULL || c->is_again
+        || (t = new_taken(c)) == NULL)
+    {
+        return false;
+    }
+    l.out = &t->want;
+    if (look(&l, c->route.id) != ELO_OK) {
+        free(t);
+        return false;
+    }
+    rc = elo_fallback_open(a->fallback, &t->want, &t->wait);
+    if (rc == ELO_EAGAIN
+        && (rc = elo_timer_create(a->cfg.loop, a->fallback_wait_ms, 0, on_limit,
+                                  t, &t->limit))
+               == ELO_OK)
+    {
+        return true;
+    }
+    elo_fallback_forget(&t->wait);
+    answer(t, rc, t->wait.copy);
+    elo_copy_release(&t->wait.copy);
+    free_taken(t);
+    return true;
+}
