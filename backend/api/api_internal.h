@@ -13,7 +13,7 @@
 #include "common/auth/gate.h"
 #include "common/http/route.h"
 
-#define ELO_API_RETRY_AFTER_S "1"
+#define ELO_API_RETRY_AFTER_S 1u
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
 /* Fields that a caller's words stand in beside the URL. The first five are the
@@ -95,6 +95,9 @@ const elo_agent_t *elo_call_reader(const elo_call_t *c);
 void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
 void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
                        const char *detail, const char *field);
+/* 503, and when to come again. */
+void elo_reply_later(elo_http_req_t *req, const char *code, const char *detail,
+                     uint32_t retry_s);
 /* A JSON body; an error of the buffer is answered instead. */
 void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
 /* No body: 204 and 304. */

@@ -6,7 +6,8 @@
 #include "backend/json/json_write.h"
 #include "backend/node/shape.h"
 
-#define ANSWER_MAX ((size_t) 64 << 20) /* of ELO_SOURCES_MAX URLs */
+#define ANSWER_MAX (8u << 20) /* what the command line takes */
+#define LIST_MAX   (7u << 20) /* the list of URLs ends here */
 
 
 static void
@@ -23,10 +24,18 @@ put_time(elo_json_writer_t *w, const char *name, int64_t at)
 }
 
 
+typedef struct {
+    elo_buf_t b;
+    elo_json_writer_t w;
+    bool has_more;
+} list_t;
+
+
 static bool
-put_source(void *ctx, const elo_source_t *s)
+put_origin(void *ctx, const elo_origin_t *s)
 {
-    elo_json_writer_t *w = ctx;
+    list_t *l = ctx;
+    elo_json_writer_t *w = &l->w;
 
     elo_json_put_object(w, NULL);
     elo_json_put_string(w, "url", s->url);
@@ -45,7 +54,8 @@ put_source(void *ctx, const elo_source_t *s)
     put_time(w, "goodAt", s->good_at);
     put_time(w, "nextAt", s->next_at);
     elo_json_end_object(w);
-    return true;
+    l->has_more = l->b.len >= LIST_MAX;
+    return !l->has_more;
 }
 
 
@@ -75,30 +85,31 @@ elo_call_fallback(elo_call_t *c)
 {
     elo_fallback_t *f = c->api->fallback;
     elo_copies_stat_t copies;
-    elo_json_writer_t w;
-    elo_buf_t b;
+    list_t l = { .has_more = false };
+    elo_json_writer_t *w = &l.w;
 
-    elo_buf_init(&b, ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
+    elo_buf_init(&l.b, ANSWER_MAX);
+    elo_json_writer_init(w, &l.b);
+    elo_json_put_object(w, NULL);
     if (f == NULL) {
-        elo_json_put_cstr(&w, "mode", "off");
+        elo_json_put_cstr(w, "mode", "off");
     } else {
-        elo_json_put_cstr(&w, "mode",
+        elo_json_put_cstr(w, "mode",
                           elo_fallback_mode(f) == ELO_FALLBACK_KEEP ? "keep"
                                                                     : "read");
         elo_copies_stat(elo_fallback_copies(f), &copies);
-        elo_json_put_u64(&w, "copies", copies.copies);
-        elo_json_put_u64(&w, "copiesBytes", copies.bytes);
-        elo_json_put_array(&w, "sources");
-        elo_sources_each(elo_fallback_sources(f), put_source, &w);
-        elo_json_end_array(&w);
-        put_report(&w, elo_fallback_report(f));
+        elo_json_put_u64(w, "copies", copies.copies);
+        elo_json_put_u64(w, "copiesBytes", copies.bytes);
+        elo_json_put_array(w, "sources");
+        elo_origins_each(elo_fallback_origins(f), put_origin, &l);
+        elo_json_end_array(w);
+        elo_json_put_bool(w, "more", l.has_more);
+        put_report(w, elo_fallback_report(f));
     }
-    elo_json_end_object(&w);
+    elo_json_end_object(w);
     elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
-    elo_reply_json(c->req, 200, &b);
-    elo_buf_dispose(&b);
+    elo_reply_json(c->req, 200, &l.b);
+    elo_buf_dispose(&l.b);
 }
 
 

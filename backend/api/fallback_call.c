@@ -187,21 +187,19 @@ elo_fetched_reply_err(elo_api_t *a, elo_http_req_t *req, const elo_want_t *want,
                       elo_err_t err)
 {
     if (err == ELO_EUNAVAIL) {
-        elo_http_res_headerf(req, "Retry-After", "%u",
-                             elo_fallback_retry_s(a->fallback, want));
-        elo_reply_problem(req, 503, "NO_SOURCE",
-                          "the content lives elsewhere, and none of its "
-                          "fallback URLs gives it now",
-                          NULL);
-    } else if (err == ELO_EBUSY || err == ELO_ECLOSED || err == ELO_EAGAIN) {
-        elo_http_res_headerf(req, "Retry-After", "%u", BUSY_S);
-        elo_reply_problem(req, 503, "FETCHING",
-                          err == ELO_EAGAIN
-                              ? "the content lives elsewhere, and is being "
-                                "fetched"
-                              : "the content lives elsewhere, and too much is "
-                                "being fetched",
-                          NULL);
+        elo_reply_later(req, "NO_SOURCE",
+                        "the content lives elsewhere, and none of its fallback "
+                        "URLs gives it now",
+                        elo_fallback_retry_s(a->fallback, want));
+    } else if (err == ELO_EAGAIN) {
+        elo_reply_later(req, "FETCHING",
+                        "the content lives elsewhere, and is being fetched",
+                        BUSY_S);
+    } else if (err == ELO_EBUSY || err == ELO_ECLOSED) {
+        elo_reply_later(req, "FETCHING",
+                        "the content lives elsewhere, and too much is being "
+                        "fetched",
+                        BUSY_S);
     } else {
         elo_reply_err(req, err, NULL);
     }

@@ -183,7 +183,7 @@ elo_fallback_get(elo_fallback_t *f, elo_fetch_t *fetch,
     if (res->why != ELO_FETCH_DONE && res->why != ELO_FETCH_STOPPED
         && res->why != ELO_FETCH_NO_RANGE)
     {
-        elo_sources_note(f->sources, ask->url, res, false, elo_clock_unix_s());
+        elo_origins_note(f->origins, ask->url, res, false, elo_clock_unix_s());
     }
     return res->why == ELO_FETCH_DONE;
 }

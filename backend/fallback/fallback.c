@@ -187,7 +187,7 @@ may_try(elo_fallback_t *f, const elo_want_t *want)
     int64_t now = elo_clock_unix_s();
 
     for (uint32_t i = 0; i < want->n_urls; i++) {
-        if (elo_sources_next(f->sources, want->urls[i]) <= now) {
+        if (elo_origins_next(f->origins, want->urls[i]) <= now) {
             return true;
         }
     }
@@ -350,7 +350,7 @@ free_parts(elo_fallback_t *f)
 {
     elo_report_free(&f->report);
     elo_copies_free(&f->copies);
-    elo_sources_free(&f->sources);
+    elo_origins_free(&f->origins);
     elo_cond_dispose(&f->host);
     elo_cond_dispose(&f->work);
     elo_mutex_dispose(&f->mtx);
@@ -361,7 +361,7 @@ free_parts(elo_fallback_t *f)
 static elo_err_t
 make_parts(elo_fallback_t *f)
 {
-    elo_sources_cfg_t sources = { .store = f->cfg.store,
+    elo_origins_cfg_t sources = { .store = f->cfg.store,
                                   .retry_s = f->cfg.retry_s,
                                   .retry_max_s = f->cfg.retry_max_s };
     elo_copies_cfg_t copies = { .root = f->cfg.root,
@@ -371,7 +371,7 @@ make_parts(elo_fallback_t *f)
     elo_err_t rc;
 
     if ((rc = elo_fetch_setup()) != ELO_OK
-        || (rc = elo_sources_create(&sources, &f->sources)) != ELO_OK
+        || (rc = elo_origins_create(&sources, &f->origins)) != ELO_OK
         || (rc = elo_copies_create(&copies, &f->copies)) != ELO_OK
         || (rc = elo_report_create(&f->report)) != ELO_OK)
     {
@@ -457,7 +457,7 @@ elo_fallback_retry_s(elo_fallback_t *f, const elo_want_t *want)
     int64_t now = elo_clock_unix_s(), first = INT64_MAX;
 
     for (uint32_t i = 0; i < want->n_urls; i++) {
-        first = ELO_MIN(first, elo_sources_next(f->sources, want->urls[i]));
+        first = ELO_MIN(first, elo_origins_next(f->origins, want->urls[i]));
     }
     return first - now <= RETRY_MIN_S
                ? RETRY_MIN_S
@@ -472,10 +472,10 @@ elo_fallback_mode(const elo_fallback_t *f)
 }
 
 
-elo_sources_t *
-elo_fallback_sources(elo_fallback_t *f)
+elo_origins_t *
+elo_fallback_origins(elo_fallback_t *f)
 {
-    return f->sources;
+    return f->origins;
 }
 
 

@@ -15,7 +15,7 @@
 
 #include "backend/fallback/copy.h"
 #include "backend/fallback/report.h"
-#include "backend/fallback/sources.h"
+#include "backend/fallback/origins.h"
 #include "backend/fallback/want.h"
 #include "backend/os/loop.h"
 
@@ -88,7 +88,7 @@ void elo_fallback_forget(elo_fallback_wait_t *w);
 uint32_t elo_fallback_retry_s(elo_fallback_t *f, const elo_want_t *want);
 
 elo_fallback_mode_t elo_fallback_mode(const elo_fallback_t *f);
-elo_sources_t *elo_fallback_sources(elo_fallback_t *f); /* [any] */
+elo_origins_t *elo_fallback_origins(elo_fallback_t *f); /* [any] */
 elo_report_t *elo_fallback_report(elo_fallback_t *f);   /* [any] */
 elo_copies_t *elo_fallback_copies(elo_fallback_t *f);   /* [any] */
 

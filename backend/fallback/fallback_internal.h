@@ -41,7 +41,7 @@ struct elo_fallback_job_s {
 
 struct elo_fallback_s {
     elo_fallback_cfg_t cfg;
-    elo_sources_t *sources;
+    elo_origins_t *origins;
     elo_copies_t *copies;
     elo_report_t *report;
 

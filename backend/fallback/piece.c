@@ -97,7 +97,7 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
     }
     if (l->is_wrong || res.why == ELO_FETCH_DONE || j->chunk != NULL) {
         res.why = ELO_FETCH_DONE;
-        elo_sources_note(j->f->sources, url, &res,
+        elo_origins_note(j->f->origins, url, &res,
                          l->is_wrong || j->chunk == NULL, elo_clock_unix_s());
     }
 }
@@ -117,7 +117,7 @@ elo_fallback_run_piece(elo_fallback_job_t *j, elo_fetch_t *fetch)
             rc = ELO_ECLOSED;
             break;
         }
-        if (elo_sources_next(j->f->sources, j->want.urls[i])
+        if (elo_origins_next(j->f->origins, j->want.urls[i])
             <= elo_clock_unix_s()) {
             fetch_it(&l, fetch, j->want.urls[i]);
         }

@@ -81,14 +81,14 @@ probe_url(elo_fallback_t *f, elo_fetch_t *fetch, const char *url)
     int64_t now = elo_clock_unix_s();
     elo_fetch_result_t res;
 
-    if (elo_sources_next(f->sources, url) > now
-        || elo_sources_tried(f->sources, url)
+    if (elo_origins_next(f->origins, url) > now
+        || elo_origins_tried(f->origins, url)
                > now - (int64_t) (f->cfg.probe_s / 2))
     {
         return;
     }
     if (elo_fallback_get(f, fetch, &ask, &res)) {
-        elo_sources_note(f->sources, url, &res, false, now);
+        elo_origins_note(f->origins, url, &res, false, now);
     }
 }
 
@@ -99,7 +99,7 @@ elo_fallback_judge(elo_fallback_t *f, const elo_want_t *want)
     uint32_t live = 0;
 
     for (uint32_t i = 0; i < want->n_urls; i++) {
-        live += !elo_sources_is_dead(f->sources, want->urls[i]);
+        live += !elo_origins_is_dead(f->origins, want->urls[i]);
     }
     elo_report_note(f->report, want, live, elo_clock_unix_s());
 }

@@ -112,14 +112,14 @@ finish(sink_t *s, const char *url, const elo_fetch_result_t *res)
     elo_err_t rc = sink_commit(s);
 
     if (rc == ELO_OK) {
-        elo_sources_note(s->j->f->sources, url, res, false, elo_clock_unix_s());
+        elo_origins_note(s->j->f->origins, url, res, false, elo_clock_unix_s());
         return rc;
     }
     sink_end(s);
     if (rc != ELO_EHASH || is_mixed) {
         return rc;
     }
-    elo_sources_note(s->j->f->sources, url, res, true, elo_clock_unix_s());
+    elo_origins_note(s->j->f->origins, url, res, true, elo_clock_unix_s());
     return ELO_EAGAIN;
 }
 
@@ -158,7 +158,7 @@ try_all(sink_t *s, elo_fetch_t *fetch, bool resumes)
     elo_err_t rc;
 
     for (uint32_t i = 0; i < w->n_urls; i++) {
-        if (elo_sources_next(s->j->f->sources, w->urls[i]) > elo_clock_unix_s())
+        if (elo_origins_next(s->j->f->origins, w->urls[i]) > elo_clock_unix_s())
         {
             continue;
         }

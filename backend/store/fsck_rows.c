@@ -10,7 +10,7 @@
 #include "backend/store/records_task.h"
 #include "backend/store/records_upload.h"
 #include "backend/store/setting.h"
-#include "backend/store/source.h"
+#include "backend/store/origin.h"
 #include "backend/store/store_internal.h"
 #include "common/base/crypto.h"
 
@@ -448,30 +448,30 @@ row_setting(rows_t *r, const row_t *row)
 
 
 static elo_err_t
-row_source(rows_t *r, const row_t *row)
+row_origin(rows_t *r, const row_t *row)
 {
-    elo_source_t src;
+    elo_origin_t src;
 
     (void) r;
     return row->key.len != ELO_SHA256_LEN
                ? ELO_ECORRUPT
-               : elo_source_parse(row->e->value, &src);
+               : elo_origin_parse(row->e->value, &src);
 }
 
 
 /* USE and CARE are hints: whoever reads one that makes no sense goes without. */
 static const row_fn row_fns[ELO_T_COUNT] = {
-    [ELO_T_BLOB] = row_blob,   [ELO_T_SEALED] = row_sealed,
-    [ELO_T_AGENT] = row_agent, [ELO_T_AGENTNO] = row_agentno,
-    [ELO_T_OWN] = row_own,     [ELO_T_FILE] = row_file,
-    [ELO_T_NODE] = row_node,   [ELO_T_NODEV] = row_nodev,
-    [ELO_T_REF] = row_ref,     [ELO_T_MEDIA] = row_media,
-    [ELO_T_TREE] = row_tree,   [ELO_T_UPLOAD] = row_upload,
-    [ELO_T_TASK] = row_task,   [ELO_T_WAIT] = row_wait,
-    [ELO_T_PIN] = row_pin,     [ELO_T_ORPHAN] = row_orphan,
-    [ELO_T_BAD] = row_bad,     [ELO_T_RECORD] = row_record,
-    [ELO_T_AUDIT] = row_audit, [ELO_T_SETTING] = row_setting,
-    [ELO_T_SOURCE] = row_source,
+    [ELO_T_BLOB] = row_blob,     [ELO_T_SEALED] = row_sealed,
+    [ELO_T_AGENT] = row_agent,   [ELO_T_AGENTNO] = row_agentno,
+    [ELO_T_OWN] = row_own,       [ELO_T_FILE] = row_file,
+    [ELO_T_NODE] = row_node,     [ELO_T_NODEV] = row_nodev,
+    [ELO_T_REF] = row_ref,       [ELO_T_MEDIA] = row_media,
+    [ELO_T_TREE] = row_tree,     [ELO_T_UPLOAD] = row_upload,
+    [ELO_T_TASK] = row_task,     [ELO_T_WAIT] = row_wait,
+    [ELO_T_PIN] = row_pin,       [ELO_T_ORPHAN] = row_orphan,
+    [ELO_T_BAD] = row_bad,       [ELO_T_RECORD] = row_record,
+    [ELO_T_AUDIT] = row_audit,   [ELO_T_SETTING] = row_setting,
+    [ELO_T_ORIGIN] = row_origin,
 };
 
 

@@ -29,7 +29,7 @@
     T(RECORD, 20, "record")   /* number -> record: append-only */              \
     T(AUDIT, 21, "audit")     /* number -> chained entry: append-only */       \
     T(SETTING, 22, "setting") /* name -> what a part of the daemon keeps */    \
-    T(SOURCE, 23, "source")   /* SHA-256 of a URL -> what is known of it */
+    T(ORIGIN, 23, "origin")   /* SHA-256 of a URL -> what is known of it */
 
 enum {
 #define T(name, number, text) ELO_T_##name = (number),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* source: rows of table SOURCE: SHA-256 of the URL -> 0x01, flags, failures 4,
+/* origin: rows of table ORIGIN: SHA-256 of the URL -> 0x01, flags, failures 4,
    status 2, three times 8, then URL and note, each with its length 2 in front. */
-#include "backend/store/source.h"
+#include "backend/store/origin.h"
 
 #include <assert.h>
 
@@ -11,7 +11,7 @@
 
 #define VERSION  1u
 #define FLAG_BAD 1u
-#define ROW_MAX  (36u + 2u * 2u + ELO_SOURCE_URL_MAX + ELO_SOURCE_NOTE_MAX)
+#define ROW_MAX  (36u + 2u * 2u + ELO_ORIGIN_URL_MAX + ELO_ORIGIN_NOTE_MAX)
 
 typedef struct {
     elo_kv_op_t op; /* first */
@@ -21,12 +21,12 @@ typedef struct {
 
 
 elo_err_t
-elo_source_parse(elo_slice_t row, elo_source_t *out)
+elo_origin_parse(elo_slice_t row, elo_origin_t *out)
 {
     const uint8_t *p = row.p, *end = row.p + row.len;
     uint64_t at[3] = { 0 };
     uint8_t version = 0, flags = 0;
-    elo_source_t s = { 0 };
+    elo_origin_t s = { 0 };
 
     p = elo_rd_u8(p, end, &version);
     p = elo_rd_u8(p, end, &flags);
@@ -38,8 +38,8 @@ elo_source_parse(elo_slice_t row, elo_source_t *out)
     p = elo_rd_str16(p, end, &s.url);
     p = elo_rd_str16(p, end, &s.note);
     if (p == NULL || p != end || version != VERSION || flags > FLAG_BAD
-        || s.url.len == 0 || s.url.len > ELO_SOURCE_URL_MAX
-        || s.note.len > ELO_SOURCE_NOTE_MAX || at[0] > INT64_MAX
+        || s.url.len == 0 || s.url.len > ELO_ORIGIN_URL_MAX
+        || s.note.len > ELO_ORIGIN_NOTE_MAX || at[0] > INT64_MAX
         || at[1] > INT64_MAX || at[2] > INT64_MAX)
     {
         return ELO_ECORRUPT;
@@ -60,13 +60,13 @@ run_change(elo_kv_op_t *op, elo_kv_tx_t *tx)
     elo_slice_t key = elo_slice(c->key.b, sizeof(c->key.b));
 
     return c->row.len == 0
-               ? elo_kv_tx_del(tx, ELO_T_SOURCE, key)
-               : elo_kv_tx_put(tx, ELO_T_SOURCE, key, c->row, NULL, 0);
+               ? elo_kv_tx_del(tx, ELO_T_ORIGIN, key)
+               : elo_kv_tx_put(tx, ELO_T_ORIGIN, key, c->row, NULL, 0);
 }
 
 
 elo_err_t
-elo_store_source_put(elo_store_t *s, const elo_source_t *src)
+elo_store_origin_put(elo_store_t *s, const elo_origin_t *src)
 {
     change_t c = { .op.run = run_change };
     uint8_t mem[ROW_MAX];
@@ -74,8 +74,8 @@ elo_store_source_put(elo_store_t *s, const elo_source_t *src)
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (src->url.len == 0 || src->url.len > ELO_SOURCE_URL_MAX
-        || src->note.len > ELO_SOURCE_NOTE_MAX)
+    if (src->url.len == 0 || src->url.len > ELO_ORIGIN_URL_MAX
+        || src->note.len > ELO_ORIGIN_NOTE_MAX)
     {
         return ELO_EINVAL;
     }
@@ -102,7 +102,7 @@ elo_store_source_put(elo_store_t *s, const elo_source_t *src)
 
 
 elo_err_t
-elo_store_source_drop(elo_store_t *s, elo_slice_t url)
+elo_store_origin_drop(elo_store_t *s, elo_slice_t url)
 {
     change_t c = { .op.run = run_change };
     elo_err_t rc;
@@ -114,11 +114,11 @@ elo_store_source_drop(elo_store_t *s, elo_slice_t url)
 
 
 elo_err_t
-elo_store_source_each(elo_store_t *s, elo_source_each_fn fn, void *ctx)
+elo_store_origin_each(elo_store_t *s, elo_origin_each_fn fn, void *ctx)
 {
     elo_kv_cursor_t *c = NULL;
     elo_kv_entry_t e;
-    elo_source_t src;
+    elo_origin_t src;
     elo_kv_view_t v;
     elo_slice_t key;
     elo_err_t rc;
@@ -127,10 +127,10 @@ elo_store_source_each(elo_store_t *s, elo_source_each_fn fn, void *ctx)
     if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    rc = elo_kv_cursor_open(&v, ELO_T_SOURCE, elo_slice(NULL, 0), &c);
+    rc = elo_kv_cursor_open(&v, ELO_T_ORIGIN, elo_slice(NULL, 0), &c);
     while (rc == ELO_OK && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK) {
         /* a row that makes no sense is one that isn't there */
-        if (elo_source_parse(e.value, &src) == ELO_OK && !fn(ctx, &src)) {
+        if (elo_origin_parse(e.value, &src) == ELO_OK && !fn(ctx, &src)) {
             rc = ELO_ENOTFOUND;
         }
     }

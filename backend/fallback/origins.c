@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: see the header. */
-#include "backend/fallback/sources.h"
+/* origins: see the header. */
+#include "backend/fallback/origins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +15,13 @@
 #define DOUBLINGS_MAX 24u
 
 typedef struct {
-    elo_source_t s; /* url and note are below */
-    char url[ELO_SOURCE_URL_MAX + 1];
-    char note[ELO_SOURCE_NOTE_MAX + 1];
+    elo_origin_t s; /* url and note are below */
+    char url[ELO_ORIGIN_URL_MAX + 1];
+    char note[ELO_ORIGIN_NOTE_MAX + 1];
 } entry_t;
 
-struct elo_sources_s {
-    elo_sources_cfg_t cfg;
+struct elo_origins_s {
+    elo_origins_cfg_t cfg;
     elo_mutex_t mtx;
 
     /* shared: mtx */
@@ -41,7 +41,7 @@ is_url(const void *item, const void *key)
 
 
 static entry_t *
-find_locked(elo_sources_t *s, const char *url)
+find_locked(elo_origins_t *s, const char *url)
 {
     elo_mutex_assert_held(&s->mtx);
     return elo_hashmap_get(
@@ -51,7 +51,7 @@ find_locked(elo_sources_t *s, const char *url)
 
 /* The one that was tried longest ago; *out is its URL, to be dropped. */
 static void
-forget_oldest_locked(elo_sources_t *s, char out[ELO_SOURCE_URL_MAX + 1])
+forget_oldest_locked(elo_origins_t *s, char out[ELO_ORIGIN_URL_MAX + 1])
 {
     entry_t *oldest = NULL, *e;
     size_t at = 0;
@@ -73,20 +73,20 @@ forget_oldest_locked(elo_sources_t *s, char out[ELO_SOURCE_URL_MAX + 1])
 /* The entry of url, made when missing; NULL without memory. gone: a URL that made
    room, "" for none. */
 static entry_t *
-entry_locked(elo_sources_t *s, elo_slice_t url,
-             char gone[ELO_SOURCE_URL_MAX + 1])
+entry_locked(elo_origins_t *s, elo_slice_t url,
+             char gone[ELO_ORIGIN_URL_MAX + 1])
 {
     entry_t *e;
 
     gone[0] = '\0';
-    if (url.len > ELO_SOURCE_URL_MAX
+    if (url.len > ELO_ORIGIN_URL_MAX
         || elo_hashmap_reserve(&s->map, 1) != ELO_OK
         || (e = calloc(1, sizeof(*e))) == NULL)
     {
         return NULL;
     }
     memcpy(e->url, url.p, url.len);
-    if (elo_hashmap_count(&s->map) >= ELO_SOURCES_MAX) {
+    if (elo_hashmap_count(&s->map) >= ELO_ORIGINS_MAX) {
         forget_oldest_locked(s, gone);
     }
     elo_hashmap_put(&s->map, elo_hashmap_hash(&s->map, url), e);
@@ -97,7 +97,7 @@ entry_locked(elo_sources_t *s, elo_slice_t url,
 static void
 set_note(entry_t *e, elo_slice_t note)
 {
-    size_t n = ELO_MIN(note.len, (size_t) ELO_SOURCE_NOTE_MAX);
+    size_t n = ELO_MIN(note.len, (size_t) ELO_ORIGIN_NOTE_MAX);
 
     if (n != 0) {
         memcpy(e->note, note.p, n);
@@ -106,10 +106,10 @@ set_note(entry_t *e, elo_slice_t note)
 }
 
 
-static elo_source_t
+static elo_origin_t
 shown(const entry_t *e)
 {
-    elo_source_t s = e->s;
+    elo_origin_t s = e->s;
 
     s.url = elo_slice_str(e->url);
     s.note = elo_slice_str(e->note);
@@ -120,10 +120,10 @@ shown(const entry_t *e)
 /* ---- lifetime ---- */
 
 static bool
-on_row(void *ctx, const elo_source_t *row)
+on_row(void *ctx, const elo_origin_t *row)
 {
-    char gone[ELO_SOURCE_URL_MAX + 1];
-    elo_sources_t *s = ctx;
+    char gone[ELO_ORIGIN_URL_MAX + 1];
+    elo_origins_t *s = ctx;
     entry_t *e;
 
     if (memchr(row->url.p, '\0', row->url.len) != NULL) {
@@ -139,10 +139,10 @@ on_row(void *ctx, const elo_source_t *row)
 
 
 elo_err_t
-elo_sources_create(const elo_sources_cfg_t *cfg, elo_sources_t **out)
+elo_origins_create(const elo_origins_cfg_t *cfg, elo_origins_t **out)
 {
     uint8_t key[ELO_SHORTHASH_KEY_LEN];
-    elo_sources_t *s = calloc(1, sizeof(*s));
+    elo_origins_t *s = calloc(1, sizeof(*s));
     elo_err_t rc;
 
     if (s == NULL) {
@@ -156,10 +156,10 @@ elo_sources_create(const elo_sources_cfg_t *cfg, elo_sources_t **out)
         return rc;
     }
     elo_mutex_lock(&s->mtx);
-    rc = elo_store_source_each(cfg->store, on_row, s);
+    rc = elo_store_origin_each(cfg->store, on_row, s);
     elo_mutex_unlock(&s->mtx);
     if (rc != ELO_OK) {
-        elo_sources_free(&s);
+        elo_origins_free(&s);
         return rc;
     }
     *out = s;
@@ -168,9 +168,9 @@ elo_sources_create(const elo_sources_cfg_t *cfg, elo_sources_t **out)
 
 
 void
-elo_sources_free(elo_sources_t **sp)
+elo_origins_free(elo_origins_t **sp)
 {
-    elo_sources_t *s = *sp;
+    elo_origins_t *s = *sp;
     size_t at = 0;
     entry_t *e;
 
@@ -190,7 +190,7 @@ elo_sources_free(elo_sources_t **sp)
 /* ---- asking ---- */
 
 int64_t
-elo_sources_next(elo_sources_t *s, const char *url)
+elo_origins_next(elo_origins_t *s, const char *url)
 {
     int64_t next = 0;
     entry_t *e;
@@ -205,7 +205,7 @@ elo_sources_next(elo_sources_t *s, const char *url)
 
 
 bool
-elo_sources_is_dead(elo_sources_t *s, const char *url)
+elo_origins_is_dead(elo_origins_t *s, const char *url)
 {
     bool is_dead;
     entry_t *e;
@@ -219,7 +219,7 @@ elo_sources_is_dead(elo_sources_t *s, const char *url)
 
 
 int64_t
-elo_sources_tried(elo_sources_t *s, const char *url)
+elo_origins_tried(elo_origins_t *s, const char *url)
 {
     int64_t at = 0;
     entry_t *e;
@@ -234,7 +234,7 @@ elo_sources_tried(elo_sources_t *s, const char *url)
 
 
 void
-elo_sources_each(elo_sources_t *s, elo_source_each_fn fn, void *ctx)
+elo_origins_each(elo_origins_t *s, elo_origin_each_fn fn, void *ctx)
 {
     bool goes_on = true;
     size_t at = 0;
@@ -242,7 +242,7 @@ elo_sources_each(elo_sources_t *s, elo_source_each_fn fn, void *ctx)
 
     elo_mutex_lock(&s->mtx);
     while (goes_on && (e = elo_hashmap_next(&s->map, &at)) != NULL) {
-        elo_source_t src = shown(e);
+        elo_origin_t src = shown(e);
 
         goes_on = fn(ctx, &src);
     }
@@ -251,7 +251,7 @@ elo_sources_each(elo_sources_t *s, elo_source_each_fn fn, void *ctx)
 
 
 void
-elo_sources_show(const char *url, char *out, size_t cap)
+elo_origins_show(const char *url, char *out, size_t cap)
 {
     size_t n = strcspn(url, "?#");
 
@@ -265,7 +265,7 @@ elo_sources_show(const char *url, char *out, size_t cap)
 /* Between three quarters of the time and all of it: those that failed together don't
    come back together. */
 static int64_t
-pause_of(const elo_sources_t *s, const entry_t *e, uint32_t asked_s)
+pause_of(const elo_origins_t *s, const entry_t *e, uint32_t asked_s)
 {
     uint32_t doublings = ELO_MIN(e->s.failures - 1, DOUBLINGS_MAX);
     uint64_t pause = ELO_MIN((uint64_t) s->cfg.retry_s << doublings,
@@ -282,7 +282,7 @@ pause_of(const elo_sources_t *s, const entry_t *e, uint32_t asked_s)
 
 
 static void
-apply(const elo_sources_t *s, entry_t *e, const elo_fetch_result_t *res,
+apply(const elo_origins_t *s, entry_t *e, const elo_fetch_result_t *res,
       bool is_wrong, int64_t now)
 {
     e->s.tried_at = now;
@@ -308,7 +308,7 @@ tell(const entry_t *e, bool was_dead, int64_t now)
 {
     char url[SHOWN_MAX];
 
-    elo_sources_show(e->url, url, sizeof(url));
+    elo_origins_show(e->url, url, sizeof(url));
     if (e->s.failures == 0) {
         elo_log(ELO_LOG_NOTICE, "source \"%s\" is back", url);
     } else {
@@ -320,13 +320,13 @@ tell(const entry_t *e, bool was_dead, int64_t now)
 
 
 void
-elo_sources_note(elo_sources_t *s, const char *url,
+elo_origins_note(elo_origins_t *s, const char *url,
                  const elo_fetch_result_t *res, bool is_wrong, int64_t now)
 {
-    char gone[ELO_SOURCE_URL_MAX + 1] = "";
+    char gone[ELO_ORIGIN_URL_MAX + 1] = "";
     bool was_dead = false, is_news = false;
     entry_t copy, *e;
-    elo_source_t row;
+    elo_origin_t row;
 
     elo_mutex_lock(&s->mtx);
     e = find_locked(s, url);
@@ -346,8 +346,8 @@ elo_sources_note(elo_sources_t *s, const char *url,
     tell(&copy, was_dead, now);
     row = shown(&copy);
     /* hints: what isn't kept is tried again */
-    elo_ignore(elo_store_source_put(s->cfg.store, &row));
+    elo_ignore(elo_store_origin_put(s->cfg.store, &row));
     if (gone[0] != '\0') {
-        elo_ignore(elo_store_source_drop(s->cfg.store, elo_slice_str(gone)));
+        elo_ignore(elo_store_origin_drop(s->cfg.store, elo_slice_str(gone)));
     }
 }
