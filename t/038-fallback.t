@@ -45,13 +45,11 @@ my $config =
     'location / { elohim on; } location /operator/ '
   . '{ rewrite ^/operator(.*) $1 break; elohim on; elohim_writes on; }';
 
-sub source { return Doorway::Source->new( $_[0]->dir, %bytes ) }
-
 # A stand and a source that it may fetch from.
 sub new_stand {
     my ( $mode, %opt ) = @_;
     my $stand  = Doorway::Stand->new;
-    my $source = source($stand);
+    my $source = Doorway::Source->new(%bytes);
 
     $stand->{options} = [
         '--fallback'       => $mode,
@@ -535,7 +533,7 @@ subtest 'range by range, where the tree is known' => sub {
 
 subtest 'it goes nowhere else' => sub {
     my ( $stand, $source ) = new_stand( 'read', port => 1 );
-    my $far    = Doorway::Source->new( $stand->dir . '/nginx', %bytes );
+    my $far    = Doorway::Source->new(%bytes);
     my $inside = 'http://127.0.0.2:' . $source->port;
     my $esc    = sub { $_[0] =~ s/([:\/?])/sprintf '%%%02X', ord $1/ger };
     my $name;
@@ -623,7 +621,7 @@ subtest 'a good redirect, and what is told on the way' => sub {
 
 subtest 'bad options are refused' => sub {
     for my $bad (
-        [ '--fallback'           => 'maybe' ],
+        [ '--fallback'           => 'yes' ],
         [ '--fallback-schemes'   => 'https file' ],
         [ '--fallback-ports'     => '0' ],
         [ '--fallback-ports'     => '443,http' ],
@@ -634,7 +632,7 @@ subtest 'bad options are refused' => sub {
         my $stand = Doorway::Stand->new;
         my $log   = $stand->dir . '/refused.log';
         my $pid   = Doorway::Stand::spawn( $log,
-            $stand->daemon_command( '--fallback' => 'read', @$bad ) );
+            $stand->daemon_command( %{ { '--fallback' => 'read', @$bad } } ) );
         my $status = Doorway::Stand::reap( $pid, $WAIT_S );
 
         ok( defined $status && $status >> 8 == 1, "@$bad" );

@@ -6,8 +6,10 @@
 
 #include "backend/api/who.h"
 
-#define NODES_MAX 32u /* that name one blob, and are looked at */
-#define BUSY_S    5u  /* until a client should ask again */
+#define NODES_MAX 256u /* that name one blob, and are looked at */
+#define WANTS_MAX 16u  /* of these, that are tried */
+#define OWNER_MAX 2u   /* of these, of one owner: he can't crowd out others */
+#define BUSY_S    5u   /* until a client should ask again */
 
 
 /* ---- which node, which blob of it ---- */
@@ -16,8 +18,8 @@ typedef struct {
     elo_api_t *api;
     const elo_call_t *c;        /* NULL: nobody is judged */
     const elo_digest_t *digest; /* NULL: the node's primary blob */
-    elo_want_t *out;
-    bool is_found;
+    elo_want_t *wants;          /* the widest reach first */
+    uint32_t n_wants, max_wants;
     uint32_t n;
     elo_err_t err;
 } look_t;
@@ -59,19 +61,47 @@ blob_of(const look_t *l, const elo_content_t *n)
 }
 
 
-static elo_err_t
-take_wider(look_t *l, elo_want_t *want)
+static uint32_t
+count_of(const look_t *l, const elo_agent_t *owner)
 {
-    if (l->is_found && l->out->reach >= want->reach) {
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < l->n_wants; i++) {
+        n += elo_agent_eq(&l->wants[i].owner, owner);
+    }
+    return n;
+}
+
+
+/* Puts it among the others, and takes it over. */
+static void
+add(look_t *l, elo_want_t *want)
+{
+    uint32_t at = l->n_wants;
+
+    while (at > 0 && l->wants[at - 1].reach < want->reach) {
+        at--;
+    }
+    if (at == l->max_wants || count_of(l, &want->owner) >= OWNER_MAX) {
         elo_want_dispose(want);
-        return ELO_OK;
+        return;
     }
-    if (l->is_found) {
-        elo_want_dispose(l->out);
+    if (l->n_wants == l->max_wants) {
+        elo_want_dispose(&l->wants[--l->n_wants]);
     }
-    *l->out = *want;
-    l->is_found = true;
-    return ELO_OK;
+    memmove(&l->wants[at + 1], &l->wants[at],
+            (l->n_wants - at) * sizeof(*l->wants));
+    l->wants[at] = *want;
+    l->n_wants++;
+}
+
+
+static void
+drop_wants(elo_want_t *wants, uint32_t *n)
+{
+    while (*n > 0) {
+        elo_want_dispose(&wants[--*n]);
+    }
 }
 
 
@@ -96,7 +126,7 @@ look_at(look_t *l, elo_slice_t id)
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
-        rc = take_wider(l, &want);
+        add(l, &want);
     }
     elo_content_dispose(&node);
     return rc;
@@ -117,6 +147,7 @@ on_referrer(void *ctx, elo_slice_t id)
 }
 
 
+/* ELO_OK: there is at least one. */
 static elo_err_t
 look(look_t *l, elo_slice_t text)
 {
@@ -129,17 +160,17 @@ look(look_t *l, elo_slice_t text)
     l->digest = &d;
     rc = elo_store_referrers(l->api->cfg.store, &d, on_referrer, l);
     rc = rc != ELO_OK ? rc : l->err;
-    if (rc != ELO_OK && l->is_found) {
-        elo_want_dispose(l->out);
+    if (rc != ELO_OK) {
+        drop_wants(l->wants, &l->n_wants);
     }
-    return rc != ELO_OK || l->is_found ? rc : ELO_ENOTFOUND;
+    return rc != ELO_OK || l->n_wants > 0 ? rc : ELO_ENOTFOUND;
 }
 
 
 elo_err_t
 elo_fallback_find(elo_api_t *a, elo_slice_t text, elo_want_t *out)
 {
-    look_t l = { .api = a, .out = out };
+    look_t l = { .api = a, .wants = out, .max_wants = 1 };
 
     return a->fallback == NULL ? ELO_ENOTFOUND : look(&l, text);
 }
@@ -166,7 +197,9 @@ elo_fetched_target(const elo_fetched_t *f, elo_target_t *out)
 typedef struct {
     elo_fallback_wait_t wait; /* first */
     elo_call_t call;
-    elo_want_t want;
+    elo_want_t wants[WANTS_MAX];
+    uint32_t n_wants;
+    uint32_t at; /* the one that is tried */
     elo_timer_t *limit;
     char id[ELO_ADDR_TEXT_MAX > ELO_CONTENT_ID_MAX ? ELO_ADDR_TEXT_MAX + 1
                                                    : ELO_CONTENT_ID_MAX + 1];
@@ -177,7 +210,7 @@ static void
 free_taken(taken_t *t)
 {
     elo_timer_free(&t->limit);
-    elo_want_dispose(&t->want);
+    drop_wants(t->wants, &t->n_wants);
     free(t);
 }
 
@@ -220,23 +253,44 @@ note_held(elo_api_t *a, const elo_want_t *want)
 
 
 static void
-answer(taken_t *t, elo_err_t err, elo_copy_t *copy)
+answer(taken_t *t, elo_err_t err)
 {
-    elo_fetched_t f = { .want = &t->want,
-                        .copy = copy,
+    const elo_want_t *want =
+        &t->wants[t->at < t->n_wants ? t->at : t->n_wants - 1];
+    elo_fetched_t f = { .want = want,
+                        .copy = t->wait.copy,
                         .is_by_hash = t->call.route.has_digest };
 
     if (err != ELO_OK) {
-        elo_fetched_reply_err(t->call.api, t->call.req, &t->want, err);
-        return;
-    }
-    if (copy != NULL) {
-        t->call.fetched = &f;
+        elo_fetched_reply_err(t->call.api, t->call.req, want, err);
     } else {
-        note_held(t->call.api, &t->want);
+        if (f.copy != NULL) {
+            t->call.fetched = &f;
+        } else {
+            note_held(t->call.api, want);
+        }
+        t->call.is_again = true;
+        t->call.again(&t->call);
     }
-    t->call.is_again = true;
-    t->call.again(&t->call);
+    elo_copy_release(&t->wait.copy);
+    free_taken(t);
+}
+
+
+/* The next of the nodes of which a URL may be tried. ELO_EAGAIN: it is. */
+static elo_err_t
+try_next(taken_t *t)
+{
+    elo_err_t rc = ELO_EUNAVAIL;
+
+    for (; t->at < t->n_wants; t->at++) {
+        rc = elo_fallback_open(t->call.api->fallback, &t->wants[t->at],
+                               &t->wait);
+        if (rc != ELO_EUNAVAIL) {
+            break;
+        }
+    }
+    return rc;
 }
 
 
@@ -244,10 +298,15 @@ static void
 on_done(elo_fallback_wait_t *w)
 {
     taken_t *t = (taken_t *) w;
+    elo_err_t rc = w->err;
 
-    answer(t, w->err, w->copy);
-    elo_copy_release(&w->copy);
-    free_taken(t);
+    if (rc == ELO_EUNAVAIL) {
+        t->at++;
+        rc = try_next(t);
+    }
+    if (rc != ELO_EAGAIN) {
+        answer(t, rc);
+    }
 }
 
 
@@ -257,8 +316,7 @@ on_limit(void *ctx)
     taken_t *t = ctx;
 
     elo_fallback_forget(&t->wait);
-    answer(t, ELO_EAGAIN, NULL);
-    free_taken(t);
+    answer(t, ELO_EAGAIN);
 }
 
 
@@ -280,11 +338,31 @@ new_taken(const elo_call_t *c)
 }
 
 
+/* One whose bytes are there goes first. */
+static void
+prefer_copy(taken_t *t)
+{
+    elo_copies_t *copies = elo_fallback_copies(t->call.api->fallback);
+
+    for (uint32_t i = 0; i < t->n_wants; i++) {
+        elo_want_t w = t->wants[i];
+        elo_copy_t *copy = elo_copies_find(copies, &w.digest, &w.owner);
+
+        if (copy != NULL) {
+            elo_copy_release(&copy);
+            t->wants[i] = t->wants[0];
+            t->wants[0] = w;
+            return;
+        }
+    }
+}
+
+
 bool
 elo_call_take_fallback(elo_call_t *c)
 {
     elo_api_t *a = c->api;
-    look_t l = { .api = a, .c = c };
+    look_t l = { .api = a, .c = c, .max_wants = WANTS_MAX };
     elo_err_t rc;
     taken_t *t;
 
@@ -293,12 +371,14 @@ elo_call_take_fallback(elo_call_t *c)
     {
         return false;
     }
-    l.out = &t->want;
+    l.wants = t->wants;
     if (look(&l, c->route.id) != ELO_OK) {
         free(t);
         return false;
     }
-    rc = elo_fallback_open(a->fallback, &t->want, &t->wait);
+    t->n_wants = l.n_wants;
+    prefer_copy(t);
+    rc = try_next(t);
     if (rc == ELO_EAGAIN
         && (rc = elo_timer_create(a->cfg.loop, a->fallback_wait_ms, 0, on_limit,
                                   t, &t->limit))
@@ -307,8 +387,6 @@ elo_call_take_fallback(elo_call_t *c)
         return true;
     }
     elo_fallback_forget(&t->wait);
-    answer(t, rc, t->wait.copy);
-    elo_copy_release(&t->wait.copy);
-    free_taken(t);
+    answer(t, rc);
     return true;
 }

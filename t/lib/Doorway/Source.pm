@@ -13,14 +13,17 @@ package Doorway::Source;
 use strict;
 use warnings;
 
+use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
 
 use Doorway::Stand;
 
-# new($dir, %bytes): $dir for the log and the gate's file.
+# new(%bytes)
 sub new {
-    my ( $class, $dir, %bytes ) = @_;
+    my ( $class, %bytes ) = @_;
+    my $dir    = tempdir( 'source-XXXXXXXX', TMPDIR => 1, CLEANUP => 1 );
     my $listen = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1',
         Listen    => 64,
@@ -36,6 +39,7 @@ sub new {
     Doorway::Stand::spew( "$dir/source.log", '' );
     $self->{pid} = fork // die "fork: $!\n";
     if ( !$self->{pid} ) {
+        setpgrp;    # with all that it starts
         eval { $self->serve($listen) };
         POSIX::_exit(0);
     }
@@ -79,7 +83,7 @@ sub end {
     my $pid = delete $self->{pid} // return;
 
     return if $self->{owner} != $$;
-    kill 'TERM', $pid;
+    kill 'TERM', -$pid, $pid;
     waitpid $pid, 0;
     return;
 }
@@ -99,12 +103,15 @@ sub serve {
     local $SIG{CHLD} = 'IGNORE';
     local $SIG{TERM} = sub { POSIX::_exit(0) };
     local $SIG{PIPE} = 'IGNORE';
-    while (1) {
+    my $ready = IO::Select->new($listen);
+    while ( getppid == $self->{owner} ) {
+        $ready->can_read(1) or next;
         my $sock = $listen->accept or next;
         my $pid  = fork // next;
 
         if ( $pid == 0 ) {
             close $listen;
+            local $SIG{TERM} = 'DEFAULT';
             alarm 60;
             eval { $self->talk($sock) };
             POSIX::_exit(0);
