@@ -79,7 +79,7 @@ entry_locked(elo_origins_t *s, elo_slice_t url,
     entry_t *e;
 
     gone[0] = '\0';
-    if (url.len > ELO_ORIGIN_URL_MAX
+    if (url.len == 0 || url.len > ELO_ORIGIN_URL_MAX
         || elo_hashmap_reserve(&s->map, 1) != ELO_OK
         || (e = calloc(1, sizeof(*e))) == NULL)
     {

@@ -26,7 +26,7 @@ put_urls(elo_want_t *w, const elo_slice_t *urls, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         len += urls[i].len + 1;
     }
-    if ((p = malloc(len)) == NULL) {
+    if ((p = malloc(len + 1)) == NULL) {
         return ELO_ENOMEM;
     }
     w->_text = p;

@@ -520,12 +520,27 @@ elo_fetch_free(elo_fetch_t **fp)
 
 /* ---- one exchange ---- */
 
+/* Has all come that was asked for, as far as that is known? */
+static bool
+is_complete(const elo_fetch_t *f)
+{
+    const elo_fetch_ask_t *a = f->ask;
+    const elo_fetch_result_t *r = f->res;
+
+    if (f->skip != 0) {
+        return false;
+    }
+    if (a->len != 0) {
+        return r->got == a->len;
+    }
+    return !r->has_total || r->total - ELO_MIN(a->off, r->total) == r->got;
+}
+
+
 /* What became of it, where the answer itself didn't say so. */
 static void
 conclude_transfer(elo_fetch_t *f, CURLcode rc)
 {
-    const elo_fetch_ask_t *a = f->ask;
-
     if (f->is_drop) {
         return; /* said already */
     }
@@ -538,11 +553,7 @@ conclude_transfer(elo_fetch_t *f, CURLcode rc)
         conclude(f, ELO_FETCH_REFUSED, note);
     } else if (rc != CURLE_OK && !f->is_cut) {
         conclude(f, ELO_FETCH_FAILED, curl_easy_strerror(rc));
-    } else if (f->skip != 0 || (a->len != 0 && f->res->got != a->len)) {
-        conclude(f, ELO_FETCH_FAILED, "fewer bytes than were asked for");
-    } else if (a->len == 0 && f->res->has_total
-               && f->res->total - ELO_MIN(a->off, f->res->total) != f->res->got)
-    {
+    } else if (!is_complete(f)) {
         conclude(f, ELO_FETCH_FAILED, "fewer bytes than were asked for");
     } else {
         conclude(f, ELO_FETCH_DONE, "");

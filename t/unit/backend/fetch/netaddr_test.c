@@ -26,152 +26,153 @@ addr(const char *text)
 }
 
 
+static const struct {
+    const char *text;
+    const char *what; /* NULL: public */
+} special[] = {
+    /* RFC 6890 and the registry of IPv4 */
+    { "0.0.0.0", "this host" },
+    { "0.255.255.255", "this host" },
+    { "1.0.0.0", NULL },
+    { "9.255.255.255", NULL },
+    { "10.0.0.0", "private" },
+    { "10.255.255.255", "private" },
+    { "11.0.0.0", NULL },
+    { "100.63.255.255", NULL },
+    { "100.64.0.0", "shared (CGNAT)" },
+    { "100.100.100.200", "shared (CGNAT)" }, /* a metadata service */
+    { "100.127.255.255", "shared (CGNAT)" },
+    { "100.128.0.0", NULL },
+    { "126.255.255.255", NULL },
+    { "127.0.0.0", "loopback" },
+    { "127.0.0.1", "loopback" },
+    { "127.255.255.255", "loopback" },
+    { "128.0.0.0", NULL },
+    { "168.63.129.15", NULL },
+    { "168.63.129.16", "metadata service" },
+    { "168.63.129.17", NULL },
+    { "169.253.255.255", NULL },
+    { "169.254.0.0", "link-local" },
+    { "169.254.169.254", "link-local" }, /* metadata of most clouds */
+    { "169.254.255.255", "link-local" },
+    { "169.255.0.0", NULL },
+    { "172.15.255.255", NULL },
+    { "172.16.0.0", "private" },
+    { "172.31.255.255", "private" },
+    { "172.32.0.0", NULL },
+    { "191.255.255.255", NULL },
+    { "192.0.0.0", "protocol assignment" },
+    { "192.0.0.192", "protocol assignment" }, /* a metadata service */
+    { "192.0.0.255", "protocol assignment" },
+    { "192.0.1.0", NULL },
+    { "192.0.2.0", "documentation" },
+    { "192.0.2.255", "documentation" },
+    { "192.0.3.0", NULL },
+    { "192.88.98.255", NULL },
+    { "192.88.99.0", "6to4 relay" },
+    { "192.88.99.255", "6to4 relay" },
+    { "192.88.100.0", NULL },
+    { "192.167.255.255", NULL },
+    { "192.168.0.0", "private" },
+    { "192.168.255.255", "private" },
+    { "192.169.0.0", NULL },
+    { "198.17.255.255", NULL },
+    { "198.18.0.0", "benchmarking" },
+    { "198.19.255.255", "benchmarking" },
+    { "198.20.0.0", NULL },
+    { "198.51.99.255", NULL },
+    { "198.51.100.0", "documentation" },
+    { "198.51.100.255", "documentation" },
+    { "198.51.101.0", NULL },
+    { "203.0.112.255", NULL },
+    { "203.0.113.0", "documentation" },
+    { "203.0.113.255", "documentation" },
+    { "203.0.114.0", NULL },
+    { "223.255.255.255", NULL },
+    { "224.0.0.0", "multicast" },
+    { "239.255.255.255", "multicast" },
+    { "240.0.0.0", "reserved" },
+    { "255.255.255.255", "reserved" },
+    /* of IPv6 */
+    { "::", "unspecified" },
+    { "::1", "loopback" },
+    { "::2", "IPv4-compatible" },
+    { "::127.0.0.1", "IPv4-compatible" },
+    { "::8.8.8.8", "IPv4-compatible" },
+    { "64:ff9b:1::", "local NAT64" },
+    { "64:ff9b:1:ffff::8.8.8.8", "local NAT64" },
+    { "100::", "discard" },
+    { "100::1", "discard" },
+    { "100:0:0:1::", "reserved" },
+    { "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "reserved" },
+    { "2000::", NULL },
+    { "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
+    { "2001::", "protocol assignment" }, /* Teredo */
+    { "2001:0:7f00:1::", "protocol assignment" },
+    { "2001:20::", "protocol assignment" }, /* ORCHIDv2 */
+    { "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "protocol assignment" },
+    { "2001:200::", NULL },
+    { "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
+    { "2001:db8::", "documentation" },
+    { "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "documentation" },
+    { "2001:db9::", NULL },
+    { "2002::", "6to4" },
+    { "2002:7f00:1::1", "6to4" },
+    { "2002:808:808::1", "6to4" },
+    { "2003::", NULL },
+    { "2606:4700:4700::1111", NULL },
+    { "2620:4f:8000::", NULL }, /* AS112: reachable */
+    { "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
+    { "3fff::", "documentation" },
+    { "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "documentation" },
+    { "3fff:1000::", NULL },
+    { "4000::", "reserved" },
+    { "5f00::", "segment routing" },
+    { "fbff::", "reserved" },
+    { "fc00::", "private" },
+    { "fd00:ec2::254", "private" }, /* a metadata service */
+    { "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "private" },
+    { "fe00::", "reserved" },
+    { "fe80::", "link-local" },
+    { "fe80::1", "link-local" },
+    { "febf:ffff::", "link-local" },
+    { "fec0::", "site-local" },
+    { "feff::", "site-local" },
+    { "ff00::", "multicast" },
+    { "ff02::1", "multicast" },
+    { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "multicast" },
+    /* IPv4 within IPv6 */
+    { "::ffff:127.0.0.1", "loopback" },
+    { "::ffff:7f00:1", "loopback" },
+    { "::ffff:10.1.2.3", "private" },
+    { "::ffff:169.254.169.254", "link-local" },
+    { "::ffff:0.0.0.0", "this host" },
+    { "::ffff:8.8.8.8", NULL },
+    { "::ffff:0:127.0.0.1", "reserved" }, /* RFC 2765's translated form */
+    { "::fffe:8.8.8.8", "reserved" },
+    { "64:ff9b::127.0.0.1", "loopback" },
+    { "64:ff9b::192.168.0.1", "private" },
+    { "64:ff9b::169.254.169.254", "link-local" },
+    { "64:ff9b::8.8.8.8", NULL },
+    { "64:ff9b::1:8.8.8.8", "reserved" },
+};
+
+
 static void
 test_special(void **state)
 {
-    static const struct {
-        const char *text;
-        const char *what; /* NULL: public */
-    } rows[] = {
-        /* RFC 6890 and the registry of IPv4 */
-        { "0.0.0.0", "this host" },
-        { "0.255.255.255", "this host" },
-        { "1.0.0.0", NULL },
-        { "9.255.255.255", NULL },
-        { "10.0.0.0", "private" },
-        { "10.255.255.255", "private" },
-        { "11.0.0.0", NULL },
-        { "100.63.255.255", NULL },
-        { "100.64.0.0", "shared (CGNAT)" },
-        { "100.100.100.200", "shared (CGNAT)" }, /* a metadata service */
-        { "100.127.255.255", "shared (CGNAT)" },
-        { "100.128.0.0", NULL },
-        { "126.255.255.255", NULL },
-        { "127.0.0.0", "loopback" },
-        { "127.0.0.1", "loopback" },
-        { "127.255.255.255", "loopback" },
-        { "128.0.0.0", NULL },
-        { "168.63.129.15", NULL },
-        { "168.63.129.16", "metadata service" },
-        { "168.63.129.17", NULL },
-        { "169.253.255.255", NULL },
-        { "169.254.0.0", "link-local" },
-        { "169.254.169.254", "link-local" }, /* metadata of most clouds */
-        { "169.254.255.255", "link-local" },
-        { "169.255.0.0", NULL },
-        { "172.15.255.255", NULL },
-        { "172.16.0.0", "private" },
-        { "172.31.255.255", "private" },
-        { "172.32.0.0", NULL },
-        { "191.255.255.255", NULL },
-        { "192.0.0.0", "protocol assignment" },
-        { "192.0.0.192", "protocol assignment" }, /* a metadata service */
-        { "192.0.0.255", "protocol assignment" },
-        { "192.0.1.0", NULL },
-        { "192.0.2.0", "documentation" },
-        { "192.0.2.255", "documentation" },
-        { "192.0.3.0", NULL },
-        { "192.88.98.255", NULL },
-        { "192.88.99.0", "6to4 relay" },
-        { "192.88.99.255", "6to4 relay" },
-        { "192.88.100.0", NULL },
-        { "192.167.255.255", NULL },
-        { "192.168.0.0", "private" },
-        { "192.168.255.255", "private" },
-        { "192.169.0.0", NULL },
-        { "198.17.255.255", NULL },
-        { "198.18.0.0", "benchmarking" },
-        { "198.19.255.255", "benchmarking" },
-        { "198.20.0.0", NULL },
-        { "198.51.99.255", NULL },
-        { "198.51.100.0", "documentation" },
-        { "198.51.100.255", "documentation" },
-        { "198.51.101.0", NULL },
-        { "203.0.112.255", NULL },
-        { "203.0.113.0", "documentation" },
-        { "203.0.113.255", "documentation" },
-        { "203.0.114.0", NULL },
-        { "223.255.255.255", NULL },
-        { "224.0.0.0", "multicast" },
-        { "239.255.255.255", "multicast" },
-        { "240.0.0.0", "reserved" },
-        { "255.255.255.255", "reserved" },
-        /* of IPv6 */
-        { "::", "unspecified" },
-        { "::1", "loopback" },
-        { "::2", "IPv4-compatible" },
-        { "::127.0.0.1", "IPv4-compatible" },
-        { "::8.8.8.8", "IPv4-compatible" },
-        { "64:ff9b:1::", "local NAT64" },
-        { "64:ff9b:1:ffff::8.8.8.8", "local NAT64" },
-        { "100::", "discard" },
-        { "100::1", "discard" },
-        { "100:0:0:1::", "reserved" },
-        { "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "reserved" },
-        { "2000::", NULL },
-        { "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
-        { "2001::", "protocol assignment" }, /* Teredo */
-        { "2001:0:7f00:1::", "protocol assignment" },
-        { "2001:20::", "protocol assignment" }, /* ORCHIDv2 */
-        { "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "protocol assignment" },
-        { "2001:200::", NULL },
-        { "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
-        { "2001:db8::", "documentation" },
-        { "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "documentation" },
-        { "2001:db9::", NULL },
-        { "2002::", "6to4" },
-        { "2002:7f00:1::1", "6to4" },
-        { "2002:808:808::1", "6to4" },
-        { "2003::", NULL },
-        { "2606:4700:4700::1111", NULL },
-        { "2620:4f:8000::", NULL }, /* AS112: reachable */
-        { "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
-        { "3fff::", "documentation" },
-        { "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "documentation" },
-        { "3fff:1000::", NULL },
-        { "4000::", "reserved" },
-        { "5f00::", "segment routing" },
-        { "fbff::", "reserved" },
-        { "fc00::", "private" },
-        { "fd00:ec2::254", "private" }, /* a metadata service */
-        { "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "private" },
-        { "fe00::", "reserved" },
-        { "fe80::", "link-local" },
-        { "fe80::1", "link-local" },
-        { "febf:ffff::", "link-local" },
-        { "fec0::", "site-local" },
-        { "feff::", "site-local" },
-        { "ff00::", "multicast" },
-        { "ff02::1", "multicast" },
-        { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "multicast" },
-        /* IPv4 within IPv6 */
-        { "::ffff:127.0.0.1", "loopback" },
-        { "::ffff:7f00:1", "loopback" },
-        { "::ffff:10.1.2.3", "private" },
-        { "::ffff:169.254.169.254", "link-local" },
-        { "::ffff:0.0.0.0", "this host" },
-        { "::ffff:8.8.8.8", NULL },
-        { "::ffff:0:127.0.0.1", "reserved" }, /* RFC 2765's translated form */
-        { "::fffe:8.8.8.8", "reserved" },
-        { "64:ff9b::127.0.0.1", "loopback" },
-        { "64:ff9b::192.168.0.1", "private" },
-        { "64:ff9b::169.254.169.254", "link-local" },
-        { "64:ff9b::8.8.8.8", NULL },
-        { "64:ff9b::1:8.8.8.8", "reserved" },
-    };
-
     (void) state;
-    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
-        elo_netaddr_t a = addr(rows[i].text);
+    for (size_t i = 0; i < ELO_COUNT(special); i++) {
+        elo_netaddr_t a = addr(special[i].text);
         const char *what = elo_netaddr_special(&a);
 
-        if (rows[i].what == NULL
+        if (special[i].what == NULL
                 ? what != NULL
-                : what == NULL || strcmp(what, rows[i].what) != 0)
+                : what == NULL || strcmp(what, special[i].what) != 0)
         {
-            fail_msg("%s: %s, not %s", rows[i].text,
+            fail_msg("%s: %s, not %s", special[i].text,
                      what != NULL ? what : "public",
-                     rows[i].what != NULL ? rows[i].what : "public");
+                     special[i].what != NULL ? special[i].what : "public");
         }
     }
 }
