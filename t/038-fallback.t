@@ -7,6 +7,7 @@ use warnings;
 use lib 't/lib';
 
 use Digest::SHA qw(sha256_hex);
+use File::Temp  qw(tempdir);
 use POSIX       ();
 use Test::More;
 
@@ -165,11 +166,12 @@ for my $mode (qw(read keep)) {
             is( $res->{headers}{'content-type'},
                 'text/plain', '... of the type that the content says' );
             is( $res->{headers}{'x-reach'}, 'commons', '... and its reach' );
-            is( is_held( $stand, $want ),
+            is(
+                is_held( $stand, $want ),
                 $mode eq 'keep' ? 1 : 0,
-                '... and held, or not' );
-            $res =
-              $stand->get( '/api/blob/sha256-' . sha256_hex($want) );
+                '... and held, or not'
+            );
+            $res = $stand->get( '/api/blob/sha256-' . sha256_hex($want) );
             ok( $res->{status} == 200 && $res->{body} eq $want,
                 '... by its hash too' );
             next if $name eq 'empty';
@@ -185,14 +187,16 @@ for my $mode (qw(read keep)) {
             is(
                 $stand->get( "/api/blob/$id", "Range: bytes=99999999-" )
                   ->{status},
-                416, '... and nothing behind it'
+                416,
+                '... and nothing behind it'
             );
         }
         my $id = content( $stand, $bytes{large}, [] );
-        is( $stand->get("/api/blob/$id")->{status},
+        is(
+            $stand->get("/api/blob/$id")->{status},
             $mode eq 'keep' ? 200 : 404,
-            'kept is what the owner has, for all his contents' )
-          or diag( $stand->daemon_log );
+            'kept is what the owner has, for all his contents'
+        ) or diag( $stand->daemon_log );
         my $across = $stand->ask(
             path    => '/api/blob/sha256-' . sha256_hex( $bytes{large} ),
             headers => [ 'Range: bytes=' . ( $MIB - 10 ) . "-" . ( $MIB + 9 ) ]
@@ -206,11 +210,13 @@ for my $mode (qw(read keep)) {
             method => 'HEAD',
             path   => '/api/blob/sha256-' . sha256_hex( $bytes{large} )
         );
-        is( $head->{headers}{'content-length'},
-            length $bytes{large}, 'HEAD knows the length' );
-        my $chunk = $stand->ask( path => '/api/blob/sha256-'
-              . sha256_hex( $bytes{large} )
-              . '/3' );
+        is(
+            $head->{headers}{'content-length'},
+            length $bytes{large},
+            'HEAD knows the length'
+        );
+        my $chunk = $stand->ask(
+            path => '/api/blob/sha256-' . sha256_hex( $bytes{large} ) . '/3' );
         ok( $chunk->{body} eq substr( $bytes{large}, 3 * $MIB ),
             'a chunk by its number' );
         $stand->end;
@@ -269,7 +275,8 @@ subtest 'in order, until one gives the right bytes' => sub {
         is( $row->{failures}, 1,      '... the first has failed once' );
         is( $row->{state},    $state, "... and is $state" );
         ok( $row->{why}, "... because: $row->{why}" );
-        is( source_of( $stand, $good )->{state}, 'live', '... the other lives' );
+        is( source_of( $stand, $good )->{state}, 'live',
+            '... the other lives' );
         ok( !( grep { m{/ok/$name\?3} } @{ asked($source) } ),
             '... and the third is left alone' );
     }
@@ -290,7 +297,7 @@ subtest 'nobody has it' => sub {
     unlike( $res->{raw}, qr/\Q$MARK\E/, '... without a byte of what came' );
     like( $res->{headers}{'retry-after'},
         qr/\A\d+\z/, '... and when to come again' );
-    is( scalar @{ asked($source) }, 2, 'both were asked' );
+    is( scalar @{ asked($source) },             2,   'both were asked' );
     is( $stand->get("/api/blob/$id")->{status}, 503, 'again' );
     is( scalar @{ asked($source) }, 0, '... nobody is asked: they back off' );
 
@@ -299,22 +306,23 @@ subtest 'nobody has it' => sub {
     ok( $row->{nextAt} gt source_of( $stand, $dead )->{nextAt},
         '... and are left alone for longer' );
     is_deeply(
-        [
-            map { [ @$_{qw(id live urls)} ] } @{ report($stand)->{endangered} }
-        ],
+        [ map { [ @$_{qw(id live urls)} ] } @{ report($stand)->{endangered} } ],
         [ [ $id, 0, 2 ] ],
         'the operator is told'
     );
-    like( $stand->daemon_log,
+    like(
+        $stand->daemon_log,
         qr/content "$id": blob .* none of its 2 fallback URLs works/,
-        '... in the log too' );
+        '... in the log too'
+    );
     is( scalar @{ readable_in($stand) }, 0, 'nothing is left on the disk' );
 
     $stand->stop_daemon;
     $stand->start_daemon;
-    is( source_of( $stand, $url )->{state}, 'bad', 'after a start it is known' );
+    is( source_of( $stand, $url )->{state}, 'bad',
+        'after a start it is known' );
     is( $stand->get("/api/blob/$id")->{status}, 503, '... and' );
-    is( scalar @{ asked($source) }, 0, '... left alone' );
+    is( scalar @{ asked($source) },             0,   '... left alone' );
     cli( $stand, 'fallback', 'probe' );
     ok(
         Doorway::Stand::wait_for(
@@ -351,8 +359,10 @@ subtest 'one goes on where another broke off' => sub {
         $source->url("/cut/$name"),
         $source->url("/norange/$name")
     );
-    ok( $status == 200 && $body eq $bytes{$name},
-        'also where the other knows no ranges' );
+    ok(
+        $status == 200 && $body eq $bytes{$name},
+        'also where the other knows no ranges'
+    );
 
     # Wrong from the middle on: whose fault it was shows when each gives all.
     $name = fresh();
@@ -398,10 +408,9 @@ subtest 'those who want the same share one fetch' => sub {
 };
 
 subtest 'nobody waits for ever' => sub {
-    my ( $stand, $source ) =
-      new_stand( 'keep',
-        options => [ '--fallback-wait' => '200ms', '--fallback-stall' => '30s' ]
-      );
+    my ( $stand, $source ) = new_stand( 'keep',
+        options =>
+          [ '--fallback-wait' => '200ms', '--fallback-stall' => '30s' ] );
     my $name = fresh();
     my $id =
       content( $stand, $bytes{$name}, [ $source->url("/gate/$name") ] );
@@ -447,12 +456,12 @@ subtest 'it ends in order while it fetches' => sub {
 
 subtest 'range by range, where the tree is known' => sub {
     my ( $stand, $source ) = new_stand( 'read',
-        options => [ '--fallback-cache' => '3500k', '--fallback-retry' => '1s' ]
-    );
+        options =>
+          [ '--fallback-cache' => '3500k', '--fallback-retry' => '1s' ] );
     my ( $name, $other ) = ( 'large', fresh() );
     my $want = $bytes{$name};
     my $good = $source->url("/ok/$name");
-    my $id   = content( $stand, $want, [ $good ] );
+    my $id   = content( $stand, $want, [$good] );
     my $push =
       content( $stand, $bytes{$other}, [ $source->url("/ok/$other") ] );
 
@@ -483,9 +492,12 @@ subtest 'range by range, where the tree is known' => sub {
         ],
         '... is fetched'
     );
-    is( $stand->send_to_nginx( method => 'HEAD', path => "/api/blob/$id" )
+    is(
+        $stand->send_to_nginx( method => 'HEAD', path => "/api/blob/$id" )
           ->{headers}{'content-length'},
-        length $want, 'HEAD' );
+        length $want,
+        'HEAD'
+    );
 
     # Chunks that are wrong, of a source that was good.
     ok( $stand->get("/api/blob/$push")->{body} eq $bytes{$other},
@@ -512,7 +524,11 @@ subtest 'range by range, where the tree is known' => sub {
     like( $res2->{status}, qr/\A20[01]\z/, 'other sources' );
     asked($source);
     $res = $stand->get( "/api/blob/$id", 'Range: bytes=2097152-2097160' );
-    is( $res->{body}, substr( $want, 2_097_152, 9 ), 'a wrong chunk is refused' );
+    is(
+        $res->{body},
+        substr( $want, 2_097_152, 9 ),
+        'a wrong chunk is refused'
+    );
     is( source_of( $stand, $source->url("/wrong/$name") )->{state},
         'bad', '... its source known to be bad' );
     is_deeply(
@@ -539,40 +555,49 @@ subtest 'it goes nowhere else' => sub {
     my $name;
 
     for my $row (
-        [ 'another scheme', 'https://127.0.0.1:%d/ok/%s', 'scheme' ],
+        [ 'another scheme', 'https://127.0.0.1:%d/ok/%s',            'scheme' ],
         [ 'another port',   "http://127.0.0.1:${\$far->port}/ok/%s", 'port' ],
-        [ 'another address', "$inside/ok/%s",            'address' ],
-        [ 'its name',        'http://localhost:%d/ok/%s', undef ],
-        [ 'an old form of it', 'http://0x7f.0x2:%d/ok/%s', 'address' ],
-        [ 'a number', 'http://2130706434:%d/ok/%s', 'address' ],
+        [ 'another address',   "$inside/ok/%s",                     'address' ],
+        [ 'its name',          'http://localhost:%d/ok/%s',         undef ],
+        [ 'an old form of it', 'http://0x7f.0x2:%d/ok/%s',          'address' ],
+        [ 'a number',          'http://2130706434:%d/ok/%s',        'address' ],
         [ 'the same in IPv6', 'http://[::ffff:127.0.0.2]:%d/ok/%s', 'address' ],
-        [ 'IPv6 itself', 'http://[::1]:%d/ok/%s', 'address' ],
-        [ 'nobody',      'http://0.0.0.0:%d/ok/%s', 'address' ],
-        [ 'metadata', 'http://169.254.169.254:%d/ok/%s', 'address' ],
+        [ 'IPv6 itself',      'http://[::1]:%d/ok/%s',              'address' ],
+        [ 'nobody',           'http://0.0.0.0:%d/ok/%s',            'address' ],
+        [ 'metadata',         'http://169.254.169.254:%d/ok/%s',    'address' ],
       )
     {
         my ( $what, $form, $why ) = @$row;
-        for my $through (undef, 301, 302, 303, 307, 308) {
-            next if $through && ( $through != 302 && $what ne 'another address' );
+        for my $through ( undef, 301, 302, 303, 307, 308 ) {
+            next
+              if $through && ( $through != 302 && $what ne 'another address' );
             $name = 'other';
             my @args = ( $form =~ /%d/ ? $source->port : (), $name );
             my $to   = sprintf $form, @args;
-            my $id = content(
-                $stand, "$what " . ( $through // 0 ),
+            my $id   = content(
+                $stand,
+                "$what " . ( $through // 0 ),
                 [
-                    $through
+                      $through
                     ? $source->url( "/to/$through/" . $esc->($to) )
                     : $to
-                ] );
+                ]
+            );
             $source->forget;
-            is( $stand->get("/api/blob/$id")->{status}, 503,
-                "$what" . ( $through ? " by $through" : '' ) );
-            is( scalar( grep { m{/ok/} } $source->asked, $far->asked ),
-                defined $why ? 0 : 1, '... is not asked' );
-            my ($url) = $through
-              ? $source->url( "/to/$through/" . $esc->($to) ) : $to;
-            like( source_of( $stand, $url )->{why},
-                qr/$why not allowed/, '... and that is why' ) if $why;
+            is( $stand->get("/api/blob/$id")->{status},
+                503, "$what" . ( $through ? " by $through" : '' ) );
+            is(
+                scalar( grep { m{/ok/} } $source->asked, $far->asked ),
+                defined $why ? 0 : 1,
+                '... is not asked'
+            );
+            my ($url) =
+              $through ? $source->url( "/to/$through/" . $esc->($to) ) : $to;
+            like(
+                source_of( $stand, $url )->{why},
+                qr/$why not allowed/,
+                '... and that is why'
+            ) if $why;
         }
     }
     $stand->end;
@@ -588,8 +613,11 @@ subtest 'it goes nowhere else' => sub {
     my $id = content( $stand, $bytes{other}, [ $source->url('/ok/other') ] );
     is( $stand->ask( path => "/api/blob/$id" )->{status},
         503, 'this machine is out of bounds, unless it is named' );
-    like( source_of( $stand, $source->url('/ok/other') )->{why},
-        qr/address not allowed/, '... which is said' );
+    like(
+        source_of( $stand, $source->url('/ok/other') )->{why},
+        qr/address not allowed/,
+        '... which is said'
+    );
     $stand->end;
 
     $stand = Doorway::Stand->new->start_daemon;
@@ -605,16 +633,20 @@ subtest 'it goes nowhere else' => sub {
 
 subtest 'a good redirect, and what is told on the way' => sub {
     local @ENV{qw(http_proxy all_proxy)} = ('http://127.0.0.1:1/') x 2;
-    my ( $stand, $source ) = new_stand('read');
-    my ( $status, $body ) = get_of( $stand, $bytes{other},
+    my ( $stand,  $source ) = new_stand('read');
+    my ( $status, $body )   = get_of( $stand, $bytes{other},
         $source->url("/to/302/%2Fok%2Fother?secret=1") );
 
     ok( $status == 200 && $body eq $bytes{other}, 'it is followed' );
     my $heads = $source->heads;
     like( $heads, qr/^Accept-Encoding: identity\r$/m, 'nothing compressed' );
-    unlike( $heads, qr/^(?:Referer|Cookie|Authorization|Proxy-\w+):/mi,
-        'nothing about us' );
-    get_of( $stand, 'x', $source->url("/status/500?password=$MARK" =~ s/ /+/gr) );
+    unlike(
+        $heads,
+        qr/^(?:Referer|Cookie|Authorization|Proxy-\w+):/mi,
+        'nothing about us'
+    );
+    get_of( $stand, 'x',
+        $source->url( "/status/500?password=$MARK" =~ s/ /+/gr ) );
     unlike( $stand->daemon_log, qr/password|secret/, 'no query in the log' );
     $stand->end;
 };
@@ -636,11 +668,66 @@ subtest 'bad options are refused' => sub {
         my $status = Doorway::Stand::reap( $pid, $WAIT_S );
 
         ok( defined $status && $status >> 8 == 1, "@$bad" );
-        like( Doorway::Stand::slurp($log),
+        like(
+            Doorway::Stand::slurp($log),
             qr/option fallback\w*: "[^"]*" is n/,
-            '... is said' );
+            '... is said'
+        );
         $stand->end;
     }
+};
+
+subtest 'https goes by its certificates' => sub {
+    my $dir  = tempdir( 'tls-XXXXXXXX', TMPDIR => 1, CLEANUP => 1 );
+    my $port = Doorway::Stand::free_port();
+    my $url  = "https://localhost:$port/blob";
+
+    Doorway::Stand::spew( "$dir/blob", $bytes{other} );
+    is(
+        system(
+                'openssl req -x509 -newkey ec -pkeyopt '
+              . 'ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost '
+              . "-addext subjectAltName=DNS:localhost -keyout $dir/key "
+              . "-out $dir/cert 2>/dev/null"
+        ),
+        0,
+        'a certificate'
+    );
+    my $server = Doorway::Stand::spawn( "$dir/log", 'sh', '-c',
+        "cd $dir && exec openssl s_server -accept 127.0.0.1:$port -cert cert "
+          . '-key key -WWW -quiet' );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { Doorway::Http::connect_to($port) }
+        ),
+        'a server that has it'
+    );
+    for my $row ( [ '', 503 ], [ "$dir/cert", 200 ] ) {
+        my ( $ca, $status ) = @$row;
+        my $stand = Doorway::Stand->new(
+            options => [
+                '--fallback'           => 'read',
+                '--fallback-ports'     => $port,
+                '--fallback-addresses' => '127.0.0.1',
+                '--fallback-probe'     => '0s',
+                $ca ? ( '--fallback-ca-file' => $ca ) : ()
+            ]
+        );
+        $stand->start_daemon;
+        my $id  = content( $stand, $bytes{other}, [$url] );
+        my $res = $stand->ask( path => "/api/blob/$id" );
+        is( $res->{status}, $status, $ca ? 'known' : 'nobody knows it' );
+        if ($ca) {
+            ok( $res->{body} eq $bytes{other}, '... and trusted' );
+        }
+        else {
+            like( source_of( $stand, $url )->{why},
+                qr/certificate/, '... which is said' );
+        }
+        $stand->end;
+    }
+    kill 'TERM', $server;
+    waitpid $server, 0;
 };
 
 # ---- whose it is
@@ -649,15 +736,19 @@ subtest 'narrow content stays narrow' => sub {
     for my $mode (qw(read keep)) {
         my ( $stand, $source ) = new_stand($mode);
         my $name = fresh();
-        my $id   = content( $stand, $bytes{$name},
-            [ $source->url("/ok/$name") ], reach => 'private' );
+        my $id   = content(
+            $stand, $bytes{$name},
+            [ $source->url("/ok/$name") ],
+            reach => 'private'
+        );
         my $path = "/api/blob/$id";
 
         is( $stand->get($path)->{status}, 404, "$mode: unknown to others" );
-        is( scalar $source->asked, 0, '... and not fetched for them' );
+        is( scalar $source->asked,        0,   '... and not fetched for them' );
         is(
-            $stand->get( '/api/blob/'
-                  . Doorway::Stand::hash_of( $bytes{$name} ) )->{status},
+            $stand->get(
+                '/api/blob/' . Doorway::Stand::hash_of( $bytes{$name} )
+            )->{status},
             404,
             '... nor by its hash'
         );
@@ -679,9 +770,14 @@ subtest 'narrow content stays narrow' => sub {
           content( $stand, $bytes{$name}, [$dead], agent => 'aa' x 32 );
         is( $stand->get("/api/blob/$thief")->{status},
             503, 'the hash alone opens nothing to another' );
-        is( $stand->send_to_nginx( method => 'HEAD', path => "/api/blob/$thief" )
-              ->{status},
-            503, '... nor tells that it is there' );
+        is(
+            $stand->send_to_nginx(
+                method => 'HEAD',
+                path   => "/api/blob/$thief"
+            )->{status},
+            503,
+            '... nor tells that it is there'
+        );
         is( scalar( grep { m{/status/404} } $source->asked ),
             1, '... who was asked for it' );
         my $honest = content(
@@ -716,9 +812,9 @@ subtest 'who may read it, reads it' => sub {
     is( $agents->as( $bob, 'GET', $path )->{status}, 404, 'not the other' );
     is( scalar $source->asked, 0, '... for whom nothing is fetched' );
     my $res = $agents->as( $alice, 'GET', $path );
-    ok( $res->{status} == 200 && $res->{body} eq $bytes{$name},
-        'the invited' );
-    is( $agents->as( $bob, 'GET', $path )->{status}, 404, 'still not the other' );
+    ok( $res->{status} == 200 && $res->{body} eq $bytes{$name}, 'the invited' );
+    is( $agents->as( $bob, 'GET', $path )->{status},
+        404, 'still not the other' );
     $stand->end;
 };
 
@@ -726,12 +822,17 @@ subtest 'quota' => sub {
     my ( $stand, $source ) =
       new_stand( 'keep', options => [ '--quota' => '1k' ] );
     my $name = fresh();
-    my $id   = content( $stand, $bytes{$name}, [ $source->url("/ok/$name") ],
-        agent => 'cc' x 32, blob => { sizeBytes => length $bytes{$name} } );
+    my $id   = content(
+        $stand, $bytes{$name}, [ $source->url("/ok/$name") ],
+        agent => 'cc' x 32,
+        blob  => { sizeBytes => length $bytes{$name} }
+    );
     my $res = $stand->get("/api/blob/$id");
 
-    ok( $res->{status} == 200 && $res->{body} eq $bytes{$name},
-        'what an owner has no quota for is read all the same' );
+    ok(
+        $res->{status} == 200 && $res->{body} eq $bytes{$name},
+        'what an owner has no quota for is read all the same'
+    );
     is( is_held( $stand, $bytes{$name} ), 0, '... and not kept' );
     $stand->end;
 };
@@ -741,7 +842,8 @@ subtest 'the last source' => sub {
       new_stand( 'read', options => [ '--fallback-probe' => '1s' ] );
     my ( $name, $good ) = ( fresh(), 'other' );
     my @urls = (
-        $source->url("/status/410?$name"), $source->url("/ok/$name"),
+        $source->url("/status/410?$name"),
+        $source->url("/ok/$name"),
         $source->url("/norange/$name")
     );
     my $id = content( $stand, $bytes{$name}, [ @urls[ 0, 1 ] ] );
@@ -758,11 +860,12 @@ subtest 'the last source' => sub {
         [ [ $id, 1, 2 ] ],
         '... of that content'
     );
-    like( $stand->daemon_log,
+    like(
+        $stand->daemon_log,
         qr/content "$id": .* only one of its 2 fallback URLs works/,
-        '... and logged' );
-    ok( !( grep { !m{ bytes=0-0\z} } $source->asked ),
-        'a look costs a byte' );
+        '... and logged'
+    );
+    ok( !( grep { !m{ bytes=0-0\z} } $source->asked ), 'a look costs a byte' );
     $stand->end;
 };
 

@@ -176,7 +176,15 @@ on_fetched(void *ctx, elo_err_t err, elo_slice_t bytes)
 {
     ask_t *k = ctx;
 
-    k->err = err == ELO_EUNAVAIL ? ELO_ETIMEDOUT : err;
+    if (err == ELO_EUNAVAIL) {
+        elo_reply_later(k->req, "NO_SOURCE",
+                        "the content lives elsewhere, and none of its fallback "
+                        "URLs gives it now",
+                        ELO_API_RETRY_AFTER_S);
+        free_ask(k);
+        return;
+    }
+    k->err = err;
     if (k->err == ELO_OK
         && (bytes.len != k->len || (k->bytes = malloc(k->len)) == NULL))
     {

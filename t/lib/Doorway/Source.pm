@@ -177,14 +177,16 @@ sub reply_bytes {
 
     $fields //= '';
     if ( defined $range && $range =~ /\Abytes=(\d+)-(\d*)\z/ ) {
-        my ( $from, $to ) =
-          ( $1, length $2 && $2 < $total ? $2 : $total - 1 );
+        my ( $from, $to ) = ( $1, length $2 && $2 < $total ? $2 : $total - 1 );
 
         return reply( $sock, 416, "Content-Range: bytes */$total\r\n", '' )
           if $from >= $total;
-        return reply( $sock, 206,
+        return reply(
+            $sock, 206,
             "Content-Range: bytes $from-$to/$total\r\n$fields",
-            substr $bytes, $from, $to - $from + 1 );
+            substr $bytes,
+            $from, $to - $from + 1
+        );
     }
     return reply( $sock, 200, $fields, $bytes );
 }
@@ -199,13 +201,14 @@ sub answer {
     return reply( $sock, $rest, "Retry-After: 1\r\n", 'no' )
       if $how eq 'status';
     if ( $how eq 'to' || $how eq 'loop' ) {
-        my ( $code, $url ) = $how eq 'to' ? $rest =~ m{\A(\d+)/(.*)\z} : ( 302, '/loop' );
+        my ( $code, $url ) =
+          $how eq 'to' ? $rest =~ m{\A(\d+)/(.*)\z} : ( 302, '/loop' );
         $url =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
         return reply( $sock, $code, "Location: $url\r\n", '' );
     }
-    return reply( $sock, 404, '', '' ) if !defined $bytes;
+    return reply( $sock, 404, '', '' )          if !defined $bytes;
     return reply_bytes( $sock, $bytes, $range ) if $how eq 'ok';
-    return reply( $sock, 200, '', $bytes ) if $how eq 'norange';
+    return reply( $sock, 200, '', $bytes )      if $how eq 'norange';
     return reply_bytes( $sock, scalar reverse($bytes), $range )
       if $how eq 'wrong';
     return reply( $sock, 200, "Content-Encoding: gzip\r\n", $bytes )
@@ -216,8 +219,12 @@ sub answer {
       if $how eq 'short';
 
     if ( $how eq 'cut' ) {
-        reply( $sock, 200, 'Content-Length: ' . length($bytes) . "\r\n",
-            substr $bytes, 0, length($bytes) / 2 );
+        reply(
+            $sock, 200,
+            'Content-Length: ' . length($bytes) . "\r\n",
+            substr $bytes,
+            0, length($bytes) / 2
+        );
         return 0;
     }
     if ( $how eq 'stall' ) {
