@@ -432,6 +432,24 @@ subtest 'nobody waits for ever' => sub {
     $stand->end;
 };
 
+subtest 'nobody keeps it busy for ever' => sub {
+    my ( $stand, $source ) = new_stand(
+        'read',
+        options => [
+            '--fallback-timeout'  => '1s',
+            '--fallback-stall'    => '60s',
+            '--fallback-min-rate' => '1'
+        ]
+    );
+    my $drip = $source->url('/drip/other');
+    my ( $status, $body ) =
+      get_of( $stand, $bytes{other}, $drip, $source->url('/ok/other') );
+
+    ok( $status == 200 && $body eq $bytes{other}, 'a drip is given up' );
+    is( source_of( $stand, $drip )->{state}, 'dead', '... and left alone' );
+    $stand->end;
+};
+
 subtest 'it ends in order while it fetches' => sub {
     my ( $stand, $source ) =
       new_stand( 'keep', options => [ '--fallback-stall' => '60s' ] );

@@ -455,6 +455,7 @@ set_fixed(elo_fetch_t *f)
     SET(SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
     SET(DNS_CACHE_TIMEOUT, DNS_CACHE_S);
     SET(CONNECTTIMEOUT_MS, (long) p->connect_ms);
+    SET(TIMEOUT_MS, (long) p->total_ms);
     SET(LOW_SPEED_LIMIT, (long) p->low_speed_bps);
     SET(LOW_SPEED_TIME, (long) p->stall_s);
     SET(HTTPHEADER, f->fields);

@@ -21,6 +21,7 @@ typedef struct {
     const char *agent;   /* User-Agent; likewise, NULL: none is sent */
     uint64_t max_bytes;  /* of a body */
     uint32_t connect_ms; /* per address */
+    uint64_t total_ms;   /* of one exchange; 0: as long as it takes */
     uint32_t stall_s;    /* without low_speed bytes a second */
     uint32_t low_speed_bps; /* bytes a second */
     uint32_t redirects;     /* that are followed, at most */

@@ -4,7 +4,7 @@
 # has a prefix of its paths.  A process for each connection; what was asked is in
 # a file.
 #
-#   /ok/N  /norange/N  /cut/N  /wrong/N  /gzip/N  /stall/N  /gate/N  /short/N
+#   /ok/N  /norange/N  /cut/N  /wrong/N  /gzip/N  /stall/N  /drip/N  /gate/N  /short/N
 #   /liar/N (a range that wasn't asked for)  /status/CODE  /to/CODE/URL (a redirect;
 #   the URL with its % escapes)  /loop
 
@@ -225,6 +225,11 @@ sub answer {
             substr $bytes,
             0, length($bytes) / 2
         );
+        return 0;
+    }
+    if ( $how eq 'drip' ) {
+        put( $sock, "HTTP/1.1 200 X\r\nContent-Length: 100000\r\n\r\n" );
+        while ( put( $sock, 'a' ) ) { select undef, undef, undef, 0.02 }
         return 0;
     }
     if ( $how eq 'stall' ) {
