@@ -208,7 +208,7 @@ elo_index_close(elo_index_t **p)
 
 
 elo_err_t
-elo_index_discard(const elo_kv_cfg_t *cfg)
+elo_index_discard(const elo_kv_cfg_t *cfg, bool keep)
 {
     const elo_vfs_t *vfs = cfg->vfs;
     elo_err_t rc;
@@ -217,7 +217,8 @@ elo_index_discard(const elo_kv_cfg_t *cfg)
     if ((rc = vfs->open_root(vfs, cfg->index_path, 0700, &dir)) != ELO_OK) {
         return rc;
     }
-    rc = vfs->rename(vfs, dir, ELO_INDEX_FILE, ELO_INDEX_FILE ".damaged");
+    rc = keep ? vfs->rename(vfs, dir, ELO_INDEX_FILE, ELO_INDEX_FILE ".damaged")
+              : vfs->unlink(vfs, dir, ELO_INDEX_FILE);
     if (rc == ELO_OK || rc == ENOENT) {
         rc = vfs->unlink(vfs, dir, LOCK_FILE);
     }

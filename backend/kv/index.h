@@ -28,9 +28,9 @@ elo_err_t elo_index_open(const elo_kv_cfg_t *cfg,
 /* No transaction may be open. */
 void elo_index_close(elo_index_t **ix);
 
-/* Puts damaged files aside (data.mdb to data.mdb.damaged), so that the next open
-   makes new ones. No index may be open there. */
-elo_err_t elo_index_discard(const elo_kv_cfg_t *cfg) ELO_MUST_USE;
+/* Puts files aside (data.mdb to data.mdb.damaged), or with keep false away, so that
+   the next open makes new ones. No index may be open there. */
+elo_err_t elo_index_discard(const elo_kv_cfg_t *cfg, bool keep) ELO_MUST_USE;
 
 /* ---- reading: any thread; one thread at a time each ---- */
 
@@ -43,7 +43,7 @@ void elo_index_read_end(elo_index_read_t **r);
 elo_err_t elo_index_get(elo_index_read_t *r, uint8_t table, elo_slice_t key,
                         elo_kv_row_t *out) ELO_MUST_USE;
 
-/* ELO_ENOTFOUND: a new index. ELO_ECORRUPT. */
+/* ELO_ENOTFOUND: a new index. ELO_EUNSUPPORTED: one of another version. ELO_ECORRUPT. */
 elo_err_t elo_index_state(elo_index_read_t *r,
                           elo_index_state_t *out) ELO_MUST_USE;
 

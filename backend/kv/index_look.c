@@ -77,7 +77,10 @@ tables_open(elo_index_t *ix)
         }
         if (rc != MDB_SUCCESS) {
             mdb_txn_abort(txn);
-            return rc == MDB_NOTFOUND ? ELO_ECORRUPT : elo_index_result(rc);
+            if (rc == MDB_NOTFOUND) { /* an older version had fewer of them */
+                return i == ELO_INDEX_ENGINE ? ELO_ECORRUPT : ELO_EUNSUPPORTED;
+            }
+            return elo_index_result(rc);
         }
     }
     return elo_index_result(rc == MDB_SUCCESS ? mdb_txn_commit(txn) : rc);

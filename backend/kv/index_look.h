@@ -7,7 +7,8 @@
 #include "backend/kv/index.h"
 
 /* For reading only; close with elo_index_close. ELO_ENOTFOUND: there is none.
-   ELO_ECORRUPT: it can't be believed. Pages aren't looked at: see below. */
+   ELO_EUNSUPPORTED: of another version. ELO_ECORRUPT: it can't be believed. Pages
+   aren't looked at: see below. */
 elo_err_t elo_index_look(const elo_kv_cfg_t *cfg,
                          elo_index_t **out) ELO_MUST_USE;
 

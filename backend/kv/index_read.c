@@ -87,8 +87,11 @@ elo_index_state(elo_index_read_t *r, elo_index_state_t *out)
     p = elo_rd_be64(p, end, &s.pos.segment);
     p = elo_rd_be64(p, end, &s.pos.off);
     p = elo_rd_be64(p, end, &s.next_lsn);
-    if (p != end || version != ELO_INDEX_VERSION) {
+    if (p != end) {
         return ELO_ECORRUPT;
+    }
+    if (version != ELO_INDEX_VERSION) {
+        return ELO_EUNSUPPORTED;
     }
     *out = s;
     return ELO_OK;

@@ -56,18 +56,25 @@ index_load(elo_kv_t *kv)
 }
 
 
-/* Puts aside an index that can't be believed, and all that came from it. */
+/* Puts aside an index that can't be believed, and all that came from it; one of
+   another version has nothing that is worth keeping. */
 static elo_err_t
-index_discard(elo_kv_t *kv)
+index_discard(elo_kv_t *kv, bool is_other)
 {
-    elo_log(ELO_LOG_WARN,
-            "index \"%s\" is damaged: put aside as data.mdb.damaged, made anew"
-            " from the log",
-            kv->cfg.index_path);
+    if (is_other) {
+        elo_log(ELO_LOG_NOTICE,
+                "index \"%s\" is of another version: made anew from the log",
+                kv->cfg.index_path);
+    } else {
+        elo_log(ELO_LOG_WARN,
+                "index \"%s\" is damaged: put aside as data.mdb.damaged, made"
+                " anew from the log",
+                kv->cfg.index_path);
+    }
     elo_memtable_unref(&kv->active);
     elo_index_close(&kv->index);
     elo_counters_free(&kv->counters);
-    return elo_index_discard(&kv->cfg);
+    return elo_index_discard(&kv->cfg, !is_other);
 }
 
 
@@ -235,8 +242,8 @@ elo_kv_recover(elo_kv_t *kv, elo_kv_recovery_t *found)
     elo_log_scan_t scan = { .records = 0 };
     elo_err_t rc = recover(kv, &rp, &scan);
 
-    if (rc == ELO_ECORRUPT && kv->is_index_bad
-        && (rc = index_discard(kv)) == ELO_OK)
+    if ((rc == ELO_EUNSUPPORTED || (rc == ELO_ECORRUPT && kv->is_index_bad))
+        && (rc = index_discard(kv, rc == ELO_EUNSUPPORTED)) == ELO_OK)
     {
         rp = (replay_t){ .kv = kv };
         rc = recover(kv, &rp, &scan);

@@ -240,12 +240,19 @@ segments_check(elo_fsck_t *f)
 
 /* ---- index ---- */
 
+/* What the walk of a child process ends with. */
+enum { INDEX_MISSING = 1, INDEX_BAD, INDEX_OTHER };
+
+
 static int
 walk(void *ctx)
 {
     elo_err_t rc = elo_index_walk(ctx);
 
-    return rc == ELO_OK ? 0 : (rc == ELO_ENOTFOUND ? 1 : 2);
+    return rc == ELO_OK             ? 0
+           : rc == ELO_ENOTFOUND    ? INDEX_MISSING
+           : rc == ELO_EUNSUPPORTED ? INDEX_OTHER
+                                    : INDEX_BAD;
 }
 
 
@@ -268,7 +275,10 @@ index_check(elo_fsck_t *f, elo_kv_cfg_t *kv)
         return rc;
     }
     f->has_index = true;
-    if (status == 1) {
+    if (status == INDEX_OTHER) {
+        f->has_index = false; /* no damage: a start makes it anew */
+        f->wants_index = true;
+    } else if (status == INDEX_MISSING) {
         index_is_bad(f, "index/data.mdb is missing");
     } else if (status >= BY_SIGNAL) {
         index_is_bad(f, "index/data.mdb: pages are damaged");

@@ -302,7 +302,7 @@ test_copy(void **state)
     elo_index_read_end(&r);
     elo_index_close(&ix);
 
-    assert_int_equal(elo_index_discard(&d->cfg), ELO_OK);
+    assert_int_equal(elo_index_discard(&d->cfg, true), ELO_OK);
     snprintf(path, sizeof(path), "%s/data.mdb.damaged", dir);
     assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(elo_index_open(&d->cfg, &ix), ELO_OK);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* recover: what is left after an end of any kind, and what can't be believed. */
+#include "backend/kv/index_internal.h"
 #include "t/unit/backend/kv/kv_dir.c"
 
 #define MANY 4000
@@ -229,6 +230,67 @@ test_damaged_index(void **state)
 }
 
 
+/* States that it is of the version before, by a good checksum. */
+static void
+index_age(const kvd_t *d)
+{
+    static uint8_t file[2u << 20];
+    elo_slice_t key = ELO_INDEX_STATE_KEY;
+    const size_t len = ELO_INDEX_STATE_LEN - ELO_INDEX_SUM_LEN;
+    char path[256];
+    size_t n, found = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/data.mdb", d->index);
+    assert_non_null(f = fopen(path, "r+"));
+    n = fread(file, 1, sizeof(file), f);
+    for (size_t i = 0; i + key.len + ELO_INDEX_STATE_LEN < n; i++) {
+        uint8_t *value = file + i + key.len;
+        uint32_t sum;
+
+        if (memcmp(file + i, key.p, key.len) != 0
+            || value[3] != ELO_INDEX_VERSION) {
+            continue;
+        }
+        value[3]--;
+        sum = elo_index_sum(key, value, len);
+        for (int k = 0; k < 4; k++) {
+            value[len + (size_t) k] = (uint8_t) (sum >> (24 - 8 * k));
+        }
+        found++;
+    }
+    assert_true(found > 0);
+    rewind(f);
+    assert_int_equal(fwrite(file, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+
+/* Of another version: nothing is wrong with it, and nothing worth keeping in it. */
+static void
+test_older_index(void **state)
+{
+    char path[256];
+    kvd_t d;
+
+    (void) state;
+    kvd_make(&d);
+    kvd_open(&d);
+    put_many(&d, 0, 1000);
+    assert_int_equal(elo_kv_checkpoint(d.kv), ELO_OK);
+    elo_kv_close(&d.kv);
+    index_age(&d);
+    kvd_open(&d);
+    assert_true(d.found.is_rebuilt);
+    check_many(&d, 1000);
+    snprintf(path, sizeof(path), "%s/data.mdb.damaged", d.index);
+    assert_int_equal(access(path, F_OK), -1);
+    kvd_reopen(&d);
+    assert_false(d.found.is_rebuilt);
+    kvd_end(&d);
+}
+
+
 /* Of another store, or ahead of a log that has lost its end: nobody guesses. */
 static void
 test_not_together(void **state)
@@ -302,6 +364,7 @@ main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test_setup_teardown(test_lsn, kvd_setup, kvd_teardown),
         cmocka_unit_test(test_damaged_index),
+        cmocka_unit_test(test_older_index),
         cmocka_unit_test(test_not_together),
         cmocka_unit_test(test_torn),
     };
