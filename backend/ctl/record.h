@@ -33,6 +33,8 @@
     253402300799 /* seconds: the last of the year 9999 */
 #define ELO_RECORD_ESCALATION_S (30 * 86400) /* an escalation's longest */
 #define ELO_RECORD_PEER_MAX     64u          /* a libp2p peer id */
+#define ELO_RECORD_SECRET_MIN                                                  \
+    16u /* bytes: in place of an acceptance's signature */
 
 /* Numbers are format. */
 typedef enum {
@@ -92,7 +94,10 @@ typedef struct {
     bool has_content;
     elo_slice_t content; /* content id */
     elo_slice_t text;    /* reason, label */
-    elo_slice_t proof;   /* of an acceptance; ELO_SIG_LEN bytes */
+    elo_slice_t
+        proof;       /* of an acceptance; ELO_SIG_LEN bytes. A journal may have
+                          older ones with the invitation's secret, of 16 to 64:
+                          they stand, but none is taken any more */
     elo_slice_t jti; /* of a token revocation: one of these two, or a version */
     elo_slice_t kid;
     elo_slice_t peer; /* of a registration: a peer id, 1 to 64 bytes */

@@ -91,6 +91,10 @@ static const struct {
     { "acceptance", ELO_REC_ACCEPTANCE,
       "05" "a2" "01" DIGEST "02" "5840" HEX_64("75"),
       { D33, .proof = ELO_SLICE(PROOF) } },
+    /* of the older form: {1: invitation, 2: secret} */
+    { "acceptance by a secret", ELO_REC_ACCEPTANCE,
+      "05" "a2" "01" DIGEST "02" "50" HEX_8("61") HEX_8("61"),
+      { D33, .proof = ELO_SLICE("aaaaaaaaaaaaaaaa") } },
     /* {1: custodian, 2: read, 3: [invited, local], 4: content, 5: until} */
     { "grant", ELO_REC_GRANT,
       "06" "a5" "01" AGENT "02" "01" "03" "820102" "04" ID_ABC "05" UNTIL,
@@ -465,13 +469,10 @@ static const struct {
     { "invitation of nobody", "04" "a1" "05" ID_ABC, "body: a key is missing" },
     { "node with an agent", "04" "a3" "01" DIGEST "02" "01" "06" AGENT,
       "body: keys of two forms" },
-    { "proof of 63 bytes", "05" "a2" "01" DIGEST "02" "583f" HEX_32("61")
-      HEX_8("61") HEX_8("61") HEX_8("61") "61616161616161",
-      "body: a text too short or too long" },
+    { "proof of 15 bytes", "05" "a2" "01" DIGEST "02" "4f" HEX_8("61")
+      "61616161616161", "body: a text too short or too long" },
     { "proof of 65 bytes", "05" "a2" "01" DIGEST "02" "5841" HEX_64("61") "61",
       "body: a text too short or too long" },
-    { "a secret in the clear", "05" "a2" "01" DIGEST "02" "50" HEX_8("61")
-      HEX_8("61"), "body: a text too short or too long" },
     { "category 0", "06" "a3" "01" AGENT "02" "00" "03" "8100",
       "body: a number out of range" },
     { "category 4", "06" "a3" "01" AGENT "02" "04" "03" "8100",
@@ -712,7 +713,7 @@ test_bounds(void **state)
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_OK);
     b.proof.len++;
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_EINVAL);
-    b.proof.len = ELO_SIG_LEN - 1;
+    b.proof.len = ELO_RECORD_SECRET_MIN - 1;
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_EINVAL);
 
     b = (elo_rec_body_t){ .peer = elo_slice(x, ELO_RECORD_PEER_MAX),

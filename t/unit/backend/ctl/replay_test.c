@@ -204,16 +204,66 @@ test_other_journal(void **state)
 }
 
 
+static told_t
+accepts(plane_t *p, person_t *who, const elo_digest_t *id, elo_slice_t proof)
+{
+    elo_rec_t r = { .kind = ELO_REC_ACCEPTANCE,
+                    .body = { .ref = *id, .proof = proof } };
+
+    return tell(p, who, r);
+}
+
+
+/* A journal of an older version has invitations with the digest of a secret, and
+   acceptances with the secret. These stand; none is taken any more. */
+static void
+test_older_acceptance(void **state)
+{
+    static const char secret[] =
+        "0123456789012345678901234567890123456789012345678901234567890123";
+    static const size_t lens[] = { 16, 40, 64 };
+    plane_t *p = *state;
+    person_t owner = owner_of(p), late = person(9), guest;
+    elo_digest_t id;
+    bytes_t b;
+
+    for (size_t i = 0; i < ELO_COUNT(lens); i++) {
+        elo_slice_t s = elo_slice(secret, lens[i]);
+        elo_rec_t invites = { .kind = ELO_REC_INVITATION,
+                              .body = { .uses = 5 } };
+        elo_rec_t old = { .kind = ELO_REC_ACCEPTANCE, .body = { .proof = s } };
+
+        assert_int_equal(elo_sha256(s, &invites.body.ref), ELO_OK);
+        id = must_tell(p, &owner, invites);
+        guest = person((uint8_t) (1 + i));
+        old.body.ref = id;
+        assert_int_equal(accepts(p, &guest, &id, s).err, ELO_EDENIED);
+        sign_next(&guest, old, START, &b);
+        assert_int_equal(elo_store_journal_append(p->dir.s, ELO_JOURNAL_RECORD,
+                                                  slice_of(&b), NULL),
+                         ELO_OK);
+        assert_int_equal(start(p), ELO_OK);
+        assert_int_equal(facts_of(p, &guest) & ELO_FACT_ADMITTED,
+                         ELO_FACT_ADMITTED);
+        /* his chain goes on from there */
+        must_tell(
+            p, &guest,
+            (elo_rec_t){ .kind = ELO_REC_REVOCATION, .body = { .ref = b.id } });
+        assert_int_equal(facts_of(p, &guest) & ELO_FACT_ADMITTED, 0);
+        assert_int_equal(accepts(p, &late, &id, s).err, ELO_EDENIED);
+    }
+    assert_int_equal(start(p), ELO_OK);
+}
+
+
 int
 main(void)
 {
 #define T(name)                                                                \
     cmocka_unit_test_setup_teardown(name, plane_setup, plane_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_mark_at_start),
-        T(test_mark_on_the_way),
-        T(test_forged),
-        T(test_other_journal),
+        T(test_mark_at_start), T(test_mark_on_the_way),  T(test_forged),
+        T(test_other_journal), T(test_older_acceptance),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
