@@ -290,7 +290,7 @@ subtest 'credentials by address' => sub {
     };
     my %n;
 
-    $n{ $ask->('127.0.0.90') }++ for 1 .. 15;
+    $n{ $ask->('127.0.0.90') }++ for 1 .. 60;
     cmp_ok( $n{429} // 0, '>=', 4, 'too many are put off' );
     cmp_ok( $n{404} // 0, '>=', 3, 'the first are asked about' );
     isnt( $ask->('127.0.0.91'), 429, 'another address' );
