@@ -9,22 +9,36 @@
 #define TRIES 128 /* losses in a row; at each another write was made */
 
 
-elo_err_t
-elo_content_store(elo_store_t *s, elo_content_t *n, const elo_agent_t *owner,
-                  elo_slice_t json, uint64_t expect, int64_t now)
+/* With all that the store is told of n. */
+static elo_err_t
+row_make(elo_content_t *n, const elo_agent_t *owner, elo_slice_t json,
+         int64_t now, elo_content_row_t *out)
 {
     int64_t due = elo_content_due(n);
-    elo_content_row_t row;
     elo_err_t rc;
 
     if (!n->is_held) {
         elo_content_drop_expired(n, now);
     }
-    if ((rc = elo_content_row_make(n, owner, json, &row)) != ELO_OK) {
+    if ((rc = elo_content_row_make(n, owner, json, out)) != ELO_OK) {
         return rc;
     }
-    row.node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
-    row.node.due_s = due;
+    out->node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
+    out->node.due_s = due;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_content_store(elo_store_t *s, elo_content_t *n, const elo_agent_t *owner,
+                  elo_slice_t json, uint64_t expect, int64_t now)
+{
+    elo_content_row_t row;
+    elo_err_t rc;
+
+    if ((rc = row_make(n, owner, json, now, &row)) != ELO_OK) {
+        return rc;
+    }
     rc = elo_store_node_put(s, &row.node, expect, false);
     elo_content_row_dispose(&row);
     return rc;
@@ -182,4 +196,27 @@ elo_content_grow_old(elo_store_t *s, elo_slice_t id, int64_t now)
     elo_err_t rc = elo_content_apply(s, id, now, judge_age, &age, NULL);
 
     return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
+/* ---- by a version of the daemon ---- */
+
+elo_err_t
+elo_content_restate(elo_store_t *s, elo_slice_t id, int64_t now)
+{
+    elo_applied_t a = { .was_version = 0 };
+    elo_content_row_t row;
+    elo_err_t rc;
+
+    if ((rc = load(s, id, &a)) == ELO_OK
+        && (rc = row_make(&a.content, &a.owner, elo_buf_slice(&a.json), now,
+                          &row))
+               == ELO_OK)
+    {
+        rc = elo_store_node_restate(s, &row.node);
+        elo_content_row_dispose(&row);
+    }
+    elo_applied_dispose(&a);
+    /* who wrote or removed it meanwhile, has stated it */
+    return rc == ELO_ENOTFOUND || rc == ELO_EPRECOND ? ELO_OK : rc;
 }

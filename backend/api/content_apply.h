@@ -58,4 +58,9 @@ elo_err_t elo_content_may_become(const elo_content_t *n, elo_lifecycle_t to,
 elo_err_t elo_content_grow_old(elo_store_t *s, elo_slice_t id,
                                int64_t now) ELO_MUST_USE;
 
+/* [work] States the row of a node again as its text says; the version stays. For rows
+   of older versions of the daemon. Fine when there is no such node any more. */
+elo_err_t elo_content_restate(elo_store_t *s, elo_slice_t id,
+                              int64_t now) ELO_MUST_USE;
+
 #endif

@@ -69,6 +69,7 @@ static const struct {
     [ELO_CARE_REWRAP] = { "rewrap", elo_care_step_rewrap },
     [ELO_CARE_SCRUB] = { "scrub", elo_care_step_scrub },
     [ELO_CARE_LIFECYCLE] = { "lifecycle", elo_care_step_lifecycle },
+    [ELO_CARE_RESTATE] = { "restate", elo_care_step_restate },
 };
 
 
@@ -96,6 +97,14 @@ bool
 elo_care_is_over(const elo_care_run_t *r)
 {
     return elo_clock_mono_ns() >= r->until_ns;
+}
+
+
+bool
+elo_care_is_of_one(elo_err_t rc)
+{
+    return rc == ELO_ECORRUPT || rc == ELO_ETOOBIG || rc == ELO_EBUSY
+           || rc == ELO_EDENIED || rc == ELO_EINVAL;
 }
 
 

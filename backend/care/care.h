@@ -2,7 +2,7 @@
 /* care: what keeps an open store in order, in the background: collection of what
    nobody refers to, compaction of the log, scrubbing, eviction, writing in the
    clear what has become public, wrapping keys anew, ending old uploads, the ageing
-   of content.
+   of content, stating again what an older version of the daemon has written.
 
    One job runs at a time, in steps on a pool thread; a step ends when its budget
    is used up, and a pause follows. Where a job is, is kept in the store (table
@@ -31,6 +31,7 @@ typedef enum {
     ELO_CARE_REWRAP,    /* envelopes after a change of keys */
     ELO_CARE_SCRUB,     /* everything read again */
     ELO_CARE_LIFECYCLE, /* what the calendar does to content nodes */
+    ELO_CARE_RESTATE,   /* rows of nodes by older versions of the daemon */
     ELO_CARE_COUNT
 } elo_care_job_t;
 
@@ -59,6 +60,9 @@ typedef struct {
        *at is 0 after the last. NULL: there are none. */
     elo_err_t (*look_again)(void *ctx, elo_store_t *s, size_t *at, uint32_t n);
     void *lifecycle_ctx;
+    /* [work] States the row of a content node as its text says; with errors of its
+       own it is passed over. NULL: nothing. */
+    elo_err_t (*restate)(elo_store_t *s, elo_slice_t id, int64_t now);
 } elo_care_cfg_t;
 
 typedef struct {

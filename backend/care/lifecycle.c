@@ -34,15 +34,6 @@ take(void *ctx, elo_slice_t id, int64_t due_s)
 }
 
 
-/* One that can't be done: this run goes on with the next. */
-static bool
-is_of_one(elo_err_t rc)
-{
-    return rc == ELO_ECORRUPT || rc == ELO_ETOOBIG || rc == ELO_EBUSY
-           || rc == ELO_EDENIED || rc == ELO_EINVAL;
-}
-
-
 /* Those that stay due come first in the next look too: as many more are asked for. */
 static elo_err_t
 age_some(elo_care_run_t *r, life_t *l)
@@ -63,7 +54,7 @@ age_some(elo_care_run_t *r, life_t *l)
         elo_slice_t id = elo_slice_str(l->id[i]);
 
         rc = cfg->grow_old(cfg->lifecycle_ctx, cfg->store, id, now);
-        if (rc != ELO_OK && !is_of_one(rc)) {
+        if (rc != ELO_OK && !elo_care_is_of_one(rc)) {
             return rc;
         }
         r->items += 1;

@@ -10,6 +10,7 @@
 #define MS_PER_S    1000u
 #define ADDRESS_MAX 48u /* of a loopback address, with its NUL */
 #define SECRET_MIN  32u /* bytes: RFC 7518, 3.2 */
+#define RESTATE_S   60u /* when it is done, a run is one look at the store */
 
 
 /* Times of options are milliseconds. Less than a second but not 0 is a second, for
@@ -337,6 +338,7 @@ elo_wire_care(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
             [ELO_CARE_REWRAP] = seconds(o->rewrap_interval),
             [ELO_CARE_SCRUB] = seconds(o->scrub_interval),
             [ELO_CARE_LIFECYCLE] = seconds(o->lifecycle_interval),
+            [ELO_CARE_RESTATE] = RESTATE_S,
         },
         .compact_percent = (uint32_t) o->compact_below,
         .scrub_bytes_s = o->scrub_rate,
@@ -345,6 +347,7 @@ elo_wire_care(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
         .grow_old = grow_old,
         .look_again = look_again,
         .lifecycle_ctx = promoted,
+        .restate = elo_content_restate,
     };
 
     return elo_care_create(&cfg, out);

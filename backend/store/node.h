@@ -73,6 +73,12 @@ typedef bool (*elo_node_each_fn)(void *ctx, const elo_node_t *node);
 elo_err_t elo_store_node_each(elo_store_t *s, elo_slice_t after,
                               elo_node_each_fn fn, void *ctx) ELO_MUST_USE;
 
+/* [any] At most n nodes and tombstones after `after`, in order of id, and whether
+   their row is IS_BARE (false: it can't be read, either). */
+typedef void (*elo_node_row_fn)(void *ctx, elo_slice_t id, bool is_bare);
+elo_err_t elo_store_node_rows(elo_store_t *s, elo_slice_t after, uint32_t n,
+                              elo_node_row_fn fn, void *ctx) ELO_MUST_USE;
+
 /* [any] Ids of the nodes that refer to d, effectively or not; those of one owner
    together, the widest reach first. */
 typedef bool (*elo_id_each_fn)(void *ctx, elo_slice_t id);

@@ -308,6 +308,42 @@ elo_store_node_each(elo_store_t *s, elo_slice_t after, elo_node_each_fn fn,
 }
 
 
+elo_err_t
+elo_store_node_rows(elo_store_t *s, elo_slice_t after, uint32_t n,
+                    elo_node_row_fn fn, void *ctx)
+{
+    elo_kv_cursor_t *c = NULL;
+    elo_rec_node_t rec;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (after.len > ELO_CONTENT_ID_MAX) {
+        return ELO_EINVAL;
+    }
+    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
+        return rc;
+    }
+    rc = elo_kv_cursor_open(&v, ELO_T_NODE, after, &c);
+    while (n > 0 && rc == ELO_OK) {
+        rc = elo_kv_cursor_next(c, &key, &e);
+        if (rc != ELO_OK || elo_slice_eq(key, after) || !elo_content_id_ok(key))
+        {
+            continue;
+        }
+        fn(ctx, key,
+           elo_rec_node_parse_head(e.value, &rec) == ELO_OK
+               && (rec.flags & ELO_NODE_IS_BARE) != 0);
+        n--;
+    }
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
 static elo_err_t
 refs_each(elo_kv_view_t *v, const elo_digest_t *d, elo_id_each_fn fn, void *ctx)
 {
