@@ -506,6 +506,7 @@ say(const life_t *l)
         r.body.text = l->reason;
     } else if (l->says == SAYS_REACH && l->reach > a->was_reach) {
         r.kind = ELO_REC_PROMOTION;
+        r.body.version = a->was_version;
         r.body.from = a->was_reach;
         r.body.to = l->reach;
     } else {

@@ -21,6 +21,7 @@
 #define SETTING     "records applied" /* number of the last: 8 bytes */
 #define READ_MAX    256u              /* records of a batch */
 #define EFFECTS_MAX 16u               /* of these, with an effect */
+#define RETRY_MS    30000u
 
 typedef enum {
     DOES_NOTHING,
@@ -54,6 +55,7 @@ struct elo_effects_s {
     bool is_running;
     bool is_wanted; /* a record has come since it began */
     bool is_ending;
+    elo_timer_t *retry;
 
     /* worker, while a job runs; else loop */
     uint64_t next; /* number of the first record that isn't done */
@@ -214,6 +216,10 @@ judge_reach(judge_t *j, const elo_content_t *n, elo_apply_t *out)
     const effect_t *f = j->f;
     bool is_widening = f->does == DOES_WIDEN;
 
+    if (is_widening && f->version != 0 && f->version != n->version) {
+        j->why = "it is of another version";
+        return;
+    }
     if (n->reach != (is_widening ? f->from : f->to)) {
         j->why = "the content has another reach";
         return;
@@ -355,7 +361,8 @@ work_apply(elo_job_t *job)
 
 /* ---- batches ---- */
 
-/* An error ends it until a record comes, or the next start. */
+/* An error ends it until a record comes, or some time has passed: it may be a disk that
+   is full, and what waits may be the end of a promotion. */
 static void
 end_batch(elo_effects_t *e)
 {
@@ -419,6 +426,17 @@ on_record(void *ctx, uint64_t number, const elo_rec_t *r)
 }
 
 
+static void
+on_retry(void *ctx)
+{
+    elo_effects_t *e = ctx;
+
+    if (!e->is_running && e->err != ELO_OK) {
+        read_batch(e);
+    }
+}
+
+
 /* ---- life ---- */
 
 typedef struct {
@@ -467,6 +485,7 @@ elo_err_t
 elo_effects_create(const elo_effects_cfg_t *cfg, elo_effects_t **out)
 {
     elo_effects_t *e = calloc(1, sizeof(*e));
+    uint32_t retry_ms = cfg->retry_ms != 0 ? cfg->retry_ms : RETRY_MS;
     fill_t x = { .e = e };
     elo_err_t rc;
 
@@ -475,7 +494,11 @@ elo_effects_create(const elo_effects_cfg_t *cfg, elo_effects_t **out)
     }
     e->cfg = *cfg;
     elo_ctl_state_promotions(elo_ctl_state(cfg->ctl), fill_one, &x);
-    if ((rc = x.err) != ELO_OK || (rc = load(e)) != ELO_OK) {
+    if ((rc = x.err) != ELO_OK || (rc = load(e)) != ELO_OK
+        || (rc = elo_timer_create(cfg->loop, retry_ms, retry_ms, on_retry, e,
+                                  &e->retry))
+               != ELO_OK)
+    {
         free(e);
         return rc;
     }
@@ -499,6 +522,7 @@ void
 elo_effects_free(elo_effects_t **e)
 {
     if (*e != NULL) {
+        elo_timer_free(&(*e)->retry);
         elo_ctl_unsubscribe((*e)->cfg.ctl, &(*e)->sub);
         free(*e);
         *e = NULL;

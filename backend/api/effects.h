@@ -24,6 +24,7 @@ typedef struct {
     elo_ctl_t *ctl;
     elo_promoted_t *promoted;
     elo_agent_t node_owner;
+    uint32_t retry_ms; /* after an error, as of a full disk; 0: 30 s */
 } elo_effects_cfg_t;
 
 /* Fills promoted with what stands, and begins. */

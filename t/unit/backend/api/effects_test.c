@@ -3,9 +3,13 @@
    daemon that ended between a record and its effect. */
 #include "t/unit/backend/ctl/ctl_dir.c"
 
+#include <errno.h>
+#include <signal.h>
+
 #include "backend/api/content_apply.h"
 #include "backend/api/effects.h"
 #include "backend/store/setting.h"
+#include "t/unit/backend/store/fault_vfs.c"
 
 #define SETTING "records applied"
 #define MANY    300u /* more than a batch reads, and has effects */
@@ -25,7 +29,8 @@ begin(stand_t *x)
                               .store = x->p.dir.s,
                               .ctl = x->p.c,
                               .promoted = x->promoted,
-                              .node_owner = x->owner.id };
+                              .node_owner = x->owner.id,
+                              .retry_ms = 20 };
 
     assert_int_equal(elo_effects_create(&cfg, &x->e), ELO_OK);
     elo_loop_run(x->p.loop);
@@ -175,6 +180,26 @@ wind_back(stand_t *x)
 }
 
 
+static elo_err_t
+judge_reach(void *ctx, const elo_content_t *n, const elo_agent_t *owner,
+            elo_apply_t *out)
+{
+    (void) n;
+    (void) owner;
+    out->set.reach = ctx;
+    return ELO_OK;
+}
+
+
+static void
+set_reach(stand_t *x, const char *id, elo_reach_t reach)
+{
+    assert_int_equal(elo_content_apply(x->p.dir.s, elo_slice_str(id), START,
+                                       judge_reach, &reach, NULL),
+                     ELO_OK);
+}
+
+
 /* ---- tests ---- */
 
 static void
@@ -304,6 +329,33 @@ test_done_twice(void **state)
 }
 
 
+/* What the daemon tells of a request that widened is of the version before that, so
+   it never undoes a later one that has made the content narrow again; nor does what
+   anybody else says of a version. */
+static void
+test_narrowed_meanwhile(void **state)
+{
+    elo_agent_t operator= { { 0 } };
+    stand_t *x = *state;
+    elo_rec_t r = widen("own", ELO_REACH_LOCAL, ELO_REACH_COMMONS);
+
+    put_text(x, &operator, "own", ",\"reach\":\"local\"");
+    r.body.version = 1;
+    set_reach(x, "own", ELO_REACH_COMMONS); /* the request: version 2 */
+    must_tell(&x->p, &x->owner, r);
+    set_reach(x, "own", ELO_REACH_LOCAL); /* version 3 */
+    again(x, true);
+    assert_node(x, "own", 3, ELO_NODE_PUBLISHED, ELO_REACH_LOCAL);
+    r.body.version = 3;
+    must_tell(&x->p, &x->owner, r);
+    assert_node(x, "own", 4, ELO_NODE_PUBLISHED, ELO_REACH_COMMONS);
+    set_reach(x, "own", ELO_REACH_LOCAL);
+    wind_back(x); /* as after a crash between the effect and its note */
+    again(x, true);
+    assert_node(x, "own", 5, ELO_NODE_PUBLISHED, ELO_REACH_LOCAL);
+}
+
+
 /* A promotion that was revoked while nobody was there is never in effect. */
 static void
 test_revoked_meanwhile(void **state)
@@ -317,6 +369,59 @@ test_revoked_meanwhile(void **state)
     must_tell(&x->p, &x->ada, revocation(&id));
     again(x, true);
     assert_node(x, "a", 1, ELO_NODE_PUBLISHED, ELO_REACH_LOCAL);
+}
+
+
+/* A disk that takes nothing, for once: no record comes, and there is no other start,
+   but what waits isn't forgotten. */
+static void
+on_look(void *ctx)
+{
+    stand_t *x = ctx;
+    elo_node_head_t head;
+
+    assert_int_equal(elo_store_node_head(x->p.dir.s, ELO_SLICE("a"), &head),
+                     ELO_OK);
+    if (head.version == 2) {
+        elo_loop_drop_signals(x->p.loop);
+    }
+}
+
+
+static void
+on_signal(void *ctx, int signum)
+{
+    (void) ctx;
+    fail_msg("signal %d", signum);
+}
+
+
+static void
+test_stands_still(void **state)
+{
+    stand_t *x = *state;
+    elo_timer_t *look;
+    fault_t f;
+
+    put_text(x, &x->ada.id, "a", "");
+    must_tell(&x->p, &x->ada, move("a", 1, ELO_LIFECYCLE_STALE));
+    fault_init(&f, FAULT_ZERO, ENOSPC, false);
+    x->p.dir.cfg.vfs = &f.v;
+    again(x, false);
+    fault_arm(&f, 1);
+    begin(x);
+    assert_true(fault_fired(&f));
+    assert_node(x, "a", 1, ELO_NODE_PUBLISHED, ELO_REACH_PRIVATE);
+    /* the daemon's loop has other reasons to go on */
+    assert_int_equal(elo_loop_on_signal(x->p.loop, SIGUSR2, on_signal, x),
+                     ELO_OK);
+    assert_int_equal(elo_timer_create(x->p.loop, 1, 1, on_look, x, &look),
+                     ELO_OK);
+    elo_loop_run(x->p.loop);
+    elo_timer_free(&look);
+    assert_node(x, "a", 2, ELO_NODE_STALE, ELO_REACH_PRIVATE);
+    again(x, false);
+    x->p.dir.cfg.vfs = NULL;
 }
 
 
@@ -377,6 +482,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_done_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_meanwhile, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_narrowed_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_stands_still, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_setting, setup, teardown),
     };

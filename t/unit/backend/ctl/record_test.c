@@ -111,6 +111,11 @@ static const struct {
     { "promotion of a content", ELO_REC_PROMOTION,
       "08" "a3" "01" ID_ABC "02" "00" "03" "07",
       { ABC, .from = ELO_REACH_PRIVATE, .to = ELO_REACH_COMMONS } },
+    /* {1: content, 2: private, 3: commons, 6: version 3} */
+    { "promotion of a version", ELO_REC_PROMOTION,
+      "08" "a4" "01" ID_ABC "02" "00" "03" "07" "06" "03",
+      { ABC, .from = ELO_REACH_PRIVATE, .to = ELO_REACH_COMMONS,
+        .version = 3 } },
     /* {4: digest, 5: agent} */
     { "promotion of bytes", ELO_REC_PROMOTION,
       "08" "a2" "04" DIGEST "05" AGENT, { D33, A22 } },
