@@ -136,6 +136,41 @@ sm_json(uint16_t serial, uint8_t *room)
 }
 
 
+void
+sm_describe(uint16_t serial, elo_node_t *out)
+{
+    static const elo_node_life_t lives[] = {
+        ELO_NODE_PUBLISHED, ELO_NODE_PUBLISHED,  ELO_NODE_DRAFT,
+        ELO_NODE_STALE,     ELO_NODE_DEPRECATED, ELO_NODE_ARCHIVED,
+        ELO_NODE_PUBLISHED
+    };
+    static const char *const words[] = { "a", "word", "another word", "node1" };
+    static elo_node_facet_t facets[4];
+    static elo_agent_t invited[SM_AGENTS];
+
+    out->life = lives[serial % 7];
+    out->created_at = serial;
+    out->updated_at = serial + 1;
+    out->due_s = serial % 4 == 0 ? 1000 + serial : 0;
+    out->facets = facets;
+    for (out->n_facets = 0; out->n_facets < serial % 5u; out->n_facets++) {
+        facets[out->n_facets] = (elo_node_facet_t){
+            .dim = out->n_facets == 0   ? ELO_NODE_FORMAT
+                   : out->n_facets == 3 ? ELO_NODE_RELATED
+                                        : ELO_NODE_TAG,
+            .text = elo_slice_str(words[(serial + out->n_facets) % 4])
+        };
+    }
+    out->invited = invited;
+    out->n_invited = 0;
+    for (uint32_t a = 1; a < SM_AGENTS; a++) {
+        if ((serial >> a & 1) != 0) {
+            invited[out->n_invited++] = *sm_agent(a);
+        }
+    }
+}
+
+
 elo_slice_t
 sm_media(uint16_t serial, uint8_t *room)
 {
@@ -300,6 +335,11 @@ same_node(uint32_t i, const sm_node_t *a, const sm_node_t *b, char why[120])
     SAME("node: reach", i, a->reach, b->reach)
     SAME("node: owner", i, a->owner, b->owner)
     SAME("node: references", i, a->refs, b->refs)
+    SAME("node: stated reach", i, a->stated, b->stated)
+    SAME("node: hold", i, a->is_held, b->is_held)
+    SAME("node: tombstone", i, a->is_tomb, b->is_tomb)
+    SAME("node: life", i, a->life, b->life)
+    SAME("node: version of the row", i, a->row, b->row)
     for (uint32_t v = 1; v <= SM_VERSIONS; v++) {
         SAME("node: text", i, a->serial[v], b->serial[v])
     }
@@ -334,6 +374,10 @@ sm_same(const sm_facts_t *f, const sm_facts_t *seen, char why[120])
     }
     for (uint32_t i = 0; i < ELO_JOURNALS; i++) {
         SAME("journal: entries", i, f->journal[i], seen->journal[i])
+    }
+    for (uint32_t i = 0; i < SM_NAMES; i++) {
+        SAME("setting", i, f->settings[i], seen->settings[i])
+        SAME("origin", i, f->origins[i], seen->origins[i])
     }
     return true;
 }

@@ -18,6 +18,7 @@
 #define SM_UPLOADS   3u
 #define SM_VERSIONS  6u /* of a node */
 #define SM_NEXT      8u
+#define SM_NAMES     2u /* of settings, and of origins */
 #define SM_INLINE    (8u << 10)
 #define SM_BLOB_MAX  ((1u << 20) + 200000u) /* two chunks when sealed */
 #define SM_JSON_MAX  4096u
@@ -47,8 +48,11 @@ typedef struct {
 
 typedef struct {
     uint8_t version; /* 0: there is none */
-    uint8_t reach, owner;
-    uint32_t refs;                    /* bit b: refers to blob b */
+    uint8_t reach, owner, stated;
+    uint8_t is_held;
+    uint8_t is_tomb, life; /* life: of a tombstone; else the text's */
+    uint16_t row;  /* version of the row, which no other text ever had */
+    uint32_t refs; /* bit b: refers to blob b */
     uint16_t serial[SM_VERSIONS + 1]; /* of each version's text */
 } sm_node_t;
 
@@ -66,6 +70,8 @@ typedef struct {
     uint32_t strangers; /* open uploads whose creation never answered */
     uint64_t quota[SM_AGENTS];
     uint32_t journal[ELO_JOURNALS]; /* how many entries */
+    uint16_t settings[SM_NAMES];    /* 0: there is none */
+    uint16_t origins[SM_NAMES];
 } sm_facts_t;
 
 typedef struct {
@@ -97,6 +103,10 @@ elo_slice_t sm_json(uint16_t serial, uint8_t *room);
 elo_slice_t sm_media(uint16_t serial, uint8_t *room);
 #define SM_MEDIA_REASON "no tracks"
 #define SM_MEDIA_NONE   4u /* the serial of all that have a reason */
+
+/* What a node with that text has beside it: life, facets, invited, times. Borrowed
+   until the next call. */
+void sm_describe(uint16_t serial, elo_node_t *out);
 
 /* Entry n, from 1, of a journal; into a room of ELO_JOURNAL_ENTRY_MAX. */
 elo_slice_t sm_entry(elo_journal_t j, uint32_t n, uint8_t *room);

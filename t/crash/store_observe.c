@@ -4,6 +4,8 @@
 
 #include "backend/store/agent.h"
 #include "backend/store/blob_row.h"
+#include "backend/store/origin.h"
+#include "backend/store/setting.h"
 #include "common/http/wire.h"
 #include "t/crash/store_model.h"
 #include "t/crash/sweep.h"
@@ -233,19 +235,50 @@ is_referrer(void *ctx, elo_slice_t id)
 }
 
 
+/* Row and lists, of a tombstone too; the text tells what else there must be. */
 static bool
-see_owner(look_t *l, uint32_t n, elo_slice_t id)
+see_row(look_t *l, uint32_t n, elo_slice_t id)
 {
-    elo_agent_t owner;
-    elo_err_t rc = elo_store_node_owner(l->s, id, &owner);
+    sm_node_t *x = &l->seen->nodes[n];
+    elo_node_t want = { .id = id };
+    elo_node_head_t is;
+    elo_err_t rc = elo_store_node_last(l->s, id, &is);
 
+    if (rc == ELO_ENOTFOUND) {
+        return true;
+    }
+    x->is_tomb = rc == ELO_OK && (is.flags & ELO_NODE_IS_TOMB) != 0;
+    x->owner = SM_AGENTS;
     for (uint8_t a = 0; rc == ELO_OK && a < SM_AGENTS; a++) {
-        if (elo_agent_eq(&owner, sm_agent(a))) {
-            l->seen->nodes[n].owner = a;
-            return true;
+        x->owner = elo_agent_eq(&is.owner, sm_agent(a)) ? a : x->owner;
+    }
+    if (rc != ELO_OK || x->owner == SM_AGENTS) {
+        return bad("row of node", n, rc);
+    }
+    x->row = (uint16_t) is.version;
+    x->life = (uint8_t) is.life;
+    x->stated = (uint8_t) is.stated;
+    x->is_held = (is.flags & ELO_NODE_IS_HELD) != 0;
+    if (x->is_tomb) {
+        return true;
+    }
+    sm_describe(x->serial[x->version], &want);
+    if (is.life != want.life || is.created_at != want.created_at
+        || is.updated_at != want.updated_at || is.due_s != want.due_s
+        || is.n_invited != want.n_invited
+        || is.n_refs != (uint32_t) __builtin_popcount(x->refs))
+    {
+        return crash_fail("node %u: its row isn't its text's", n);
+    }
+    for (uint32_t a = 1; a < SM_AGENTS; a++) {
+        bool is_invited, should = (x->serial[x->version] >> a & 1) != 0;
+
+        rc = elo_store_node_invites(l->s, id, sm_agent(a), &is, &is_invited);
+        if (rc != ELO_OK || is_invited != should) {
+            return bad("invited of node", n, rc);
         }
     }
-    return bad("owner of node", n, rc);
+    return true;
 }
 
 
@@ -285,7 +318,8 @@ see_node(look_t *l, uint32_t n)
     }
     rc = elo_store_node_get(l->s, name, 0, NULL, &reach, &current);
     if (rc == ELO_ENOTFOUND) {
-        return x->refs == 0 || crash_fail("node %u is gone and refers", n);
+        return (x->refs == 0 || crash_fail("node %u is gone and refers", n))
+               && see_row(l, n, name);
     }
     base = rc == ELO_OK ? base_of(l, name, current) : 0;
     if (rc != ELO_OK || current - base > SM_VERSIONS) {
@@ -293,15 +327,53 @@ see_node(look_t *l, uint32_t n)
     }
     x->version = (uint8_t) (current - base);
     x->reach = (uint8_t) reach;
-    if (!see_owner(l, n, name)) {
-        return false;
-    }
     for (uint8_t v = 1; v <= x->version; v++) {
         if (!see_text(l, n, name, base + v, v)) {
             return false;
         }
     }
+    return see_row(l, n, name);
+}
+
+
+/* ---- settings, origins ---- */
+
+static bool
+see_origin(void *ctx, const elo_origin_t *o)
+{
+    look_t *l = ctx;
+    uint32_t n = o->url.len == 6 ? o->url.p[5] - (uint32_t) '0' : SM_NAMES;
+
+    if (n >= SM_NAMES || l->seen->origins[n] != 0) {
+        return bad("origin", n, ELO_ECORRUPT);
+    }
+    l->seen->origins[n] = (uint16_t) o->failures;
     return true;
+}
+
+
+static bool
+see_names(look_t *l)
+{
+    elo_err_t rc;
+
+    for (uint32_t n = 0; n < SM_NAMES; n++) {
+        uint8_t value[ELO_SETTING_MAX];
+        char name[16];
+        elo_buf_t b;
+
+        snprintf(name, sizeof(name), "name %u", n);
+        elo_buf_init_fixed(&b, value, sizeof(value));
+        rc = elo_store_setting_get(l->s, name, &b);
+        if (rc != ELO_ENOTFOUND && (rc != ELO_OK || b.len != 2)) {
+            return bad("setting", n, rc);
+        }
+        if (rc == ELO_OK) {
+            l->seen->settings[n] = (uint16_t) (value[0] << 8 | value[1]);
+        }
+    }
+    rc = elo_store_origin_each(l->s, see_origin, l);
+    return rc == ELO_OK || bad("origins", 0, rc);
 }
 
 
@@ -560,8 +632,9 @@ sm_observe(sm_t *m, elo_store_t *s, sm_facts_t *seen)
             return false;
         }
     }
-    if (!see_journal(&l, ELO_JOURNAL_RECORD)
-        || !see_journal(&l, ELO_JOURNAL_AUDIT)) {
+    if (!see_names(&l) || !see_journal(&l, ELO_JOURNAL_RECORD)
+        || !see_journal(&l, ELO_JOURNAL_AUDIT))
+    {
         return false;
     }
     for (uint32_t u = 0; u < SM_UPLOADS; u++) {

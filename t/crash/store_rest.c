@@ -3,6 +3,8 @@
    tasks, uploads. */
 #include <stdlib.h>
 
+#include "backend/store/origin.h"
+#include "backend/store/setting.h"
 #include "common/http/wire.h"
 #include "t/crash/store_work_internal.h"
 #include "t/crash/sweep.h"
@@ -10,80 +12,187 @@
 #define FAR_MS   (UINT64_C(1) << 50) /* when a failed task is due */
 #define TAKE_MAX 4u
 
-/* ---- nodes, media ---- */
+/* ---- nodes ---- */
 
-void
-sw_node(sw_t *w)
+/* Hold or no hold: the row is stated again, at the same version. */
+static void
+node_hold(sw_t *w, uint32_t n, elo_node_t *x)
 {
-    uint8_t room[SM_JSON_MAX];
-    elo_digest_t refs[4];
-    uint32_t n = sw_below(w, SM_NODES), n_refs = sw_below(w, 4), set = 0;
     const sm_node_t *was = &w->m->now.nodes[n];
-    uint32_t owner;
-    bool may_give;
-    char id[8];
-    elo_node_t x = { .version = was->version + 1u,
-                     .reach = sw_reaches[sw_below(w, 8)],
-                     .life = ELO_NODE_PUBLISHED,
-                     .refs = refs };
-    elo_node_head_t last;
-    uint64_t base = 0;
-    sm_facts_t *f;
+    elo_digest_t refs[SM_BLOBS];
 
-    snprintf(id, sizeof(id), "node%u", n);
-    x.id = elo_slice_str(id);
-    if (elo_store_node_last(w->s, x.id, &last) == ELO_OK) {
-        base = last.version - was->version; /* of a tombstone before it */
-        x.version += base;
+    sm_describe(was->serial[was->version], x);
+    x->version = was->row;
+    x->reach = (elo_reach_t) was->reach;
+    x->stated = (elo_reach_t) was->stated;
+    x->flags = was->is_held ? 0 : ELO_NODE_IS_HELD;
+    x->refs = refs;
+    for (uint32_t b = 0; b < SM_BLOBS; b++) {
+        if ((was->refs >> b & 1) != 0) {
+            refs[x->n_refs++] = *sm_digest(b);
+        }
     }
-    owner = sw_below(w, SM_AGENTS);
-    may_give = sw_below(w, 4) == 0;
-    if (was->version > 0 && !may_give && sw_below(w, 4) > 0) {
-        owner = was->owner;
+    sw_next_facts(w)->nodes[n].is_held = !was->is_held;
+    sw_settle(w, "hold", elo_store_node_restate(w->s, x), ELO_OK);
+}
+
+
+/* Removed, or forgotten by a version of its own. */
+static void
+node_end(sw_t *w, uint32_t n, elo_node_t *x, bool may_give)
+{
+    const sm_node_t *was = &w->m->now.nodes[n];
+    bool is_forgotten = sw_below(w, 2) == 0;
+    elo_err_t rc, want = was->is_held ? ELO_EBUSY : ELO_OK;
+    uint8_t owner = was->owner;
+    sm_node_t *next;
+
+    if (is_forgotten) {
+        x->life = ELO_NODE_FORGOTTEN;
+        x->owner = *sm_agent(owner);
     }
-    x.owner = *sm_agent(owner);
-    if (was->version > 0
-        && (was->version == SM_VERSIONS || sw_below(w, 4) == 0)) {
-        memset(&sw_next_facts(w)->nodes[n], 0, sizeof(*was));
-        sw_settle(w, "node removal",
-                  elo_store_node_remove(w->s, x.id, base + was->version),
-                  ELO_OK);
-        return;
+    if (want == ELO_OK) {
+        uint16_t row = (uint16_t) (was->row + 1);
+        uint8_t life = is_forgotten ? ELO_NODE_FORGOTTEN : was->life;
+        uint8_t stated = is_forgotten ? (uint8_t) x->stated : was->stated;
+
+        next = &sw_next_facts(w)->nodes[n];
+        memset(next, 0, sizeof(*next));
+        next->is_tomb = 1;
+        next->owner = owner;
+        next->life = life;
+        next->stated = stated;
+        next->row = row;
     }
+    rc = is_forgotten ? elo_store_node_put(w->s, x, was->row, may_give)
+                      : elo_store_node_remove(w->s, x->id, was->row);
+    sw_settle(w, is_forgotten ? "forgetting a node" : "node removal", rc, want);
+}
+
+
+/* A text, references, and what the text says of the rest. */
+static uint32_t
+node_describe(sw_t *w, elo_node_t *x, elo_digest_t refs[4], uint8_t *room)
+{
+    uint32_t n_refs = sw_below(w, 4), set = 0;
+
     for (uint32_t i = 0; i < n_refs; i++) {
         uint32_t b = sw_below(w, SM_BLOBS);
 
         if ((set >> b & 1) == 0) {
             set |= 1u << b;
-            refs[x.n_refs++] = *sm_digest(b);
+            refs[x->n_refs++] = *sm_digest(b);
         }
     }
-    x.json = sm_json(++w->m->serial, room);
+    x->refs = refs;
+    x->json = sm_json(++w->m->serial, room);
+    sm_describe(w->m->serial, x);
+    x->stated = sw_reaches[sw_below(w, 8)];
+    x->reach = x->life == ELO_NODE_DRAFT ? ELO_REACH_PRIVATE : x->stated;
+    return set;
+}
+
+
+static void
+node_write(sw_t *w, uint32_t n, const elo_node_t *x, uint32_t refs,
+           uint32_t owner)
+{
+    const sm_node_t *was = &w->m->now.nodes[n];
+    sm_node_t *next = &sw_next_facts(w)->nodes[n];
+
+    next->owner = (uint8_t) owner;
+    next->version = (uint8_t) (was->version + 1);
+    next->reach = (uint8_t) x->reach;
+    next->stated = (uint8_t) x->stated;
+    next->life = (uint8_t) x->life;
+    next->is_held = next->is_tomb = 0;
+    next->row = (uint16_t) x->version;
+    next->refs = refs;
+    next->serial[was->version + 1] = w->m->serial;
+}
+
+
+void
+sw_node(sw_t *w)
+{
+    uint8_t room[SM_JSON_MAX];
+    elo_digest_t digests[4];
+    uint32_t n = sw_below(w, SM_NODES), refs, owner = sw_below(w, SM_AGENTS);
+    const sm_node_t *was = &w->m->now.nodes[n];
+    bool is_there = was->version > 0, may_give = sw_below(w, 4) == 0;
+    bool is_somebodys =
+        is_there || (was->is_tomb && was->life == ELO_NODE_FORGOTTEN);
+    uint64_t expect = is_there ? was->row : 0;
+    elo_node_t x = { .version = was->row + 1u };
+    char id[8];
+
+    snprintf(id, sizeof(id), "node%u", n);
+    x.id = elo_slice_str(id);
+    if (is_somebodys && !may_give && sw_below(w, 4) > 0) {
+        owner = was->owner;
+    }
+    if (is_there
+        && (sw_below(w, 8) == 0
+            || (was->is_held && was->version == SM_VERSIONS)))
+    {
+        node_hold(w, n, &x);
+        return;
+    }
+    if (is_there && (was->version == SM_VERSIONS || sw_below(w, 4) == 0)) {
+        node_end(w, n, &x, may_give);
+        return;
+    }
+    x.owner = *sm_agent(owner);
+    refs = node_describe(w, &x, digests, room);
     if (sw_below(w, 8) == 0) {
         sw_settle(w, "node of another version",
                   elo_store_node_put(w->s, &x, x.version + 6u, false),
                   ELO_EINVAL);
-        return;
-    }
-    if (was->version > 0 && owner != was->owner && !may_give) {
+    } else if (was->is_tomb && sw_below(w, 4) == 0) {
+        x.version = was->row;
+        sw_settle(w, "a version again", elo_store_node_put(w->s, &x, 0, true),
+                  ELO_EPRECOND);
+    } else if (is_somebodys && owner != was->owner && !may_give) {
         sw_settle(w, "another's node",
-                  elo_store_node_put(w->s, &x, base + was->version, false),
-                  ELO_EDENIED);
-        return;
+                  elo_store_node_put(w->s, &x, expect, false), ELO_EDENIED);
+    } else {
+        node_write(w, n, &x, refs, owner);
+        sw_settle(w, "node", elo_store_node_put(w->s, &x, expect, may_give),
+                  ELO_OK);
     }
-    f = sw_next_facts(w);
-    f->nodes[n].owner = (uint8_t) owner;
-    f->nodes[n].version = (uint8_t) (was->version + 1);
-    f->nodes[n].reach = (uint8_t) x.reach;
-    f->nodes[n].refs = set;
-    f->nodes[n].serial[was->version + 1] = w->m->serial;
-    sw_settle(w, "node",
-              elo_store_node_put(w->s, &x,
-                                 was->version == 0 ? 0 : base + was->version,
-                                 may_give),
-              ELO_OK);
 }
 
+
+/* ---- settings, origins ---- */
+
+void
+sw_name(sw_t *w)
+{
+    uint32_t n = sw_below(w, SM_NAMES);
+    uint16_t serial = ++w->m->serial;
+    uint8_t value[2] = { (uint8_t) (serial >> 8), (uint8_t) serial };
+    char name[16];
+
+    snprintf(name, sizeof(name), "name %u", n);
+    if (sw_below(w, 2) == 0) {
+        sw_next_facts(w)->settings[n] = serial;
+        sw_settle(w, "setting",
+                  elo_store_setting_put(w->s, name, elo_slice(value, 2)),
+                  ELO_OK);
+    } else if (sw_below(w, 3) > 0) {
+        elo_origin_t o = { .failures = serial, .url = elo_slice_str(name) };
+
+        sw_next_facts(w)->origins[n] = serial;
+        sw_settle(w, "origin", elo_store_origin_put(w->s, &o), ELO_OK);
+    } else {
+        sw_next_facts(w)->origins[n] = 0;
+        sw_settle(w, "no origin",
+                  elo_store_origin_drop(w->s, elo_slice_str(name)), ELO_OK);
+    }
+}
+
+
+/* ---- journals ---- */
 
 /* One to three entries in one operation. */
 void
@@ -108,6 +217,8 @@ sw_journal(sw_t *w)
     sw_settle(w, "journal", rc, ELO_OK);
 }
 
+
+/* ---- media ---- */
 
 void
 sw_media(sw_t *w)

@@ -184,7 +184,7 @@ sw_step(sw_t *w, bool little)
         sw_small_puts(w, 1);
         return;
     }
-    switch (sw_below(w, 26)) {
+    switch (sw_below(w, 28)) {
     case 0:
     case 1:
     case 2:
@@ -233,6 +233,10 @@ sw_step(sw_t *w, bool little)
     case 21:
     case 22:
         sw_journal(w);
+        return;
+    case 23:
+    case 24:
+        sw_name(w);
         return;
     default:
         sw_upload(w);
