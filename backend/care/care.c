@@ -232,6 +232,15 @@ is_due(const slot_t *s, int64_t now_s)
 }
 
 
+/* Where the clock was set back nothing waits for longer than its period. */
+static void
+mind_clock(elo_care_t *c, uint32_t i, int64_t now_s)
+{
+    c->slot[i].due_at =
+        ELO_MIN(c->slot[i].due_at, now_s + (int64_t) c->cfg.period_s[i]);
+}
+
+
 /* The next job in turn that has something to do, so that a long one (scrubbing)
    doesn't keep the others waiting: its steps and theirs alternate. */
 static void
@@ -249,6 +258,7 @@ on_tick(void *ctx)
         uint32_t i = (c->next + k) % ELO_CARE_COUNT;
         slot_t *s = &c->slot[i];
 
+        mind_clock(c, i, now_s);
         if (s->state == IDLE && is_due(s, now_s)) {
             s->run = (elo_care_run_t){ .cfg = &c->cfg,
                                        .use = c->use,
@@ -291,7 +301,8 @@ first_due(elo_care_t *c)
         }
         c->slot[i].due_at = now_s + 1;
         if (r.cursor_len == 0 && period > SOON_S) {
-            c->slot[i].due_at = (ended_at != 0 ? ended_at : now_s) + period;
+            c->slot[i].due_at =
+                (ended_at != 0 && ended_at < now_s ? ended_at : now_s) + period;
         }
     }
     return ELO_OK;

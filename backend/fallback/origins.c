@@ -197,7 +197,8 @@ elo_origins_next(elo_origins_t *s, const char *url)
 
     elo_mutex_lock(&s->mtx);
     if ((e = find_locked(s, url)) != NULL) {
-        next = e->s.next_at;
+        /* tried later than now: the clock was set back since */
+        next = e->s.tried_at > elo_clock_unix_s() ? 0 : e->s.next_at;
     }
     elo_mutex_unlock(&s->mtx);
     return next;

@@ -5,6 +5,7 @@
 
 #include "backend/fallback/origins.h"
 #include "backend/fallback/report.h"
+#include "backend/os/clock.h"
 #include "backend/os/log.h"
 
 #define NOW     INT64_C(1000000)
@@ -64,6 +65,9 @@ test_backoff(void **state)
     o = origins(d);
     assert_true(elo_origins_is_dead(o, url));
     assert_int_equal(elo_origins_next(o, url) - NOW, 9000);
+    /* by a clock that was days ahead, and was set back */
+    elo_origins_note(o, url, &bad, false, elo_clock_unix_s() + 864000);
+    assert_int_equal(elo_origins_next(o, url), 0);
     elo_origins_note(o, url, &good, false, NOW);
     elo_origins_free(&o);
     dir_reopen(d);
