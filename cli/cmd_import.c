@@ -295,37 +295,82 @@ take_slice(void *ctx, uint8_t *p, size_t max, size_t *n)
 }
 
 
-static elo_exit_t
-import_node(import_t *m, elo_slice_t id, uint64_t size)
+/* Is what is there just what an import that was interrupted has left? */
+static bool
+is_unfinished(import_t *m, const char *target)
 {
-    char target[TARGET_MAX];
-    elo_slice_t left;
+    elo_ask_t ask = {
+        .method = "GET", .target = target, .what = target, .may_miss = true
+    };
     elo_json_t *doc = NULL;
+    elo_buf_t answer;
+    bool is_it;
+
+    elo_buf_init(&answer, ELO_CALL_JSON_MAX);
+    is_it = elo_ask_json(m->cli, &ask, &answer, &doc) == ELO_EXIT_OK
+            && elo_member_u64(doc, "version") == 1
+            && elo_json_get(doc, "hold") == NULL;
+    elo_json_free(&doc);
+    elo_buf_dispose(&answer);
+    return is_it;
+}
+
+
+/* A hold is no part of what can be put: it is said again, by who imports it. */
+static elo_exit_t
+import_hold(import_t *m, const char *node, const elo_json_t *hold)
+{
+    char target[TARGET_MAX + 16];
+    elo_ask_t ask = { .method = "POST",
+                      .target = target,
+                      .headers = "Content-Type: application/json\r\n",
+                      .what = node };
+    elo_slice_t reason = elo_member_str(hold, "reason");
+    elo_json_writer_t w;
+    elo_buf_t body, answer;
+    elo_exit_t status;
+
+    snprintf(target, sizeof(target), "%s/lifecycle", node);
+    elo_buf_init(&body, DOC_MAX);
+    elo_buf_init(&answer, ELO_CALL_JSON_MAX);
+    elo_json_writer_init(&w, &body);
+    elo_json_put_object(&w, NULL);
+    elo_json_put_bool(&w, "hold", true);
+    if (reason.len > 0) {
+        elo_json_put_string(&w, "reason", reason);
+    }
+    elo_json_end_object(&w);
+    ask.body = elo_buf_slice(&body);
+    status = elo_ask(m->cli, &ask, &answer);
+    elo_buf_dispose(&answer);
+    elo_buf_dispose(&body);
+    return status;
+}
+
+
+/* The text as it is; the server's members in it are passed over there. */
+static elo_exit_t
+put_node(import_t *m, const char *target, elo_slice_t left,
+         const elo_json_t *hold)
+{
     elo_client_req_t req = { .method = "PUT",
                              .target = target,
                              .headers = "Content-Type: application/json\r\n"
                                         "If-None-Match: *\r\n",
                              .source = take_slice,
                              .source_ctx = &left,
-                             .sink = ignore_bytes };
+                             .sink = ignore_bytes,
+                             .body_len = (int64_t) left.len };
     elo_exit_t status = ELO_EXIT_OK;
     elo_client_res_t res;
-    elo_buf_t text;
-    elo_err_t rc = read_json(m, size, &text, &doc);
+    bool is_there;
+    elo_err_t rc;
 
-    elo_json_free(&doc);
-    if (rc != ELO_OK) {
-        elo_buf_dispose(&text);
-        return archive_failed(m, rc);
-    }
     if (elo_args_has(&m->cli->args, "replace")) {
         req.headers = "Content-Type: application/json\r\n";
     }
-    left = elo_buf_slice(&text);
-    req.body_len = (int64_t) left.len;
-    snprintf(target, sizeof(target), "/api/content/%.*s", (int) id.len,
-             (const char *) id.p);
     rc = elo_call(m->cli, &req, &res);
+    is_there = rc == ELO_OK && res.status == 412;
     if (rc != ELO_OK) {
         status = elo_call_complain(m->cli, target, rc, &res);
     } else if (res.status / 100 == 2) {
@@ -338,8 +383,36 @@ import_node(import_t *m, elo_slice_t id, uint64_t size)
             m->failed++;
             status = ELO_EXIT_OK; /* go on */
         }
+        hold = NULL;
     }
     elo_client_res_dispose(&res);
+    if (status == ELO_EXIT_OK && hold != NULL
+        && (!is_there || is_unfinished(m, target)))
+    {
+        status = import_hold(m, target, hold);
+    }
+    return status;
+}
+
+
+static elo_exit_t
+import_node(import_t *m, elo_slice_t id, uint64_t size)
+{
+    char target[TARGET_MAX];
+    elo_json_t *doc = NULL;
+    elo_exit_t status;
+    elo_buf_t text;
+    elo_err_t rc = read_json(m, size, &text, &doc);
+
+    if (rc == ELO_OK) {
+        snprintf(target, sizeof(target), "/api/content/%.*s", (int) id.len,
+                 (const char *) id.p);
+        status = put_node(m, target, elo_buf_slice(&text),
+                          elo_json_get(doc, "hold"));
+    } else {
+        status = archive_failed(m, rc);
+    }
+    elo_json_free(&doc);
     elo_buf_dispose(&text);
     return status;
 }

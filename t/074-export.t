@@ -147,6 +147,56 @@ like(
 system "gzip -k $dir/wide.tar";
 exits( 0, 'compressed', $two, 'import', "$dir/wide.tar.gz" );
 
+# ---- holds, and what a text says of others
+
+my $three = Doorway::Stand->new->start_daemon;
+
+sub hold_of {
+    my ($stand) = @_;
+    my $node = Doorway::Stand::decode( body_of( $stand, '/api/content/kept' ) );
+    return ( $node->{hold} || {} )->{reason};
+}
+
+$one->publish(
+    id        => 'kept',
+    blobs     => [ $clear[5] ],
+    tags      => [ 'a', 'b' ],
+    relations => [ { type => 'next', target => 'a-film' } ]
+);
+is(
+    $one->ask(
+        method  => 'POST',
+        path    => '/api/content/kept/lifecycle',
+        headers => ['Content-Type: application/json'],
+        body    => '{"hold":true,"reason":"case 7"}'
+    )->{status},
+    200,
+    'a hold'
+);
+exits( 0, 'export', $one, 'export', "$dir/held.tar" );
+exits( 0, 'import', $three, 'import', "$dir/held.tar" );
+is( hold_of($three), 'case 7', 'is there again' );
+is(
+    $three->ask( method => 'DELETE', path => '/api/content/kept' )->{status},
+    423, '... and keeps'
+);
+for my $query (qw(tag=a related=a-film)) {
+    like( body_of( $three, "/api/content?$query" ),
+        qr/"id":"kept"/, "found by $query" );
+}
+my $kept = body_of( $three, '/api/content/kept' );
+exits( 0, 'again', $three, 'import', "$dir/held.tar" );
+is( body_of( $three, '/api/content/kept' ), $kept, 'changes nothing' );
+$three->end;
+
+# An import that ended between a node and its hold.
+my $four = Doorway::Stand->new->start_daemon;
+$four->publish( id => 'kept', blobs => [ $clear[5] ] );
+is( hold_of($four), undef, 'no hold yet' );
+exits( 0, 'import', $four, 'import', "$dir/held.tar" );
+is( hold_of($four), 'case 7', 'it is made up for' );
+$four->end;
+
 # ---- archives that lie
 
 my $n = 0;
