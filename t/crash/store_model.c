@@ -260,13 +260,39 @@ sm_remove_sealed(sm_facts_t *f, uint32_t b, uint32_t a)
 }
 
 
+static bool
+is_promoted(uint32_t b, uint32_t a)
+{
+    return b % 4 == a;
+}
+
+
+bool
+sm_promoted(void *ctx, const elo_digest_t *d, const elo_agent_t *to)
+{
+    (void) ctx;
+    for (uint32_t b = 0; b < SM_BLOBS; b++) {
+        for (uint32_t a = 0; a < SM_AGENTS; a++) {
+            if (is_promoted(b, a) && elo_agent_eq(sm_agent(a), to)
+                && memcmp(sm_digest(b), d, sizeof(*d)) == 0)
+            {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+
 bool
 sm_counts(const sm_facts_t *f, uint32_t n, uint32_t b)
 {
     const sm_node_t *x = &f->nodes[n];
 
     return x->version > 0 && (x->refs >> b & 1) != 0
-           && ((f->blobs[b].owns | f->blobs[b].sealed) >> x->owner & 1) != 0;
+           && (is_promoted(b, x->owner)
+               || ((f->blobs[b].owns | f->blobs[b].sealed) >> x->owner & 1)
+                      != 0);
 }
 
 

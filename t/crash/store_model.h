@@ -118,7 +118,9 @@ bool sm_put(sm_facts_t *f, uint32_t b, uint32_t a, elo_reach_t reach);
 /* Takes away the clear blob's part of agent a; sealed is another step. */
 void sm_remove_clear(sm_facts_t *f, uint32_t b, uint32_t a);
 void sm_remove_sealed(sm_facts_t *f, uint32_t b, uint32_t a);
-/* A node refers to it whose owner has sent it. */
+/* Was that agent given the right to refer to it? Some always were; ctx is unused. */
+bool sm_promoted(void *ctx, const elo_digest_t *d, const elo_agent_t *to);
+/* A node refers to it whose owner has sent it, or was promoted. */
 bool sm_counts(const sm_facts_t *f, uint32_t n, uint32_t b);
 bool sm_is_referred(const sm_facts_t *f, uint32_t b);
 bool sm_is_held(const sm_facts_t *f, uint32_t b);

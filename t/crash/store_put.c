@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backend/store/agent.h"
+#include "backend/store/node_internal.h"
 #include "t/crash/store_work_internal.h"
 #include "t/crash/sweep.h"
 
@@ -268,6 +269,106 @@ sw_remove_blob(sw_t *w)
               is_kept ? ELO_EBUSY
               : mine  ? ELO_OK
                       : ELO_ENOTFOUND);
+}
+
+
+/* ---- collection ---- */
+
+typedef struct {
+    uint32_t b, a, no;
+    int64_t due;
+} orphan_t;
+
+
+/* One of the first orphans that there are. */
+static elo_err_t
+pick_orphan(sw_t *w, orphan_t *o)
+{
+    uint32_t nth = sw_below(w, 4), n = 0;
+    orphan_t is;
+    elo_kv_cursor_t *c = NULL;
+    elo_digest_t d, name;
+    elo_agent_t agent;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    elo_err_t rc;
+
+    if ((rc = elo_kv_view_begin(elo_store_kv(w->s), &v)) != ELO_OK) {
+        return rc;
+    }
+    rc = elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice(NULL, 0), &c);
+    while (rc == ELO_OK && n <= nth) {
+        if ((rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK
+            && (rc = elo_orphan_key_parse(key, &is.due, &name, &is.no))
+                   == ELO_OK)
+        {
+            *o = is;
+            d = name;
+            n++;
+        } /* else behind the last, or at a way back (ELO_ECORRUPT) */
+    }
+    if (n > 0) {
+        rc = ELO_OK;
+    }
+    if (rc == ELO_OK && (rc = elo_agent_of(&v, o->no, &agent)) == ELO_OK) {
+        for (o->b = 0; memcmp(sm_digest(o->b), &d, sizeof(d)) != 0; o->b++) {
+        }
+        for (o->a = 0; !elo_agent_eq(sm_agent(o->a), &agent); o->a++) {
+        }
+    }
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+    return rc;
+}
+
+
+/* Does a node of agent a refer to it, or (is_other) one of anybody else? */
+static bool
+refers(const sm_facts_t *f, uint32_t b, uint32_t a, bool is_other)
+{
+    for (uint32_t n = 0; n < SM_NODES; n++) {
+        if (sm_counts(f, n, b) && (f->nodes[n].owner != a) == is_other) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* What an agent has lost his last reference to goes from him, unless his is the last
+   copy and somebody was promoted to refer to it. */
+void
+sw_collect(sw_t *w)
+{
+    const sm_facts_t *now = &w->m->now;
+    elo_err_t rc, want = ELO_OK;
+    bool is_gone;
+    orphan_t o = { .b = 0 };
+
+    rc = pick_orphan(w, &o);
+    if (rc == ELO_ENOTFOUND || rc == ELO_ECORRUPT) {
+        return; /* there are fewer */
+    }
+    if (rc == ELO_OK) {
+        const sm_blob_t *x = &now->blobs[o.b];
+        unsigned bit = 1u << o.a;
+        bool is_last = ((x->owns | x->sealed) & ~bit) == 0;
+
+        if (refers(now, o.b, o.a, false)) {
+            crash_fail("blob %u is agent %u's orphan, who refers to it", o.b,
+                       o.a);
+        }
+        if (!x->pinned && is_last && refers(now, o.b, o.a, true)) {
+            if ((x->owns & bit) != 0 && (x->sealed & bit) != 0) {
+                sm_remove_clear(sw_next_facts(w), o.b, o.a);
+            }
+        } else if (!x->pinned) {
+            removal(w, o.b, bit);
+        }
+        rc = elo_store_collect(w->s, sm_digest(o.b), o.no, o.due, &is_gone);
+    }
+    sw_settle(w, "collection", rc, want);
 }
 
 

@@ -70,14 +70,33 @@ node_end(sw_t *w, uint32_t n, elo_node_t *x, bool may_give)
 }
 
 
+/* Any blob, or rather one that the agent has sent. */
+static uint32_t
+some_blob(sw_t *w, uint32_t agent)
+{
+    uint32_t b = sw_below(w, SM_BLOBS);
+
+    for (uint32_t i = 0; i < SM_BLOBS && sw_below(w, 8) > 0; i++) {
+        const sm_blob_t *x = &w->m->now.blobs[b];
+
+        if (((x->owns | x->sealed) >> agent & 1) != 0) {
+            break;
+        }
+        b = (b + 1) % SM_BLOBS;
+    }
+    return b;
+}
+
+
 /* A text, references, and what the text says of the rest. */
 static uint32_t
-node_describe(sw_t *w, elo_node_t *x, elo_digest_t refs[4], uint8_t *room)
+node_describe(sw_t *w, elo_node_t *x, uint32_t owner, elo_digest_t refs[4],
+              uint8_t *room)
 {
     uint32_t n_refs = sw_below(w, 4), set = 0;
 
     for (uint32_t i = 0; i < n_refs; i++) {
-        uint32_t b = sw_below(w, SM_BLOBS);
+        uint32_t b = some_blob(w, owner);
 
         if ((set >> b & 1) == 0) {
             set |= 1u << b;
@@ -143,7 +162,7 @@ sw_node(sw_t *w)
         return;
     }
     x.owner = *sm_agent(owner);
-    refs = node_describe(w, &x, digests, room);
+    refs = node_describe(w, &x, owner, digests, room);
     if (sw_below(w, 8) == 0) {
         sw_settle(w, "node of another version",
                   elo_store_node_put(w->s, &x, x.version + 6u, false),

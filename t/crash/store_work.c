@@ -26,6 +26,7 @@ sw_open(sw_t *w, simdisk_t *d, const elo_vfs_t *v, sm_t *m)
         .checkpoint_ms = 3600u * 1000u, /* only when the work says so */
         .upload_keep_s = 1000000,
         .grace_s = 1000000,
+        .promoted = sm_promoted,
     };
 
     memset(w, 0, sizeof(*w));
@@ -184,7 +185,7 @@ sw_step(sw_t *w, bool little)
         sw_small_puts(w, 1);
         return;
     }
-    switch (sw_below(w, 28)) {
+    switch (sw_below(w, 30)) {
     case 0:
     case 1:
     case 2:
@@ -236,6 +237,10 @@ sw_step(sw_t *w, bool little)
         return;
     case 23:
     case 24:
+        sw_collect(w);
+        return;
+    case 25:
+    case 26:
         sw_name(w);
         return;
     default:

@@ -37,6 +37,7 @@ void sw_long_put(sw_t *w);
 void sw_remove_blob(sw_t *w);
 void sw_pin(sw_t *w);
 void sw_quota(sw_t *w);
+void sw_collect(sw_t *w);
 void sw_name(sw_t *w);
 void sw_node(sw_t *w);
 void sw_journal(sw_t *w);
