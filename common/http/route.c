@@ -290,6 +290,8 @@ static const struct {
     { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW },
     { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE },
     { PATH("/api/auth/token"), ELO_ROUTE_AUTH_TOKEN },
+    { PATH("/api/auth/session"), ELO_ROUTE_AUTH_SESSION },
+    { PATH("/api/auth/logout"), ELO_ROUTE_AUTH_LOGOUT },
     { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS },
     { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS },
     { PATH("/api/records"), ELO_ROUTE_RECORDS },
