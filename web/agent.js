@@ -295,11 +295,10 @@
       ([k, v]) => join(cborHead(0, k), cbor(v))));
   }
 
-  /* head: {seq, previous}, as the server knows it. */
-  async function record(agent, head, kind, body) {
+  /* head: {seq, previous}, as the server knows it. time: Unix ms. */
+  async function record(agent, head, time, kind, body) {
     const bytes = cbor([1, agent.bytes, head.seq,
-      head.previous === null ? null : fromHex(head.previous), Date.now(), kind,
-      body]);
+      head.previous === null ? null : fromHex(head.previous), time, kind, body]);
     const sig = await sign(agent.key, join(utf8(RECORD_TEXT), bytes));
 
     return cbor([bytes, sig]);

@@ -9,6 +9,7 @@
   const S = window.ElohimSession;
   const BACK = /^\/play\/[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
   const HEX_SHOWN = 12;
+  const RETRY_MS = 5000;
 
   let busy = false;
   let ring = []; /* agents of the file that was chosen */
@@ -86,9 +87,10 @@
 
   async function refresh() {
     const me = await S.agent();
+
+    showKey(me); /* also when the server is away */
     const who = await S.whoami();
 
-    showKey(me);
     showWho(me, who);
     return who;
   }
@@ -152,8 +154,8 @@
     await refresh();
     lead();
     return ended ? 'You are logged out.' : 'You are logged out in this browser. '
-      + 'The server could not be told, so that the login itself ends by its '
-      + 'time.';
+      + 'At the server the login was not ended, which it does only for keys that '
+      + 'it knows; it ends there by its time.';
   }
 
   async function remove() {
@@ -242,6 +244,18 @@
     });
   }
 
+  /* Until the server has said who one is. */
+  function load() {
+    act('Loading …', async () => {
+      try {
+        await refresh();
+      } catch (e) {
+        setTimeout(load, RETRY_MS);
+        throw e;
+      }
+    });
+  }
+
   function start() {
     if (!S.hasCrypto()) {
       status('');
@@ -267,9 +281,7 @@
       await refresh();
     }));
     S.renew();
-    act('Loading …', async () => {
-      await refresh();
-    });
+    load();
   }
 
   start();

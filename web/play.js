@@ -160,7 +160,7 @@
   }
 
   function shareLink(e) {
-    var exp = Math.floor(Date.now() / 1000) + Number($('share-for').value);
+    var exp = Math.floor(session().now()) + Number($('share-for').value);
 
     e.preventDefault();
     session().agent().then(function (agent) {
@@ -742,6 +742,11 @@
   document.addEventListener('keydown', onKey);
   if (session() !== null) {
     session().renew();
+    session().onChange(function () {
+      if (document.body.dataset.mode === 'error') {
+        start();
+      }
+    });
   }
   start();
 }());

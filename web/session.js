@@ -13,6 +13,8 @@
   const ACCEPTANCE = 5; /* kinds of records */
   const TOKEN_REVOCATION = 15;
 
+  let ahead = 0; /* ms: of the server's clock before ours */
+
   /* Tells the other pages of this browser that something has changed. */
   const channel = 'BroadcastChannel' in window
     ? new BroadcastChannel('elohim-session') : null;
@@ -52,6 +54,13 @@
   const put = (name, value) => within('readwrite', (s) => s.put(value, name));
   const drop = (name) => within('readwrite', (s) => s.delete(name));
 
+  /* One page at a time: a login that one renews is not to outlive the logout in
+     another. */
+  function alone(fn) {
+    return navigator.locks ? navigator.locks.request('elohim-session', fn)
+      : fn();
+  }
+
   function tell() {
     if (channel !== null) {
       channel.postMessage('changed');
@@ -71,6 +80,21 @@
       : 'The server answered ' + status + '.';
   }
 
+  /* Unix seconds, by the server's clock as last heard: what is signed is judged by
+     that one, and a record may be no earlier than the one before. Dates are cut
+     off to the second. */
+  function now() {
+    return (Date.now() + ahead) / 1000;
+  }
+
+  function hear(r) {
+    const date = Date.parse(r.headers.get('Date'));
+
+    if (date > 0) {
+      ahead = date + 1000 - Date.now();
+    }
+  }
+
   /* The JSON of an answer, null without a body; else an Error in words. */
   async function call(method, path, body) {
     const options = { method, headers: { Accept: 'application/json' } };
@@ -88,6 +112,7 @@
     } catch (e) {
       throw new Error('The server cannot be reached.');
     }
+    hear(r);
     const answer = await r.json().catch(() => null);
 
     if (!r.ok) {
@@ -118,12 +143,6 @@
     if (navigator.storage && navigator.storage.persist) {
       navigator.storage.persist().catch(() => {}); /* it may say no */
     }
-    tell();
-  }
-
-  async function forget() {
-    await logout();
-    await drop('agent');
     tell();
   }
 
@@ -172,7 +191,10 @@
   async function say(me, kind, body) {
     const head = await call('GET', '/api/records/head/' + me.texts.hex);
 
-    await call('POST', '/api/records', await A.record(me, head, kind, body));
+    const bytes = await A.record(me, head, Math.floor(now() * 1000), kind,
+      body);
+
+    await call('POST', '/api/records', bytes);
   }
 
   /* Ends the token, then the cookie. False: the cookie is gone, but the server
@@ -182,7 +204,7 @@
     const kept = me === null ? undefined : await get('login');
     let ended = true;
 
-    if (kept && kept.exp * 1000 > Date.now()) {
+    if (kept && kept.exp > now()) {
       try {
         await say(me, TOKEN_REVOCATION, A.tokenRevocation(me, kept.jti));
       } catch (e) {
@@ -197,38 +219,51 @@
     return ended;
   }
 
+  async function forget() {
+    await logout();
+    await drop('agent');
+    tell();
+  }
+
   async function accept(invitation) {
     const me = await agent();
 
     await say(me, ACCEPTANCE, await A.acceptance(me, invitation));
   }
 
-  /* As long as the page is open, the login doesn't end by itself. */
-  function renew() {
-    setInterval(async () => {
-      try {
-        const kept = hasCrypto() ? await get('login') : undefined;
+  async function renewOnce() {
+    const kept = hasCrypto() ? await get('login') : undefined;
 
-        if (kept && kept.exp * 1000 > Date.now()
-            && kept.exp - RENEW_S < Date.now() / 1000) {
-          await login();
-        }
-      } catch (e) {
-        /* the next time, or at the next question */
-      }
-    }, RENEW_MS);
+    if (kept && kept.exp > now() && kept.exp - RENEW_S < now()) {
+      await login();
+    }
+  }
+
+  /* As long as the page is open, the login doesn't end by itself. What fails is
+     tried the next time, or told at the next question. */
+  function renew() {
+    setInterval(() => alone(renewOnce).catch(() => {}), RENEW_MS);
   }
 
   window.ElohimSession = {
     accept,
     agent,
-    forget,
-    generate: async () => keep(await A.generate()),
+    forget: () => alone(forget),
+    generate: async () => {
+      const pair = await A.generate();
+
+      return alone(() => keep(pair));
+    },
     hasCrypto,
-    importSeed: async (seed) => keep(await A.fromSeed(seed)),
-    login,
+    importSeed: async (seed) => {
+      const pair = await A.fromSeed(seed);
+
+      return alone(() => keep(pair));
+    },
+    login: () => alone(login),
+    now,
     loginUntil: async () => (await get('login') || {}).exp,
-    logout,
+    logout: () => alone(logout),
     onChange: (fn) => {
       if (channel !== null) {
         channel.onmessage = fn;

@@ -338,6 +338,13 @@ async function tabs(context, page) {
   await page.reload();
   await state(page, 'authenticated', 'after a reload');
   await shoot(page, 'logged-in');
+  is(await nameless(page), '', 'the login: everything has a name');
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'],
+    { origin: BASE });
+  await page.click('[data-copy=form-did]');
+  await says(page, 'status', 'Copied', 'a form is copied');
+  is(await page.evaluate(() => navigator.clipboard.readText()),
+    await text(page, 'form-did'), 'and it is that one');
   await page.click('#log-in', { timeout: 500 }).then(
     () => ok(false, 'there is nothing to log in to'),
     () => ok(true, 'there is nothing to log in to'));
@@ -452,6 +459,55 @@ async function removes(context) {
   return page;
 }
 
+// Fifty-six minutes later by the clock of a browser, which is ahead of the server's
+// from then on.
+async function renews(context) {
+  const page = await open(context, '/login');
+
+  await page.click('#make');
+  await state(page, 'key', 'to stay');
+  await operator('/api/agents', { agent: await text(page, 'form-hex') });
+  await page.click('#log-in');
+  await state(page, 'authenticated', 'to stay');
+  const token = await tokenOf(context);
+
+  await page.clock.install();
+  await page.goto(`${BASE}/play/commons?player=file`);
+  await reaches(page, 'a page that stays open',
+    () => document.querySelector('video')?.readyState >= 1);
+  await page.clock.fastForward('50:00');
+  await page.evaluate(() => fetch('/health').then((r) => r.text()));
+  is(await tokenOf(context), token, 'the login is left alone');
+  await page.clock.fastForward('06:00');
+  await until('the login is renewed before it ends',
+    async () => await tokenOf(context) !== token);
+  await page.goto(`${BASE}/login`);
+  await state(page, 'authenticated', 'by a clock that is ahead');
+  await page.click('#log-out');
+  await says(page, 'status', 'You are logged out.',
+    'the token is ended by the server\'s clock');
+  await page.close();
+}
+
+// The tab that was refused plays when there is a login in another one.
+async function notices(context) {
+  const page = await open(context, '/play/private');
+  const other = await open(context, '/login');
+
+  await mode(page, 'error', 'before a login in another tab');
+  await state(other, 'key', 'the other tab');
+  await other.click('#log-in');
+  await reaches(page, 'after it the film has a picture',
+    () => document.querySelector('video')?.readyState >= 2);
+  await other.close();
+  await page.close();
+}
+
+// What a screen reader has no name for.
+const nameless = (page) => page.$$eval('input, select, textarea, button, a',
+  (all) => all.filter((e) => !(e.labels?.length || e.textContent.trim()
+    || e.getAttribute('aria-label'))).map((e) => e.id).join(' '));
+
 async function chooses(page, ring) {
   await page.setInputFiles('#ring', ring);
 }
@@ -498,15 +554,31 @@ async function imports(context, page) {
   ok(page.answers.some((a) => a === '206 /api/blob/private'), 'by Range',
     page.answers.join('\n'));
   await shoot(page, 'play-private');
+  is(await nameless(page), '', 'the player: everything has a name');
   await context.clearCookies();
-  await page.goto(`${BASE}/login`);
+  await page.reload();
+  await mode(page, 'error', 'the private film without the cookie');
+  like(await text(page, 'error-text'), /no content.*Your login has ended/,
+    'it says why');
+  await notices(context);
+  await context.clearCookies();
+  await page.route('**/api/content/private', (route) => route.fulfill({
+    status: 403, contentType: 'application/problem+json', body: '{}',
+  }));
+  await page.reload();
+  await complains(page, 'This content is not open to everyone',
+    'where narrow content isn\'t hidden: it says so');
+  await page.unroute('**/api/content/private');
+  await page.click('#login-link');
   await state(page, 'key', 'without the cookie');
   like(await text(page, 'who-text'), /Your login has ended/, 'it says so');
   const admin = await operator('/api/agents', { agent: ANNA, level: 'admin' });
 
   is(admin, 201, 'anna becomes an administrator');
   await page.click('#log-in');
-  await state(page, 'admin', 'she logs in again');
+  await page.waitForURL('**/play/private');
+  await page.goto(`${BASE}/login`);
+  await state(page, 'admin', 'she has logged in again');
   const r = await fetch(`${BASE}/api/blob`, {
     method: 'POST', body: 'x', headers: bearer(await tokenOf(context)),
   });
@@ -556,6 +628,7 @@ async function invitation(context) {
   await state(page, 'authenticated', 'the invitation');
   await page.goto(`${BASE}/play/neighborhood?player=file`);
   await plays(page, 'for the admitted');
+  quiet(page, 'the guest', /status of 403 .*\/api\/records/);
   await page.close();
 }
 
@@ -592,10 +665,18 @@ async function away(context) {
   await page.click('#log-in');
   await state(page, 'public', 'then it works');
   ok(await page.isHidden('#error'), 'and the complaint is gone');
-  await page.route('**/api/records', (route) => route.abort());
   await page.click('#log-out');
-  await says(page, 'status', 'could not be told',
+  await says(page, 'status', 'was not ended',
     'a logout that ends but the cookie says so');
+  is((await context.cookies()).length, 0, 'the cookie is gone all the same');
+  await page.route('**/api/auth/session', (route) => route.fulfill({
+    status: 503, contentType: 'application/problem+json', body: '{}',
+  }));
+  await page.reload();
+  await complains(page, 'storage is away', 'the storage is away: it says so');
+  ok(await page.isVisible('#key'), 'and shows the key');
+  await page.unroute('**/api/auth/session');
+  await state(page, 'key', 'it tries again by itself');
   await page.close();
 }
 
@@ -611,6 +692,13 @@ async function within(parts) {
 
   try {
     await parts(context);
+  } catch (e) {
+    for (const page of context.pages()) {
+      console.log([`# ${page.url()}`, ...page.problems ?? [],
+        ...page.answers ?? [], await page.innerText('body')].join('\n')
+        .replace(/\n/g, '\n# '));
+    }
+    throw e;
   } finally {
     await context.close();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -639,6 +727,7 @@ try {
     await insecure(context);
   });
   await within(away);
+  await within(renews);
 } catch (e) {
   ok(false, 'the test runs to its end', e.stack);
 }
