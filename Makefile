@@ -41,7 +41,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -DELO_VERSION='"$(VERSION)"' \
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 
 LIBS_common := -lcrypto -lsodium
-LIBS_backend := -luv -lhttp_parser -llmdb -ljansson
+LIBS_backend := -luv -lhttp_parser -llmdb -ljansson -lcurl
 LIBS_cli := -larchive
 LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
@@ -49,7 +49,7 @@ LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
 LAYERS := common backend/os backend/net backend/keys backend/kv \
   backend/store backend/care backend/repl backend/json backend/node \
-  backend/ctl backend/media backend/api backend/daemon cli
+  backend/fetch backend/fallback backend/ctl backend/media backend/api backend/daemon cli
 PROGRAMS := backend/daemon/main.c cli/main.c
 src_of = $(filter-out $(PROGRAMS),$(wildcard $(1)/*.c $(1)/*/*.c))
 obj_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,13 +67,17 @@ reach_backend/care := backend/care $(reach_backend/store)
 reach_backend/repl := backend/repl $(reach_backend/store)
 reach_backend/json := backend/json common
 reach_backend/node := backend/node backend/json common
+reach_backend/fetch := backend/fetch backend/os common
+reach_backend/fallback := backend/fallback backend/fetch backend/node \
+  backend/json $(reach_backend/store)
 reach_backend/ctl := backend/ctl backend/json $(reach_backend/store)
 reach_backend/media := backend/media common
-reach_backend/api := backend/api backend/ctl backend/node backend/json \
+reach_backend/api := backend/api backend/ctl backend/fallback backend/fetch \
+  backend/node backend/json \
   backend/media backend/care backend/repl backend/store backend/kv \
   backend/keys backend/net backend/os common
 reach_backend/daemon := backend/daemon $(reach_backend/api)
-reach_cli := cli backend/json backend/net backend/care backend/store \
+reach_cli := cli backend/ctl backend/json backend/net backend/care backend/store \
   backend/kv backend/keys backend/os common
 
 UNIT := $(shell find t/unit -name '*_test.c' 2>/dev/null)
@@ -141,6 +145,7 @@ fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
   $(call lib_of,backend/keys) $(call lib_of,backend/api) \
+  $(call lib_of,backend/fallback) $(call lib_of,backend/fetch) \
   $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
     $(fuzz_libs)
@@ -166,7 +171,8 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 # ---- what the benchmarks run beside the programs ----
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
-  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/slowsync.so
+  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/nodes \
+  $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 
 $(BUILD)/obj/bench/lib/load.o: CPPFLAGS += $(PG_CFLAGS)
@@ -176,6 +182,13 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/lib/%.o \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS_bench) $(LIBS))
+
+$(BUILD)/bench/nodes: $(BUILD)/obj/bench/lib/nodes.o \
+    $(foreach l,backend/store backend/kv backend/keys backend/os \
+      backend/net common,$(call lib_of,$(l)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(LIBS))
 
 $(BUILD)/bench/slowsync.so: bench/lib/slowsync.c
 	@mkdir -p $(@D)

@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
+#include "backend/api/audit.h"
 #include "backend/api/lookup.h"
+#include "backend/api/native.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
@@ -12,10 +14,9 @@
 #include "common/base/enc.h"
 #include "common/base/num.h"
 
-#define PATH_MAX_LEN (ELO_TOKEN_MAX + 64u) /* a question for a token */
-#define ALLOW_MAX    64
-#define WATCHERS     1024
-#define TICK_MS      500
+#define ALLOW_MAX 64
+#define WATCHERS  1024
+#define TICK_MS   500
 
 typedef void (*call_fn)(elo_call_t *c);
 
@@ -69,8 +70,26 @@ static const resource_t table[] = {
       false,
       { ON(GET, content_get), ON(PUT, content_put),
         ON(DELETE, content_delete) } },
+    { ELO_ROUTE_CONTENT_LIFECYCLE, false, { ON(POST, content_lifecycle) } },
+    { ELO_ROUTE_CONTENT_REACH, false, { ON(POST, content_reach) } },
+    { ELO_ROUTE_CONTENT_INVITE, false, { ON(POST, content_invite) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
+    { ELO_ROUTE_SHARD, false, { ON(GET, blob_get), ON(PUT, blob_put) } },
+    { ELO_ROUTE_VERIFY, false, { ON(POST, verify) } },
+    { ELO_ROUTE_CUSTODIANS, false, { ON(GET, custodians) } },
+    { ELO_ROUTE_CACHE_LIST, false, { ON(GET, cache_list) } },
+    { ELO_ROUTE_CACHE, false, { ON(GET, cache) } },
+    { ELO_ROUTE_ZOME, false, { ON(GET, zome) } },
+    { ELO_ROUTE_READY, false, { ON(GET, ready) } },
+    { ELO_ROUTE_STATUS, false, { ON(GET, status) } },
+    { ELO_ROUTE_P2P_STATUS, false, { ON(GET, p2p_status) } },
+    { ELO_ROUTE_ME, false, { ON(GET, me) } },
+    { ELO_ROUTE_DID, false, { ON(GET, did) } },
+    { ELO_ROUTE_HANDOFF,
+      false,
+      { ON(GET, handoff_get), ON(POST, handoff_post),
+        ON(DELETE, handoff_delete) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
@@ -95,6 +114,10 @@ static const resource_t table[] = {
     { ELO_OWN_CARE, true, { ON(GET, care) } },
     { ELO_OWN_CARE_JOB, true, { ON(GET, care_job), ON(POST, care_ask) } },
     { ELO_OWN_BACKUP, true, { ON(POST, backup) } },
+    { ELO_ROUTE_AUDIT, false, { ON(GET, audit) } },
+    { ELO_ROUTE_EXPLAIN, false, { ON(GET, explain) } },
+    { ELO_OWN_AUDIT_VERIFY, true, { ON(GET, audit_verify) } },
+    { ELO_OWN_FALLBACK, true, { ON(GET, fallback), ON(POST, fallback_ask) } },
 };
 
 
@@ -230,10 +253,19 @@ is_login(int kind)
 }
 
 
+/* These have their own rule, or keep nothing. */
+static bool
+is_for_all(int kind)
+{
+    return is_login(kind) || kind == ELO_ROUTE_VERIFY
+           || kind == ELO_ROUTE_HANDOFF;
+}
+
+
 static bool
 may_call(const elo_call_t *c, int kind)
 {
-    return is_login(kind)
+    return is_for_all(kind)
            || (kind == ELO_ROUTE_RECORDS && (c->facts & ELO_FACT_PROVED) != 0)
            || may_write(c);
 }
@@ -246,18 +278,33 @@ is_missing(const elo_call_t *c, int kind)
     return c->api->ctl == NULL
            && (is_login(kind) || kind == ELO_ROUTE_AUTH_KEYS
                || kind == ELO_ROUTE_RECORDS || kind == ELO_ROUTE_RECORD_HEAD
+               || kind == ELO_ROUTE_ME || kind == ELO_ROUTE_DID
                || kind == ELO_OWN_KEYS || kind == ELO_OWN_SESSION
-               || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS);
+               || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS
+               || kind == ELO_ROUTE_AUDIT || kind == ELO_ROUTE_EXPLAIN
+               || kind == ELO_OWN_AUDIT_VERIFY);
 }
 
 
-static void
-dispatch(elo_call_t *c, int kind, method_t method)
+bool
+elo_api_is_read(elo_slice_t method)
 {
+    return is_read(method_of(method));
+}
+
+
+void
+elo_api_dispatch(elo_call_t *c, int kind)
+{
+    method_t method = method_of(elo_http_req_method(c->req));
     const resource_t *r = find_resource(kind);
     call_fn fn;
 
-    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)) {
+    c->is_head = method == METHOD_HEAD;
+
+    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)
+        || (kind == ELO_ROUTE_HANDOFF && !c->is_native))
+    {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
@@ -271,7 +318,13 @@ dispatch(elo_call_t *c, int kind, method_t method)
         return;
     }
     if (!is_read(method) && !may_call(c, kind)) {
+        elo_call_refused(c, ELO_OP_UPLOAD, elo_slice(NULL, 0),
+                         &(elo_who_subject_t){ .reach = ELO_REACH_PRIVATE });
         elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
+        return;
+    }
+    if ((method == METHOD_GET || method == METHOD_HEAD)
+        && elo_call_hold(c, kind)) {
         return;
     }
     fn(c);
@@ -338,6 +391,7 @@ read_bearer(elo_call_t *c)
     }
     c->key = c->agent;
     c->agent = *elo_who_in_store(c->api, &c->key);
+    c->is_told = elo_http_req_header(c->req, ELO_HEADER_TOLD).p != NULL;
     c->facts &= elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &c->key,
                                  elo_clock_unix_s());
     return true;
@@ -366,31 +420,39 @@ read_caller(elo_call_t *c)
 }
 
 
-static void
-on_request(elo_http_handler_t *self, elo_http_req_t *req)
+bool
+elo_api_take_path(elo_http_req_t *req, uint8_t room[ELO_API_PATH_MAX],
+                  elo_slice_t *out)
 {
     elo_slice_t raw = elo_http_req_path(req);
-    elo_call_t c = { .api = (elo_api_t *) self, .req = req };
-    method_t method = method_of(elo_http_req_method(req));
-    uint8_t mem[PATH_MAX_LEN];
-    elo_slice_t path;
     size_t len;
-    int kind;
 
-    if (raw.len > sizeof(mem)) {
+    if (raw.len > ELO_API_PATH_MAX) {
         elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
-        return;
+        return false;
     }
     if (memchr(raw.p, '%', raw.len) == NULL) {
-        path = raw;
-    } else if (elo_percent_decode(raw, mem, &len) == ELO_OK) {
-        path = elo_slice(mem, len);
-    } else {
-        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
-        return;
+        *out = raw;
+        return true;
     }
-    c.is_head = method == METHOD_HEAD;
-    if (!read_caller(&c)) {
+    if (elo_percent_decode(raw, room, &len) != ELO_OK) {
+        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
+        return false;
+    }
+    *out = elo_slice(room, len);
+    return true;
+}
+
+
+void
+elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
+{
+    elo_call_t c = { .api = a, .req = req, .is_recorded = is_recorded };
+    uint8_t room[ELO_API_PATH_MAX];
+    elo_slice_t path;
+    int kind;
+
+    if (!elo_api_take_path(req, room, &path) || !read_caller(&c)) {
         return;
     }
     elo_route_parse(path, &c.route);
@@ -398,7 +460,16 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
-    dispatch(&c, kind, method);
+    if (elo_call_in_bounds(&c, path)) {
+        elo_api_dispatch(&c, kind);
+    }
+}
+
+
+static void
+on_request(elo_http_handler_t *self, elo_http_req_t *req)
+{
+    elo_api_serve((elo_api_t *) self, req, false);
 }
 
 
@@ -416,6 +487,7 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
     a->handler.on_request = on_request;
     a->later.fn = elo_small_put_gathered;
     a->cfg = *cfg;
+    a->started_at = elo_clock_unix_s();
     rc = elo_watches_create(
         cfg->loop, cfg->max_watchers != 0 ? cfg->max_watchers : WATCHERS,
         TICK_MS, &a->watches);
@@ -445,11 +517,27 @@ elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care)
 }
 
 
-void
+elo_err_t
 elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner)
 {
-    a->ctl = ctl;
-    a->node_owner = *owner;
+    elo_audit_cfg_t cfg = { .loop = a->cfg.loop,
+                            .append = elo_audit_append,
+                            .ctx = a->cfg.store };
+    elo_err_t rc = elo_audit_create(&cfg, &a->audit);
+
+    if (rc == ELO_OK) {
+        a->ctl = ctl;
+        a->node_owner = *owner;
+    }
+    return rc;
+}
+
+
+void
+elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms)
+{
+    a->fallback = f;
+    a->fallback_wait_ms = wait_ms;
 }
 
 
@@ -480,6 +568,9 @@ elo_api_drain(elo_api_t *a)
     a->is_draining = true;
     elo_watches_end(a->watches);
     elo_backups_end(a);
+    if (a->audit != NULL) {
+        elo_audit_drain(a->audit);
+    }
 }
 
 
@@ -501,6 +592,9 @@ elo_api_free(elo_api_t **a)
     elo_small_put_free_all(*a);
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
+    elo_audit_free(&(*a)->audit);
+    elo_native_free(&(*a)->native);
+    elo_handoffs_free(*a);
     free(*a);
     *a = NULL;
 }

@@ -16,6 +16,7 @@
 
 #include "backend/care/care.h"
 #include "backend/ctl/ctl.h"
+#include "backend/fallback/fallback.h"
 #include "backend/net/http_server.h"
 #include "backend/os/loop.h"
 #include "backend/repl/repl.h"
@@ -26,6 +27,7 @@ typedef struct elo_api_s elo_api_t;
 typedef struct {
     elo_loop_t *loop;
     elo_store_t *store;
+    elo_keyring_t *keyring;     /* seals cursors of listings */
     const char *version;        /* of the program; must outlive the api */
     uint64_t max_blob;          /* bytes; a larger upload is 413 */
     uint32_t inline_bytes;      /* the store's: what is kept in the log */
@@ -47,11 +49,26 @@ elo_err_t elo_api_create(const elo_api_cfg_t *cfg,
    none. */
 void elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care);
 
-/* Who is who; before any request, borrowed. owner: of this node. */
-void elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner);
+/* Who is who; before any request, borrowed. owner: of this node. With it there is an
+   audit log. ELO_ENOMEM: nothing changed. */
+elo_err_t elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl,
+                          const elo_agent_t *owner) ELO_MUST_USE;
+
+/* Where contents may live elsewhere; before any request, borrowed. Requests wait
+   that long at most. */
+void elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms);
 
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);
+
+/* For a second server, on loopback TCP: the same resources, but none of the
+   operator's or the Doorway's own. Callers there are anonymous unless they bring a
+   token or a signed URL; what X-Elohim-… says of a caller isn't read. Before any
+   request. origins: of pages, beside those of this machine, that may use it; with
+   commas between; copied. ELO_ENOMEM, ELO_ETOOBIG. */
+elo_err_t elo_api_make_native(elo_api_t *a, const char *host, uint16_t port,
+                              const char *origins,
+                              elo_http_handler_t **out) ELO_MUST_USE;
 
 /* [any thread] The replication task of an object has ended: those who wait for it
    are told. Until elo_api_free. */

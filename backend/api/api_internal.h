@@ -7,30 +7,36 @@
 #include <stdatomic.h>
 
 #include "backend/api/api.h"
+#include "backend/api/media_jobs.h"
+#include "backend/api/reply.h"
 #include "backend/api/watch.h"
 #include "backend/node/content_node.h"
 #include "backend/store/node.h"
 #include "common/auth/gate.h"
 #include "common/http/route.h"
 
-#define ELO_API_RETRY_AFTER_S "1"
+#define ELO_API_RETRY_AFTER_S 1u
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
-/* Fields that a caller's words stand in beside the URL. The first five are the
+/* Fields that a caller's words stand in beside the URL. All but the last two are the
    Doorway's, which passes none of its clients' on. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
 #define ELO_HEADER_FACTS   "X-Elohim-Facts"
 #define ELO_HEADER_SCOPES  "X-Elohim-Scopes"
 #define ELO_HEADER_CEILING "X-Elohim-Ceiling"
+#define ELO_HEADER_PATH    "X-Elohim-Path" /* as the client asked for it */
+#define ELO_HEADER_PREFIX  "X-Elohim-Prefix"
+#define ELO_HEADER_CONTENT "X-Elohim-Content"
+#define ELO_HEADER_TOLD    "X-Elohim-Told"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
-typedef struct elo_media_jobs_s elo_media_jobs_t;
 typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
 typedef struct elo_backup_job_s elo_backup_job_t;
+typedef struct elo_audit_s elo_audit_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
@@ -40,39 +46,57 @@ struct elo_api_s {
     elo_lookup_t *lookup;
     elo_repl_t *repl; /* borrowed, as is care; may be NULL */
     elo_care_t *care;
-    elo_ctl_t *ctl;         /* likewise; NULL: tokens and records aren't here */
-    elo_agent_t node_owner; /* whose the operator's contents are */
+    elo_ctl_t *ctl; /* likewise; NULL: tokens and records aren't here */
+    elo_fallback_t *fallback; /* NULL: what isn't held isn't there */
+    uint32_t fallback_wait_ms;
+    uint32_t n_fetched_sends;
+    elo_agent_t node_owner;      /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */
     uint32_t n_spare_puts;
     elo_small_put_t *gathered; /* of this turn of the loop, in order */
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;             /* it was asked for */
-    elo_tus_t *tus;            /* uploads that are being written to */
-    uint32_t n_pumps;          /* bodies with large buffers */
-    elo_backup_job_t *backups; /* that run, or wait for the pool */
+    bool is_later;                  /* it was asked for */
+    elo_tus_t *tus;                 /* uploads that are being written to */
+    uint32_t n_pumps;               /* bodies with large buffers */
+    struct elo_native_s *native;    /* NULL: nobody but on the socket */
+    int64_t started_at;             /* Unix seconds */
+    uint32_t n_verifies;            /* that run, or are read */
+    struct elo_handoff_s *handoffs; /* the latest first */
+    elo_audit_t *audit;             /* NULL as long as ctl is */
+    elo_backup_job_t *backups;      /* that run, or wait for the pool */
     bool is_draining;
+    int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
     /* shared */
     _Atomic uint64_t n_writes;
 };
 
-typedef struct {
+typedef struct elo_call_s elo_call_t;
+
+struct elo_call_s {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_route_t route;
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
-    bool is_guest;  /* anybody but the operator: an agent, or nobody */
-    uint32_t facts; /* what he is to everyone (common/auth/gate.h) */
+    bool is_guest;    /* anybody but the operator: an agent, or nobody */
+    bool is_native;   /* past the Doorway, on loopback */
+    bool is_told;     /* the Doorway has asked about it before */
+    bool is_recorded; /* a use by an audited rule is in the log (A1) */
+    uint32_t facts;   /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;
     bool has_agent;
     elo_agent_t agent;   /* whom the caller acts for; zero: the operator */
     elo_agent_t key;     /* that the caller has proved, with ELO_FACT_PROVED */
     elo_agent_t subject; /* whom the path names */
-} elo_call_t;
+    /* of what may live elsewhere (fallback_call.h) */
+    void (*again)(elo_call_t *c); /* NULL: that isn't looked for */
+    bool is_again;
+    const struct elo_fetched_s *fetched; /* stands in for the store */
+};
 
 /* May this caller see what has that reach, by what he is to everyone? */
 bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
@@ -80,16 +104,11 @@ bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
 /* Whose sealed blobs are meant by a plaintext address; NULL: anyone's. */
 const elo_agent_t *elo_call_reader(const elo_call_t *c);
 
-/* ---- reply.c: answers; each ends the exchange ---- */
+/* ---- bounds.c ---- */
 
-/* detail NULL: the code's own words. */
-void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
-void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
-                       const char *detail, const char *field);
-/* A JSON body; an error of the buffer is answered instead. */
-void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
-/* No body: 204 and 304. */
-void elo_reply_empty(elo_http_req_t *req, int status);
+/* Is the request within what the caller's token is good for? path: the request's,
+   decoded. False: it isn't, and that is answered. */
+bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
 
 /* ---- query.c: parameters and bodies of requests ---- */
 
@@ -117,6 +136,7 @@ void elo_body_collect(elo_http_req_t *req, size_t max, elo_body_done_cb done,
 typedef struct {
     elo_blob_stat_t stat;
     elo_reach_t reach;
+    elo_lifecycle_t life; /* of the content; by hash: published */
     bool is_by_hash;
     bool is_touched; /* its use was noted lately */
     char content_type[ELO_MIME_MAX + 1];
@@ -149,39 +169,20 @@ void elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st);
 elo_err_t elo_node_stat(elo_store_t *s, const elo_content_t *n, uint32_t i,
                         elo_blob_stat_t *out) ELO_MUST_USE;
 
-/* Current version of a node, loaded. */
+/* Current version of a node, loaded, without what has expired of its blobs. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
+/* The same with all of them. */
+elo_err_t elo_node_load_all(elo_store_t *s, elo_slice_t id,
+                            elo_content_t *out) ELO_MUST_USE;
 
-/* ---- media_jobs.c: the indexing of blobs ---- */
+/* ---- handoff_api.c ---- */
 
-elo_err_t elo_media_jobs_create(const elo_api_cfg_t *cfg,
-                                elo_media_jobs_t **out) ELO_MUST_USE;
-void elo_media_jobs_stop(elo_media_jobs_t *j, void (*done)(void *ctx),
-                         void *ctx);
-void elo_media_jobs_free(elo_media_jobs_t **j);
-
-/* Has the blob indexed, unless elo_media_jobs_has it already. A full queue drops
-   it: the next question for it asks again. */
-void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
-/* In the queue, running, or tried in vain so lately that it has to wait. */
-bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
-/* Waiting and running. */
-uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
+void elo_handoffs_free(elo_api_t *a);
 
 /* ---- backup_api.c ---- */
 
 /* Tells those that run to end. */
 void elo_backups_end(elo_api_t *a);
-
-/* ---- media_api.c ---- */
-
-/* Could blob i of a node be streamed? By its role and its type; own_type is
-   that of the held blob, "" when unknown. */
-bool elo_media_is_playable(const elo_content_t *n, uint32_t i,
-                           const char *own_type);
-
-/* After a node was written: has its blobs indexed that need it. */
-void elo_media_on_publish(elo_api_t *a, const elo_content_t *n);
 
 #endif

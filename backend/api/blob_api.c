@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "backend/api/blob_send.h"
+#include "backend/api/fallback_call.h"
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
@@ -43,13 +44,10 @@ view_init(view_t *v, const elo_target_t *t)
 static const char *
 cache_control(const elo_target_t *t)
 {
-    if (!t->is_by_hash) {
-        return "no-cache"; /* an id may come to mean another blob */
-    }
-    if (t->reach != ELO_REACH_COMMONS) {
-        return "private, no-cache"; /* the bytes stay, who may see them not */
-    }
-    return "public, max-age=31536000, immutable";
+    /* an id may come to mean another blob */
+    return elo_reply_cache_control(
+        t->reach,
+        t->is_by_hash ? "public, max-age=31536000, immutable" : "no-cache");
 }
 
 
@@ -73,6 +71,11 @@ put_common(const view_t *v, elo_http_req_t *req)
     PUT(&b, "\r\nX-Reach: ");
     elo_buf_put_str(&b, elo_reach_name(v->t.reach));
     PUT(&b, "\r\n");
+    if (elo_lifecycle_is_marked(v->t.life)) {
+        PUT(&b, "X-Lifecycle: ");
+        elo_buf_put_str(&b, elo_lifecycle_name(v->t.life));
+        PUT(&b, "\r\n");
+    }
     elo_http_res_lines(req, elo_buf_slice(&b));
 }
 
@@ -203,6 +206,11 @@ serve(elo_call_t *c, view_t *v)
         elo_http_res_send_head(c->req, v->t.stat.size);
         return;
     }
+    if (c->fetched != NULL) {
+        elo_fetched_send(c->api, c->req, c->fetched, v->range, put_head, v,
+                         sizeof(*v));
+        return;
+    }
     if (serve_now(c, v)) {
         return;
     }
@@ -221,10 +229,13 @@ elo_call_blob_get(elo_call_t *c)
     elo_target_t t;
     view_t v;
 
+    c->again = elo_call_blob_get;
     if (!elo_call_find_target(c, &t)) {
         return;
     }
-    elo_api_touch(c->api, &t);
+    if (c->fetched == NULL) {
+        elo_api_touch(c->api, &t);
+    }
     view_init(&v, &t);
     serve(c, &v);
 }

@@ -13,23 +13,40 @@ enum {
     ELO_OWN_MEDIA,
     ELO_OWN_RECIPE,
     ELO_OWN_KEYS,
-    ELO_OWN_SESSION,    /* of a token */
-    ELO_OWN_URL,        /* of a signed URL */
-    ELO_OWN_ACCESS,     /* of an agent to a content */
-    ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
-    ELO_OWN_QUEUE,      /* /api/queue */
-    ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
-    ELO_OWN_TASK_RETRY, /* /api/queue/{kind}/{addr}/retry */
-    ELO_OWN_TASK_DROP,  /* /api/queue/{kind}/{addr}/drop */
-    ELO_OWN_AGENTS,     /* /api/agents */
-    ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
-    ELO_OWN_CARE,       /* /api/care */
-    ELO_OWN_CARE_JOB,   /* /api/care/{job} */
-    ELO_OWN_BACKUP,     /* /api/backup */
+    ELO_OWN_SESSION,      /* of a token */
+    ELO_OWN_URL,          /* of a signed URL */
+    ELO_OWN_ACCESS,       /* of an agent to a content */
+    ELO_OWN_PIN,          /* /api/blob/{addr}/pin */
+    ELO_OWN_QUEUE,        /* /api/queue */
+    ELO_OWN_TASK,         /* /api/queue/{kind}/{addr} */
+    ELO_OWN_TASK_RETRY,   /* /api/queue/{kind}/{addr}/retry */
+    ELO_OWN_TASK_DROP,    /* /api/queue/{kind}/{addr}/drop */
+    ELO_OWN_AGENTS,       /* /api/agents */
+    ELO_OWN_QUOTA,        /* /api/agents/{64 hex}/quota */
+    ELO_OWN_CARE,         /* /api/care */
+    ELO_OWN_CARE_JOB,     /* /api/care/{job} */
+    ELO_OWN_BACKUP,       /* /api/backup */
+    ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
+    ELO_OWN_FALLBACK,     /* /api/fallback */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
 int elo_own_route(elo_slice_t path, elo_call_t *c);
+
+/* ---- api.c: how a request comes to its handler ---- */
+
+#define ELO_API_PATH_MAX (ELO_TOKEN_MAX + 64u) /* a question for a token */
+
+/* The decoded path, in room or in the request. False when it is none, and that is
+   answered. */
+bool elo_api_take_path(elo_http_req_t *req, uint8_t room[ELO_API_PATH_MAX],
+                       elo_slice_t *out) ELO_MUST_USE;
+
+/* Answers a call whose route and caller are known. */
+void elo_api_dispatch(elo_call_t *c, int kind);
+
+/* Not one that could change something. */
+bool elo_api_is_read(elo_slice_t method);
 
 /* ---- handlers, one for a method of a resource ---- */
 
@@ -57,13 +74,31 @@ void elo_call_care(elo_call_t *c);
 void elo_call_care_job(elo_call_t *c);
 void elo_call_care_ask(elo_call_t *c);
 void elo_call_backup(elo_call_t *c);
+void elo_call_fallback(elo_call_t *c);
+void elo_call_fallback_ask(elo_call_t *c);
 void elo_call_manifest(elo_call_t *c);
 void elo_call_content_list(elo_call_t *c);
 void elo_call_content_post(elo_call_t *c);
 void elo_call_content_get(elo_call_t *c);
 void elo_call_content_put(elo_call_t *c);
 void elo_call_content_delete(elo_call_t *c);
+void elo_call_content_lifecycle(elo_call_t *c);
+void elo_call_content_reach(elo_call_t *c);
+void elo_call_content_invite(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
+void elo_call_ready(elo_call_t *c);
+void elo_call_status(elo_call_t *c);
+void elo_call_p2p_status(elo_call_t *c);
+void elo_call_custodians(elo_call_t *c);
+void elo_call_me(elo_call_t *c);
+void elo_call_did(elo_call_t *c);
+void elo_call_verify(elo_call_t *c);
+void elo_call_cache(elo_call_t *c);
+void elo_call_cache_list(elo_call_t *c);
+void elo_call_zome(elo_call_t *c);
+void elo_call_handoff_get(elo_call_t *c);
+void elo_call_handoff_post(elo_call_t *c);
+void elo_call_handoff_delete(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);
 void elo_call_keys(elo_call_t *c);
@@ -79,6 +114,9 @@ void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);
 void elo_call_record_head(elo_call_t *c);
 void elo_call_agent_admit(elo_call_t *c);
+void elo_call_audit(elo_call_t *c);
+void elo_call_audit_verify(elo_call_t *c);
+void elo_call_explain(elo_call_t *c);
 void elo_call_media(elo_call_t *c);
 /* route.number 0 asks for the init segment. */
 void elo_call_recipe(elo_call_t *c);

@@ -4,15 +4,17 @@
 
 #include <stdio.h>
 
+#include "backend/api/fallback_call.h"
 #include "backend/api/lookup.h"
 #include "backend/api/who.h"
+#include "backend/os/clock.h"
 #include "backend/repl/ack.h"
 
 #define FIND_TRIES 8 /* looks at a node that is written to meanwhile */
 
 
 elo_err_t
-elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
+elo_node_load_all(elo_store_t *s, elo_slice_t id, elo_content_t *out)
 {
     elo_buf_t json;
     elo_err_t rc;
@@ -23,6 +25,18 @@ elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
         rc = elo_content_load(elo_buf_slice(&json), out);
     }
     elo_buf_dispose(&json);
+    return rc;
+}
+
+
+elo_err_t
+elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
+{
+    elo_err_t rc = elo_node_load_all(s, id, out);
+
+    if (rc == ELO_OK) {
+        elo_content_drop_expired(out, elo_clock_unix_s());
+    }
     return rc;
 }
 
@@ -69,6 +83,7 @@ look_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
     if (rc == ELO_OK) {
         out->is_by_hash = out->is_touched = false;
         out->reach = elo_content_effective_reach(&node);
+        out->life = node.lifecycle;
         elo_target_set_type(out, blob->mime);
     }
     elo_content_dispose(&node);
@@ -98,6 +113,7 @@ find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
         return rc;
     }
     out->is_by_hash = true;
+    out->life = ELO_LIFECYCLE_PUBLISHED;
     out->is_touched = false;
     elo_target_set_type(out, elo_slice(NULL, 0));
     return ELO_OK;
@@ -181,12 +197,21 @@ find(elo_call_t *c, elo_target_t *out)
 bool
 elo_call_find_target(elo_call_t *c, elo_target_t *out)
 {
-    elo_err_t rc = find(c, out);
+    elo_err_t rc;
 
+    if (c->fetched != NULL) {
+        elo_fetched_target(c->fetched, out);
+        return true;
+    }
+    rc = find(c, out);
     if (rc == ELO_OK && !elo_call_may_read(c, out->reach)
         && !elo_call_is_let_in(c, c->route.id))
     {
+        elo_call_refused(c, ELO_OP_READ, c->route.id, NULL);
         rc = ELO_ENOTFOUND;
+    }
+    if (rc == ELO_ENOTFOUND && elo_call_take_fallback(c)) {
+        return false;
     }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);

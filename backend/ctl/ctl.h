@@ -73,6 +73,10 @@ elo_err_t elo_ctl_query(elo_ctl_t *c, const elo_agent_t *author,
                         elo_ctl_each_fn fn, void *ctx,
                         uint64_t *next) ELO_MUST_USE;
 
+/* Appends the bytes of a record that was taken, ended or not. ELO_ENOTFOUND. */
+elo_err_t elo_ctl_get(elo_ctl_t *c, const elo_digest_t *id,
+                      elo_buf_t *bytes) ELO_MUST_USE;
+
 /* fn is called for each record that is taken from now on; it may unsubscribe itself.
    sub is the caller's, until it is unsubscribed. */
 typedef struct elo_ctl_sub_s {
@@ -144,6 +148,8 @@ void elo_ctl_url_session(elo_ctl_t *c, elo_slice_t segment, int64_t now,
    may still live, which are ELO_CTL_KEYS_MAX at most. [any] */
 #define ELO_CTL_KEYS_MAX 16u
 uint32_t elo_ctl_keys(elo_ctl_t *c, elo_token_key_t *out, uint32_t max);
+/* Does it take tokens that are signed by a secret? */
+bool elo_ctl_takes_hs256(const elo_ctl_t *c);
 elo_slice_t elo_ctl_iss(const elo_ctl_t *c);
 elo_slice_t elo_ctl_aud(const elo_ctl_t *c);
 int64_t elo_ctl_max_life_s(const elo_ctl_t *c);

@@ -25,6 +25,7 @@ elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
     elo_hashmap_init(&s->agents, key);
     elo_hashmap_init(&s->recs, key);
     elo_hashmap_init(&s->pairs, key);
+    elo_hashmap_init(&s->subjects, key);
     elo_hashmap_init(&s->invitations, key);
     elo_ctl_tokens_init(&s->tokens, key);
     elo_heap_init(&s->due);
@@ -96,6 +97,7 @@ elo_ctl_state_free(elo_ctl_state_t **s)
     free_all(&(*s)->agents);
     free_all(&(*s)->recs);
     free_all(&(*s)->pairs);
+    free_all(&(*s)->subjects);
     elo_hashmap_dispose(&(*s)->invitations); /* its things are in recs */
     elo_heap_dispose(&(*s)->due);
     elo_heap_dispose(&(*s)->lapsed);
@@ -222,6 +224,32 @@ elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                                elo_slice(d->b, sizeof(d->b)) };
 
     return elo_ctl_pair_find(s, &key) != NULL;
+}
+
+
+bool
+elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id)
+{
+    return elo_ctl_rec_find(s, id) != NULL;
+}
+
+
+void
+elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
+                         void *ctx)
+{
+    const elo_ctl_pair_t *p;
+    elo_digest_t d;
+    size_t at = 0;
+
+    while ((p = elo_hashmap_next(&s->pairs, &at)) != NULL) {
+        if (p->about == PAIR_BYTES) {
+            memcpy(d.b, p->what, sizeof(d.b));
+            if (!fn(ctx, &d, &p->agent, &p->owner)) {
+                return;
+            }
+        }
+    }
 }
 
 

@@ -26,8 +26,7 @@
 #define EXIT_USAGE  2 /* wrong options */
 #define EXIT_FORCED 3 /* by a second signal */
 
-#define HEAD_MAX (32u << 10) /* bytes of a request head */
-#define WHY_MAX  8192
+#define WHY_MAX 8192
 
 /* Reading the keyring again, on the pool: a passphrase takes its time and memory. */
 typedef struct {
@@ -55,7 +54,12 @@ typedef struct daemon_s {
     elo_repl_t *repl;
     elo_care_t *care;
     elo_ctl_t *ctl;
+    elo_promoted_t *promoted;
+    elo_effects_t *effects;
+    elo_fallback_t *fallback; /* NULL: off */
     elo_http_server_t *server;
+    elo_http_server_t *native; /* may be NULL */
+    unsigned n_draining;
     elo_timer_t *beat;
     bool is_ending;
     keys_job_t keys;
@@ -132,6 +136,9 @@ on_drained(void *ctx)
 {
     daemon_t *d = ctx;
 
+    if (--d->n_draining != 0) {
+        return;
+    }
     if (d->care != NULL) {
         elo_care_stop(d->care, on_care_ended, d);
     } else {
@@ -141,18 +148,33 @@ on_drained(void *ctx)
 
 
 static void
+drain(daemon_t *d, elo_http_server_t **server)
+{
+    if (*server != NULL) {
+        d->n_draining++;
+        elo_http_server_drain(server, (uint32_t) d->opt.drain_timeout,
+                              on_drained, d);
+    }
+}
+
+
+static void
 begin_end(daemon_t *d)
 {
     d->is_ending = true;
+    if (d->effects != NULL) {
+        elo_effects_end(d->effects);
+    }
     if (d->api != NULL) {
         elo_api_drain(d->api);
     }
-    if (d->server != NULL) {
-        elo_http_server_drain(&d->server, (uint32_t) d->opt.drain_timeout,
-                              on_drained, d);
-    } else {
-        on_drained(d);
+    if (d->fallback != NULL) {
+        elo_fallback_stop(d->fallback);
     }
+    d->n_draining = 1; /* this call, till both are asked */
+    drain(d, &d->native);
+    drain(d, &d->server);
+    on_drained(d);
 }
 
 
@@ -289,8 +311,14 @@ open_keyring(daemon_t *d)
 static elo_err_t
 open_store(daemon_t *d, int group)
 {
-    elo_err_t rc = elo_wire_store(&d->opt, d->keyring, group, &d->store);
+    elo_agent_t owner;
+    elo_err_t rc;
 
+    elo_keyring_owner(d->keyring, &owner);
+    rc = elo_promoted_create(&owner, &d->promoted);
+    if (rc == ELO_OK) {
+        rc = elo_wire_store(&d->opt, d->keyring, d->promoted, group, &d->store);
+    }
     if (rc == ELO_EBUSY) {
         complain(d, "another daemon has the store", d->opt.store.p, rc);
     } else if (rc != ELO_OK) {
@@ -321,6 +349,23 @@ on_task_done(void *ctx, const elo_digest_t *object)
 
 
 static elo_err_t
+open_effects(daemon_t *d, const elo_agent_t *owner)
+{
+    elo_effects_cfg_t cfg = { .loop = d->loop,
+                              .store = d->store,
+                              .ctl = d->ctl,
+                              .promoted = d->promoted,
+                              .node_owner = *owner };
+    elo_err_t rc = elo_effects_create(&cfg, &d->effects);
+
+    if (rc != ELO_OK) {
+        complain(d, "cannot go on with the records of", d->opt.store.p, rc);
+    }
+    return rc;
+}
+
+
+static elo_err_t
 open_ctl(daemon_t *d)
 {
     elo_agent_t owner;
@@ -332,8 +377,8 @@ open_ctl(daemon_t *d)
         return rc;
     }
     elo_keyring_owner(d->keyring, &owner);
-    elo_api_set_ctl(d->api, d->ctl, &owner);
-    return ELO_OK;
+    rc = elo_api_set_ctl(d->api, d->ctl, &owner);
+    return rc != ELO_OK ? rc : open_effects(d, &owner);
 }
 
 
@@ -346,11 +391,14 @@ open_services(daemon_t *d)
                                   .ctx = d };
     elo_err_t rc;
 
-    if ((rc = elo_wire_api(&d->opt, d->loop, d->store, &d->api)) != ELO_OK
+    if ((rc = elo_wire_api(&d->opt, d->loop, d->store, d->keyring, &d->api))
+            != ELO_OK
         || (rc = elo_wire_repl(&d->opt, d->loop, d->store, d->api, &d->repl))
                != ELO_OK
-        || (rc =
-                elo_wire_care(&d->opt, d->loop, d->store, d->keyring, &d->care))
+        || (rc = elo_wire_care(&d->opt, d->loop, d->store, d->keyring,
+                               d->promoted, &d->care))
+               != ELO_OK
+        || (rc = elo_wire_fallback(&d->opt, d->loop, d->store, &d->fallback))
                != ELO_OK)
     {
         complain(d, "cannot start the services on", d->opt.store.p, rc);
@@ -360,6 +408,7 @@ open_services(daemon_t *d)
         return rc;
     }
     elo_api_set_jobs(d->api, d->repl, d->care);
+    elo_api_set_fallback(d->api, d->fallback, (uint32_t) d->opt.fallback_wait);
     elo_store_on_events(d->store, &events);
     elo_repl_wake(d->repl); /* what the last run has left */
     return ELO_OK;
@@ -374,7 +423,8 @@ open_socket(daemon_t *d, int group)
                            .group = group,
                            .max_conns = (uint32_t) d->opt.max_connections,
                            .idle_ms = (uint32_t) d->opt.idle_timeout,
-                           .max_head = HEAD_MAX };
+                           .max_head = ELO_WIRE_HEAD_MAX,
+                           .min_rate = (uint32_t) d->opt.min_body_rate };
     elo_err_t rc = elo_http_server_create(d->loop, &cfg,
                                           elo_api_handler(d->api), &d->server);
 
@@ -382,6 +432,13 @@ open_socket(daemon_t *d, int group)
         complain(d, "another daemon listens on", d->opt.listen.p, rc);
     } else if (rc != ELO_OK) {
         complain(d, "cannot listen on", d->opt.listen.p, rc);
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc = elo_wire_native(&d->opt, d->loop, d->api, &d->native);
+    if (rc != ELO_OK) {
+        complain(d, "cannot listen on", d->opt.native_listen.p, rc);
     }
     return rc;
 }
@@ -463,6 +520,8 @@ run(daemon_t *d, int group)
         begin_end(d);
     }
     elo_loop_run(d->loop);
+    elo_effects_free(&d->effects);
+    elo_fallback_free(&d->fallback);
     elo_ctl_close(&d->ctl);
     if (d->store != NULL) {
         elo_store_close(&d->store); /* its threads tell the services */
@@ -470,6 +529,7 @@ run(daemon_t *d, int group)
     elo_care_free(&d->care);
     elo_repl_free(&d->repl);
     elo_api_free(&d->api);
+    elo_promoted_free(&d->promoted);
     elo_keyring_close(&d->keyring);
     elo_loop_free(&d->loop);
     if (rc != ELO_OK) {

@@ -25,11 +25,15 @@
 #include "backend/net/http_head.h"
 #include "backend/net/http_server.h"
 
-#define ELO_HTTP_PIECE          ELO_HTTP_WHOLE_MAX /* read at once of a body */
-#define ELO_HTTP_DRAIN_MAX      (1u << 20) /* unread body that is worth reading */
-#define ELO_HTTP_CORK_MAX       (64u << 10) /* answers kept back to be sent at once */
-#define ELO_HTTP_TURN_MAX       (512u << 10) /* the same, of all connections */
-#define ELO_HTTP_LINGER_MS      5000u /* for a client to notice our answer */
+#define ELO_HTTP_PIECE     ELO_HTTP_WHOLE_MAX /* read at once of a body */
+#define ELO_HTTP_DRAIN_MAX (1u << 20)  /* unread body that is worth reading */
+#define ELO_HTTP_CORK_MAX  (64u << 10) /* answers kept back to be sent at once */
+#define ELO_HTTP_TURN_MAX  (512u << 10) /* the same, of all connections */
+#define ELO_HTTP_RESERVE                                                       \
+    8 /* one of so many connections isn't for slow bodies */
+#define ELO_HTTP_SHED_MS        500u   /* what comes may be on its way */
+#define ELO_HTTP_SHED_TELL_MS   10000u /* between two lines of the log */
+#define ELO_HTTP_LINGER_MS      5000u  /* for a client to notice our answer */
 #define ELO_HTTP_LINGER_MAX     (256u << 20) /* what it may send meanwhile */
 #define ELO_HTTP_FIELDS_LEN_MAX (64u << 10)  /* of a response */
 #define ELO_HTTP_SPARE_BUFS     16           /* piece buffers kept for reuse */
@@ -46,13 +50,20 @@ typedef enum {
     ELO_CONN_LINGER
 } elo_conn_state_t;
 
+/* A socket of either kind; all that isn't said of one kind is said of stream. */
+typedef union {
+    uv_stream_t stream;
+    uv_pipe_t pipe;
+    uv_tcp_t tcp;
+} elo_http_uv_t;
+
 struct elo_http_server_s {
     elo_http_cfg_t cfg;
-    char *path;
+    char *path;     /* NULL: TCP */
     uint64_t inode; /* of the socket's name: another's is not unlinked */
     elo_loop_t *loop;
     elo_http_handler_t *handler;
-    uv_pipe_t listener;
+    elo_http_uv_t listener;
     uv_timer_t tick; /* looks for timeouts */
     uv_idle_t idle;  /* runs the kicked connections */
     unsigned n_handles;
@@ -60,9 +71,10 @@ struct elo_http_server_s {
     elo_http_req_t *conns;
     elo_http_req_t *kicked_first;
     elo_http_req_t *kicked_last;
-    size_t corked;     /* bytes that leave when the loop's turn is over */
-    bool is_turn_over; /* they are leaving */
-    bool has_waiting;  /* a connection waits to be accepted */
+    size_t corked;         /* bytes that leave when the loop's turn is over */
+    bool is_turn_over;     /* they are leaving */
+    bool has_waiting;      /* a connection waits to be accepted */
+    uint64_t shed_told_ms; /* when the log heard of it last; 0: never */
     bool is_draining;
     bool is_ending;
     uint64_t cut_at_ms; /* when draining ends by force */
@@ -76,7 +88,7 @@ struct elo_http_server_s {
 };
 
 struct elo_http_req_s {
-    uv_pipe_t uv; /* first: the handle is the connection */
+    elo_http_uv_t uv; /* first: the handle is the connection */
     uint32_t magic;
     uint32_t refs; /* handle, exchange, kick, running: each one */
     elo_http_server_t *srv;
@@ -98,6 +110,8 @@ struct elo_http_req_s {
     uint64_t since_ms;  /* of the wait that a timeout limits */
     size_t last_queued; /* by the last tick: bytes not yet written */
     uint64_t lingered;
+    uint8_t peer[16]; /* address of the client, of a TCP connection */
+    size_t peer_len;
 
     /* request */
     elo_http_head_t head;
@@ -106,6 +120,8 @@ struct elo_http_req_s {
     uint64_t body_left; /* with a Content-Length */
     uint64_t drained;
     elo_http_chunk_t chunk;
+    uint64_t body_ms;    /* that it was waited for lately, */
+    uint64_t body_bytes; /* and what came meanwhile */
     bool is_body_done;
     bool is_body_read;  /* the read in progress goes to bbuf */
     bool is_whole;      /* all of the body is asked for */
@@ -121,9 +137,10 @@ struct elo_http_req_s {
     /* response */
     int status;
     elo_buf_t fields;
-    elo_buf_t out;    /* answers, or the head of one, to be written */
-    elo_buf_t flight; /* what libuv is writing */
-    bool is_writing;  /* flight, or a piece, is libuv's until write is done */
+    elo_buf_t standing; /* fields of any answer to this request */
+    elo_buf_t out;      /* answers, or the head of one, to be written */
+    elo_buf_t flight;   /* what libuv is writing */
+    bool is_writing;    /* flight, or a piece, is libuv's until write is done */
     bool is_streaming;
     bool is_open;       /* streaming without a length */
     bool is_chunked;    /* and in chunks */
@@ -152,6 +169,9 @@ void elo_conn_run(elo_http_req_t *c);
 /* The response is complete in out or on its way: ends the exchange. */
 void elo_conn_exchange_end(elo_http_req_t *c);
 void elo_conn_tick(elo_http_req_t *c, uint64_t now);
+/* Of a body that is waited for: how long lately, and what came. False: it isn't. */
+bool elo_conn_body_pace(const elo_http_req_t *c, uint64_t now, uint64_t *ms,
+                        uint64_t *bytes);
 
 /* http_body.c */
 void elo_conn_start_reading(elo_http_req_t *c);

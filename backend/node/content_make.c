@@ -19,8 +19,9 @@
 #define AGENT_MAX        256
 #define TAG_MAX          128
 #define TAGS_MAX         256
+#define RELATIONS_MAX    64
+#define RELATION_MAX     64 /* the word for a kind of relation */
 #define WORD_MAX         64 /* codec strings, profiles */
-#define URLS_MAX         16
 #define DURATIONS_MAX    16
 #define EDGE_MAX         65535 /* pixels: 16 bits on the wire */
 #define SIZE_BYTES_MAX   INT64_C(9007199254740991) /* exact in a double */
@@ -232,14 +233,34 @@ put_role(maker_t *m, const field_t *f, const elo_json_t *v)
 }
 
 
-static bool
-put_lifecycle(maker_t *m, const field_t *f, const elo_json_t *v)
+/* The lifecycle of a text that names none. */
+static elo_lifecycle_t
+lifecycle_of(const maker_t *m)
 {
+    const elo_lifecycle_t *was = m->env->was;
     bool has_something =
         elo_json_len(elo_json_get(m->top, "blobs")) > 0
         || elo_json_kind(elo_json_get(m->top, "body")) != ELO_JSON_NULL;
 
-    return put_word_or(m, f, v, has_something ? "published" : "draft");
+    if (was != NULL && *was != ELO_LIFECYCLE_DRAFT
+        && *was != ELO_LIFECYCLE_FORGOTTEN)
+    {
+        return *was == ELO_LIFECYCLE_STALE ? ELO_LIFECYCLE_PUBLISHED : *was;
+    }
+    return has_something ? ELO_LIFECYCLE_PUBLISHED : ELO_LIFECYCLE_DRAFT;
+}
+
+
+static bool
+put_lifecycle(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    const elo_content_set_t *set = m->env->set;
+
+    if (set != NULL && set->lifecycle != NULL) {
+        elo_json_put_cstr(&m->w, f->name, elo_lifecycle_name(*set->lifecycle));
+        return true;
+    }
+    return put_word_or(m, f, v, elo_lifecycle_name(lifecycle_of(m)));
 }
 
 
@@ -271,9 +292,14 @@ put_format(maker_t *m, const field_t *f, const elo_json_t *v)
 static bool
 put_reach(maker_t *m, const field_t *f, const elo_json_t *v)
 {
+    const elo_content_set_t *set = m->env->set;
     elo_slice_t s = ELO_SLICE("private");
     elo_reach_t reach;
 
+    if (set != NULL && set->reach != NULL) {
+        elo_json_put_cstr(&m->w, f->name, elo_reach_name(*set->reach));
+        return true;
+    }
     if (v != NULL && !elo_json_string(v, &s)) {
         return bad_kind(m, f->name, "a string", v);
     }
@@ -406,6 +432,16 @@ put_tags(maker_t *m, const field_t *f, const elo_json_t *v)
 static bool
 put_invited(maker_t *m, const field_t *f, const elo_json_t *v)
 {
+    const elo_content_set_t *set = m->env->set;
+
+    if (set != NULL && set->invited != NULL) {
+        elo_json_put_array(&m->w, f->name);
+        for (uint32_t i = 0; i < set->n_invited; i++) {
+            elo_json_put_string(&m->w, NULL, set->invited[i]);
+        }
+        elo_json_end_array(&m->w);
+        return true;
+    }
     return put_texts(m, f, v, ELO_CONTENT_INVITED_MAX);
 }
 
@@ -416,7 +452,7 @@ put_urls(maker_t *m, const field_t *f, const elo_json_t *v)
     char name[64];
     elo_slice_t s;
 
-    if (!array_ok(m, f->name, v, URLS_MAX)) {
+    if (!array_ok(m, f->name, v, ELO_CONTENT_URLS_MAX)) {
         return false;
     }
     if (v == NULL) {
@@ -598,23 +634,39 @@ put_fields(maker_t *m, const elo_json_t *j, const field_t *fields, size_t n)
 }
 
 
+/* Is it to be left out, for its time has come? */
 static bool
-put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
+is_expired(const maker_t *m, const elo_json_t *blob)
 {
-    if (!array_ok(m, f->name, v, ELO_CONTENT_BLOBS_MAX)) {
-        return false;
-    }
+    const elo_content_set_t *set = m->env->set;
+    elo_slice_t text;
+    int64_t at;
+
+    return set != NULL
+           && elo_json_string(elo_json_get(blob, "expiresAt"), &text)
+           && elo_shape_time(text, &at) && at <= set->expired_by;
+}
+
+
+/* An array of objects, each of the members of that table. */
+static bool
+put_objects(maker_t *m, const field_t *f, const elo_json_t *v,
+            const field_t *fields, size_t n)
+{
     elo_json_put_array(&m->w, f->name);
     for (size_t i = 0; i < elo_json_len(v); i++) {
-        const elo_json_t *blob = elo_json_at(v, i);
+        const elo_json_t *one = elo_json_at(v, i);
 
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu]", f->name, i);
-        if (elo_json_kind(blob) != ELO_JSON_OBJECT) {
-            return bad_kind(m, "", "an object", blob);
+        if (elo_json_kind(one) != ELO_JSON_OBJECT) {
+            return bad_kind(m, "", "an object", one);
+        }
+        if (fields == blob_fields && is_expired(m, one)) {
+            continue;
         }
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu].", f->name, i);
         elo_json_put_object(&m->w, NULL);
-        if (!put_fields(m, blob, blob_fields, ELO_COUNT(blob_fields))) {
+        if (!put_fields(m, one, fields, n)) {
             return false;
         }
         elo_json_end_object(&m->w);
@@ -622,6 +674,59 @@ put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
     elo_json_end_array(&m->w);
     m->prefix[0] = '\0';
     return true;
+}
+
+
+static bool
+put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return array_ok(m, f->name, v, ELO_CONTENT_BLOBS_MAX)
+           && put_objects(m, f, v, blob_fields, ELO_COUNT(blob_fields));
+}
+
+
+/* ---- relations ---- */
+
+static bool
+put_relation_type(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return v == NULL ? bad(m, f->name, "is required") : put_text(m, f, v);
+}
+
+
+/* It needn't be there, nor be the owner's: a relation gives nobody anything. */
+static bool
+put_target(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    elo_slice_t s;
+
+    if (v == NULL) {
+        return bad(m, f->name, "is required");
+    }
+    if (!elo_json_string(v, &s)) {
+        return bad_kind(m, f->name, "a string", v);
+    }
+    if (!elo_content_id_ok(s)) {
+        return bad(m, f->name, "must be the id of a content");
+    }
+    elo_json_put_string(&m->w, f->name, s);
+    return true;
+}
+
+
+static const field_t relation_fields[] = {
+    { .name = "type", .put = put_relation_type, .min = 1, .max = RELATION_MAX },
+    { .name = "target", .put = put_target },
+};
+
+
+static bool
+put_relations(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return array_ok(m, f->name, v, RELATIONS_MAX)
+           && (v == NULL
+               || put_objects(m, f, v, relation_fields,
+                              ELO_COUNT(relation_fields)));
 }
 
 
@@ -702,6 +807,37 @@ put_updated_at(maker_t *m, const field_t *f, const elo_json_t *v)
 }
 
 
+static bool
+put_refreshed_at(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    (void) v;
+    if (m->env->fresh_at != 0 && m->env->fresh_at != m->env->updated_at) {
+        put_time(m, f->name, m->env->fresh_at);
+    }
+    return true;
+}
+
+
+static bool
+put_hold(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    const elo_content_hold_t *hold = m->env->hold;
+
+    (void) v;
+    if (hold == NULL) {
+        return true;
+    }
+    elo_json_put_object(&m->w, f->name);
+    if (hold->reason.len != 0) {
+        elo_json_put_string(&m->w, "reason", hold->reason);
+    }
+    put_time(m, "since", hold->since);
+    elo_json_put_string(&m->w, "by", hold->by);
+    elo_json_end_object(&m->w);
+    return true;
+}
+
+
 static const field_t node_fields[] = {
     { .name = "id", .put = put_id },
     { .name = "version", .put = put_version },
@@ -725,9 +861,12 @@ static const field_t node_fields[] = {
     { .name = "blobs", .put = put_blobs },
     { .name = "body", .put = put_body },
     { .name = "tags", .put = put_tags, .min = 1, .max = TAG_MAX },
+    { .name = "relations", .put = put_relations },
     { .name = "metadata", .put = put_object },
     { .name = "createdAt", .put = put_created_at },
     { .name = "updatedAt", .put = put_updated_at },
+    { .name = "refreshedAt", .put = put_refreshed_at },
+    { .name = "hold", .put = put_hold },
 };
 
 
