@@ -105,6 +105,7 @@ if ( !-d 'node_modules/playwright-core' ) {
       or die "npm ci: failed\n";
 }
 $ENV{DOORWAY_URL}   = 'http://127.0.0.1:' . $stand->port;
+$ENV{ELOHIM}        = Doorway::Stand::elohim();
 $ENV{DAEMON_SOCKET} = $stand->socket;
 $ENV{RINGS}         = $dir;
 $ENV{ANNA_TOKEN}    = $anna->{token};

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The login page and narrow content in a real browser. Prints TAP. Starts nothing
-// but the browser and a page of another origin: the Doorway is at DOORWAY_URL,
-// without writes, its daemon at DAEMON_SOCKET. RINGS holds anna.ring (ANNA_KEY, who
-// is admitted and has the films "private", "neighborhood" and "commons", and by
-// ANNA_TOKEN puts in what else there is), two.ring with two agents, the
-// latter "second", and closed.ring with a passphrase. INVITED_HASH: a film of hers that no
-// node names. INVITATION: one to the node, for one guest. SHOTS: a folder for
-// pictures.
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
+// but the browser, elohim, and a page of another origin: the Doorway is at
+// DOORWAY_URL, without writes, its daemon at DAEMON_SOCKET; the command line is
+// ELOHIM. RINGS holds anna.ring (ANNA_KEY, who is admitted and has the films
+// "private", "neighborhood" and "commons", and by ANNA_TOKEN publishes what else
+// there is), two.ring with two agents, the latter "second", and closed.ring with a
+// passphrase. INVITED_HASH: a film of hers that no node names. INVITATION: one to
+// the node, for one guest. SHOTS: a folder for pictures.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -16,6 +17,7 @@ import { chromium } from 'playwright-core';
 const BASE = process.env.DOORWAY_URL;
 const PORT = new URL(BASE).port;
 const SOCKET = process.env.DAEMON_SOCKET;
+const ELOHIM = process.env.ELOHIM;
 const RINGS = process.env.RINGS;
 const ANNA = process.env.ANNA_KEY;
 const ANNA_TOKEN = process.env.ANNA_TOKEN;
@@ -55,18 +57,16 @@ function like(got, wanted, name) {
 
 // ---- the other ways in
 
-function operator(path, body) {
-  return new Promise((done, fail) => {
-    const req = request({
-      socketPath: SOCKET, path, method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-    }, (res) => {
-      res.resume();
-      res.on('end', () => done(res.statusCode));
-    });
-
-    req.on('error', fail);
-    req.end(JSON.stringify(body));
+// The operator admits; the exit status of elohim.
+function admit(agent, ...more) {
+  return new Promise((done) => {
+    execFile(ELOHIM, ['--socket', SOCKET, 'agent', 'admit', agent, ...more],
+      (error, out, complaint) => {
+        if (error) {
+          console.log(complaint.replace(/^/gm, '# '));
+        }
+        done(error ? error.code : 0);
+      });
   });
 }
 
@@ -270,7 +270,7 @@ async function notAdmitted(context, page) {
 async function admitted(page) {
   const key = await text(page, 'form-did');
 
-  is(await operator('/api/agents', { agent: key }), 201, 'an admin admits');
+  is(await admit(key), 0, 'the operator admits');
   const r = await fetch(`${BASE}/api/content/invited`, {
     method: 'PUT',
     headers: { ...bearer(ANNA_TOKEN), 'Content-Type': 'application/json' },
@@ -466,7 +466,7 @@ async function renews(context) {
 
   await page.click('#make');
   await state(page, 'key', 'to stay');
-  await operator('/api/agents', { agent: await text(page, 'form-hex') });
+  is(await admit(await text(page, 'form-peerId')), 0, 'by its PeerId');
   await page.click('#log-in');
   await state(page, 'authenticated', 'to stay');
   const token = await tokenOf(context);
@@ -572,9 +572,8 @@ async function imports(context, page) {
   await page.click('#login-link');
   await state(page, 'key', 'without the cookie');
   like(await text(page, 'who-text'), /Your login has ended/, 'it says so');
-  const admin = await operator('/api/agents', { agent: ANNA, level: 'admin' });
-
-  is(admin, 201, 'anna becomes an administrator');
+  is(await admit(ANNA, '--level', 'admin'), 0,
+    'anna becomes an administrator');
   await page.click('#log-in');
   await page.waitForURL('**/play/private');
   await page.goto(`${BASE}/login`);
