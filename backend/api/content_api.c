@@ -418,8 +418,7 @@ is_anothers(const write_t *w, uint64_t current)
 static bool
 is_hidden(const write_t *w)
 {
-    return w->call.is_guest
-           && !elo_call_knows(&w->call, elo_slice_str(w->id));
+    return w->call.is_guest && !elo_call_knows(&w->call, elo_slice_str(w->id));
 }
 
 
