@@ -34,7 +34,6 @@ typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
 typedef struct elo_backup_job_s elo_backup_job_t;
-typedef struct elo_import_job_s elo_import_job_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
@@ -56,7 +55,7 @@ struct elo_api_s {
     elo_tus_t *tus;            /* uploads that are being written to */
     uint32_t n_pumps;          /* bodies with large buffers */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
-    elo_import_job_t *imports; /* that run */
+    struct elo_import_job_s *imports; /* that run */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 

@@ -25,7 +25,7 @@
 #define WORD_ROOM  16
 #define COND_ROOM  1024
 
-typedef struct elo_import_job_s import_t; /* elo_import_job_t */
+typedef struct elo_import_job_s import_t;
 
 struct elo_import_job_s {
     elo_job_t job; /* first */

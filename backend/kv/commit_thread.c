@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "backend/kv/kv_internal.h"
+#include "backend/kv/kv_many.h"
 #include "backend/os/clock.h"
 
 #define BATCH_OPS_MAX   1024u

@@ -120,12 +120,6 @@ void elo_kv_submit(elo_kv_t *kv, elo_kv_op_t *op);
 /* [work] Submits and waits; op->done is set by it. */
 elo_err_t elo_kv_exec(elo_kv_t *kv, elo_kv_op_t *op) ELO_MUST_USE;
 
-/* [work] Submits all of them, in their order, and waits until each is done: err[i] is
-   what op i got. They are of one batch, or of few. Another error: nothing was
-   submitted. */
-elo_err_t elo_kv_exec_all(elo_kv_t *kv, elo_kv_op_t *const *op, uint32_t n,
-                          elo_err_t *err) ELO_MUST_USE;
-
 /* [commit] Entries are borrowed until run returns. ELO_ENOTFOUND. */
 elo_err_t elo_kv_tx_get(elo_kv_tx_t *tx, uint8_t table, elo_slice_t key,
                         elo_kv_entry_t *out) ELO_MUST_USE;

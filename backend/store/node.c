@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "backend/kv/kv_many.h"
 #include "backend/os/clock.h"
 #include "backend/store/possess.h"
 #include "backend/store/put_internal.h"
