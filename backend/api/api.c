@@ -72,6 +72,7 @@ static const resource_t table[] = {
     { ELO_ROUTE_CONTENT_LIFECYCLE, false, { ON(POST, content_lifecycle) } },
     { ELO_ROUTE_CONTENT_REACH, false, { ON(POST, content_reach) } },
     { ELO_ROUTE_CONTENT_INVITE, false, { ON(POST, content_invite) } },
+    { ELO_ROUTE_SCHEMA, false, { ON(GET, schema) } },
     { ELO_ROUTE_IMPORT, false, { ON(POST, import) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },

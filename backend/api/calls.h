@@ -67,6 +67,7 @@ void elo_call_content_lifecycle(elo_call_t *c);
 void elo_call_content_reach(elo_call_t *c);
 void elo_call_content_invite(elo_call_t *c);
 void elo_call_import(elo_call_t *c);
+void elo_call_schema(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);

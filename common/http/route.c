@@ -299,6 +299,7 @@ static const struct {
     { PATH("/blob"), ELO_ROUTE_BLOB_NEW },
     { PATH("/blob/"), ELO_ROUTE_BLOB_NEW },
     { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST },
+    { PATH("/api/schema"), ELO_ROUTE_SCHEMA },
     { PATH("/api/import"), ELO_ROUTE_IMPORT },
     { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW },
     { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW },

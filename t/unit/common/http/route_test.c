@@ -68,6 +68,7 @@ static const row_t good[] = {
     { M "intro/" VER "/a3/65536.m4s", ELO_ROUTE_SEGMENT, "intro", VER, "a3",
       65536 },
     { "/health", ELO_ROUTE_HEALTH, "", "", "", 0 },
+    { "/api/schema", ELO_ROUTE_SCHEMA, "", "", "", 0 },
     { "/api/import", ELO_ROUTE_IMPORT, "", "", "", 0 },
     { "/api/import/", ELO_ROUTE_UNKNOWN, "", "", "", 0 },
     { "/api/records", ELO_ROUTE_RECORDS, "", "", "", 0 },
