@@ -87,6 +87,7 @@ static const resource_t table[] = {
     { ELO_ROUTE_AUTH_TOKEN, false, { ON(POST, auth_token) } },
     { ELO_ROUTE_AUTH_KEYS, false, { ON(GET, auth_keys) } },
     { ELO_OWN_PIN, true, { ON(PUT, blob_pin), ON(DELETE, blob_unpin) } },
+    { ELO_OWN_REPORT, true, { ON(GET, media_report) } },
     { ELO_OWN_QUEUE, true, { ON(GET, queue) } },
     { ELO_OWN_TASK, true, { ON(GET, task) } },
     { ELO_OWN_TASK_RETRY, true, { ON(POST, task_retry) } },

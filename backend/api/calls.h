@@ -25,6 +25,7 @@ enum {
     ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
     ELO_OWN_CARE,       /* /api/care */
     ELO_OWN_CARE_JOB,   /* /api/care/{job} */
+    ELO_OWN_REPORT,     /* /api/media/report */
     ELO_OWN_BACKUP,     /* /api/backup */
 };
 
@@ -68,6 +69,7 @@ void elo_call_content_reach(elo_call_t *c);
 void elo_call_content_invite(elo_call_t *c);
 void elo_call_import(elo_call_t *c);
 void elo_call_schema(elo_call_t *c);
+void elo_call_media_report(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);

@@ -168,6 +168,7 @@ static const struct {
     { "/api/agents", ELO_OWN_AGENTS },
     { "/api/care", ELO_OWN_CARE },
     { "/api/backup", ELO_OWN_BACKUP },
+    { "/api/media/report", ELO_OWN_REPORT },
 };
 
 static const struct {
