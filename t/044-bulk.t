@@ -331,6 +331,32 @@ for my $where ( $stand->port, $stand->socket ) {
     close $sock;
 }
 
+# ---- whose admission ends meanwhile
+
+{
+    my $mayfly = $agents->seeded_agent('mayfly');
+    my $in     = '';
+    my $n      = 0;
+
+    $agents->admit( $mayfly, until => int(time) + 3 );
+    $mayfly->{token} = $agents->login($mayfly);
+    my $sock = Doorway::Http::connect_to( $stand->port );
+    syswrite $sock, head( $mayfly, 'Transfer-Encoding: chunked' );
+    my $refused = Doorway::Stand::wait_for(
+        $WAIT_S,
+        sub {
+            $n++;
+            syswrite $sock,
+              chunk( line( { id => 'mayfly', title => "Day $n" } ) );
+            read_until( $sock, \$in, qr/"line":$n,/ ) or die "no answer\n";
+            return $in =~ /"line":$n,[^\n]*"status":403,/;
+        }
+    );
+    like( $in, qr/"line":1,[^\n]*"status":201,/, 'he is admitted first' );
+    ok( $refused, '... and his lines are refused when he is no more' );
+    close $sock;
+}
+
 # ---- who goes away
 
 for my $where ( $stand->port, $stand->socket ) {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "backend/api/import_batch.h"
+#include "backend/os/clock.h"
 
 #define TAIL_ROOM  (ELO_CONTENT_JSON_MAX + 2u) /* a line and its end */
 #define READ_ROOM  (512u << 10)
@@ -110,10 +111,24 @@ after(elo_job_t *job)
 }
 
 
+/* An import may take long, and what he is end meanwhile. */
+static void
+look_at_caller(import_t *m)
+{
+    elo_call_t *c = &m->import.call;
+
+    if (c->is_guest) {
+        c->facts &= elo_ctl_facts_of(elo_ctl_state(m->api->ctl), &c->key,
+                                     elo_clock_unix_s());
+    }
+}
+
+
 static void
 start_job(import_t *m)
 {
     m->is_working = true;
+    look_at_caller(m);
     m->job.work = work;
     m->job.after = after;
     elo_loop_work(m->api->cfg.loop, &m->job);
