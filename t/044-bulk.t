@@ -362,15 +362,31 @@ for my $where ( $stand->port, $stand->socket ) {
 for my $where ( $stand->port, $stand->socket ) {
     my $name = $where =~ /^\d+$/ ? 'cut-by-nginx' : 'cut-by-socket';
     my $sock = Doorway::Http::connect_to($where);
+    my $in   = '';
 
+    # nginx has a connection to the daemon then
     syswrite $sock,
-        head( $anna, 'Content-Length: 100000' )
-      . line( { id => $name, title => 'whole' } )
+      head( $anna, 'Content-Length: 100000' )
+      . line( { id => "$name-0", title => 'first' } );
+    ok( read_until( $sock, \$in, qr/"line":1,/ ), "$name: it is under way" );
+    syswrite $sock,
+      line( { id => $name, title => 'whole' } )
       . qq({"id":"$name-2","title":"torn"});
     close $sock;
     ok( Doorway::Stand::wait_for( $WAIT_S, sub { node_exists($name) } ),
-        "$name: whole lines are done" );
+        '... whole lines that have come are done' );
     ok( !node_exists("$name-2"), '... and what may be half of one is not' );
+}
+
+# What comes with its head, and its end with it, too.
+{
+    my $sock = Doorway::Http::connect_to( $stand->socket );
+    syswrite $sock,
+      head( $anna, 'Content-Length: 100000' )
+      . line( { id => 'at-once', title => 'whole' } );
+    close $sock;
+    ok( Doorway::Stand::wait_for( $WAIT_S, sub { node_exists('at-once') } ),
+        'a client that has gone before it is looked at' );
 }
 
 # As the operator sees it.
