@@ -150,7 +150,7 @@ $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
 # libFuzzer objects keep a folder of their own: clang compiles them. What stands on
 # the store is left out.
 CTL_RUNTIME := $(patsubst %,backend/ctl/%.c,ctl publish query login session \
-  token_keys)
+  token_keys replay)
 $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)

@@ -5,22 +5,15 @@
    bytes of uploads that aren't finished, which are on the quota beside bytes. */
 #include "backend/api/calls.h"
 
-#include <stdlib.h>
-
+#include "backend/api/ask.h"
 #include "backend/json/json.h"
-#include "backend/json/json_write.h"
 #include "backend/store/agent.h"
 
 #define QUOTA_BODY_MAX 1024
 #define LIST_BYTES     (8u << 20) /* of agents; a further one is an error */
 
 typedef struct {
-    elo_job_t job; /* first */
-    elo_api_t *api;
-    elo_http_req_t *req;
-    elo_err_t err;
-    elo_buf_t json; /* of the list */
-    elo_json_writer_t w;
+    elo_ask_t a;       /* first */
     elo_agent_t agent; /* of a quota */
     uint64_t quota;
     elo_digest_t digest; /* of a pin */
@@ -28,51 +21,10 @@ typedef struct {
 } ask_t;
 
 
-static void
-free_ask(ask_t *k)
-{
-    elo_buf_dispose(&k->json);
-    free(k);
-}
-
-
 static ask_t *
-new_ask(elo_call_t *c)
+new_ask(const elo_call_t *c)
 {
-    ask_t *k = calloc(1, sizeof(*k));
-
-    if (k == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        return NULL;
-    }
-    k->api = c->api;
-    k->req = c->req;
-    elo_buf_init(&k->json, LIST_BYTES);
-    return k;
-}
-
-
-static void
-start(ask_t *k, void (*work)(elo_job_t *job), void (*after)(elo_job_t *job))
-{
-    k->job.work = work;
-    k->job.after = after;
-    elo_loop_work(k->api->cfg.loop, &k->job);
-}
-
-
-/* No content, or the error. */
-static void
-after_change(elo_job_t *job)
-{
-    ask_t *k = (ask_t *) job;
-
-    if (k->err != ELO_OK) {
-        elo_reply_err(k->req, k->err, NULL);
-    } else {
-        elo_reply_empty(k->req, 204);
-    }
-    free_ask(k);
+    return elo_ask_create(c, sizeof(ask_t), LIST_BYTES);
 }
 
 
@@ -82,7 +34,7 @@ static bool
 put_agent(void *ctx, const elo_agent_stat_t *a)
 {
     char hex[2 * ELO_AGENT_LEN + 1];
-    ask_t *k = ctx;
+    elo_ask_t *k = ctx;
 
     elo_agent_text(&a->agent, hex);
     elo_json_put_object(&k->w, NULL);
@@ -105,29 +57,13 @@ put_agent(void *ctx, const elo_agent_stat_t *a)
 static void
 work_list(elo_job_t *job)
 {
-    ask_t *k = (ask_t *) job;
+    elo_ask_t *k = (elo_ask_t *) job;
 
-    elo_json_writer_init(&k->w, &k->json);
     elo_json_put_object(&k->w, NULL);
     elo_json_put_array(&k->w, "items");
     k->err = elo_store_each_agent(k->api->cfg.store, put_agent, k);
     elo_json_end_array(&k->w);
     elo_json_end_object(&k->w);
-}
-
-
-static void
-after_list(elo_job_t *job)
-{
-    ask_t *k = (ask_t *) job;
-
-    if (k->err != ELO_OK) {
-        elo_reply_err(k->req, k->err, NULL);
-    } else {
-        elo_http_res_header(k->req, "Cache-Control", ELO_SLICE("no-store"));
-        elo_reply_json(k->req, 200, &k->json);
-    }
-    free_ask(k);
 }
 
 
@@ -137,7 +73,7 @@ elo_call_agents(elo_call_t *c)
     ask_t *k = new_ask(c);
 
     if (k != NULL) {
-        start(k, work_list, after_list);
+        elo_ask_start(&k->a, work_list, elo_ask_after_json);
     }
 }
 
@@ -150,7 +86,7 @@ work_quota(elo_job_t *job)
 {
     ask_t *k = (ask_t *) job;
 
-    k->err = elo_store_set_quota(k->api->cfg.store, &k->agent, k->quota);
+    k->a.err = elo_store_set_quota(k->a.api->cfg.store, &k->agent, k->quota);
 }
 
 
@@ -186,18 +122,15 @@ on_quota_body(void *ctx, elo_err_t err, elo_slice_t body)
     ask_t *k = ctx;
 
     if (err == ELO_OK && !read_quota(body, &k->quota)) {
-        elo_reply_err(
-            k->req, ELO_EINVAL,
-            "a quota is {\"bytes\": number}, or null for the default");
-        free_ask(k);
+        elo_ask_fail(&k->a, ELO_EINVAL,
+                     "a quota is {\"bytes\": number}, or null for the default");
         return;
     }
     if (err != ELO_OK) {
-        elo_reply_err(k->req, err, NULL);
-        free_ask(k);
+        elo_ask_fail(&k->a, err, NULL);
         return;
     }
-    start(k, work_quota, after_change);
+    elo_ask_start(&k->a, work_quota, elo_ask_after_change);
 }
 
 
@@ -210,8 +143,7 @@ elo_call_quota(elo_call_t *c)
         return;
     }
     if (elo_agent_parse(c->route.id, &k->agent) != ELO_OK) {
-        elo_reply_err(c->req, ELO_EINVAL, "an agent has 64 hex digits");
-        free_ask(k);
+        elo_ask_fail(&k->a, ELO_EINVAL, "an agent has 64 hex digits");
         return;
     }
     elo_body_collect(c->req, QUOTA_BODY_MAX, on_quota_body, k);
@@ -226,7 +158,7 @@ work_pin(elo_job_t *job)
 {
     ask_t *k = (ask_t *) job;
 
-    k->err = elo_store_pin(k->api->cfg.store, &k->digest, k->is_pinned);
+    k->a.err = elo_store_pin(k->a.api->cfg.store, &k->digest, k->is_pinned);
 }
 
 
@@ -241,12 +173,11 @@ pin(elo_call_t *c, bool is_pinned)
     }
     rc = elo_addr_parse(c->route.id, &k->digest);
     if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, "a blob is pinned by its address");
-        free_ask(k);
+        elo_ask_fail(&k->a, rc, "a blob is pinned by its address");
         return;
     }
     k->is_pinned = is_pinned;
-    start(k, work_pin, after_change);
+    elo_ask_start(&k->a, work_pin, elo_ask_after_change);
 }
 
 

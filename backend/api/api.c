@@ -254,7 +254,7 @@ dispatch(elo_call_t *c, int kind, method_t method)
     const resource_t *r = find_resource(kind);
     call_fn fn;
 
-    if (r == NULL || (r->is_own && c->is_anonymous) || is_missing(c, kind)) {
+    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)) {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
@@ -355,7 +355,7 @@ read_caller(elo_call_t *c)
         c->ceiling = ELO_REACH_COMMONS;
         return read_agent(c);
     }
-    c->is_anonymous = true;
+    c->is_guest = true;
     c->scopes = ELO_SCOPE_READ;
     c->ceiling = ELO_REACH_COMMONS;
     return !elo_slice_eq(elo_slice_trim(caller), ELO_SLICE("agent"))

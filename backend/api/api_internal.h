@@ -64,8 +64,8 @@ typedef struct {
     elo_route_t route;
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
-    bool is_anonymous; /* not the operator; perhaps an agent */
-    uint32_t facts;    /* what he is to everyone (common/auth/gate.h) */
+    bool is_guest;  /* anybody but the operator: an agent, or nobody */
+    uint32_t facts; /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;
     bool has_agent;

@@ -115,7 +115,7 @@ put_batch(list_t *l)
     }
     l->at = end;
     if (end.is_end) {
-        l->has_more = !l->is_sealed && !l->call.is_anonymous;
+        l->has_more = !l->is_sealed && !l->call.is_guest;
         l->is_sealed = true;
         l->at.has_after = false;
     }
@@ -229,7 +229,7 @@ elo_call_blob_list(elo_call_t *c)
     elo_buf_init(&l->json, (LIST_MAX + 1) * ITEM_MAX);
     l->call = *c;
     if (list_query(l, elo_http_req_query(c->req)) != ELO_OK
-        || (l->is_sealed && c->is_anonymous))
+        || (l->is_sealed && c->is_guest))
     {
         elo_reply_err(c->req, ELO_EINVAL,
                       "limit must be a number from 1, after what \"next\" was");

@@ -84,7 +84,7 @@ may_see(const elo_call_t *c, elo_slice_t json)
     elo_content_t node;
     bool ok;
 
-    if (!c->is_anonymous) {
+    if (!c->is_guest) {
         return true;
     }
     if (elo_content_load(json, &node) != ELO_OK) {
@@ -351,7 +351,7 @@ is_anothers(const write_t *w, uint64_t current)
 static bool
 is_hidden(const write_t *w)
 {
-    return w->call.is_anonymous
+    return w->call.is_guest
            && !elo_call_is_let_in(&w->call, elo_slice_str(w->id));
 }
 

@@ -57,7 +57,7 @@ is_listed(const list_t *l, const elo_node_t *node)
     elo_content_t n;
     bool ok;
 
-    if (!l->call.is_anonymous) {
+    if (!l->call.is_guest) {
         return true;
     }
     if (elo_content_load(node->json, &n) != ELO_OK) {

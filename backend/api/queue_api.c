@@ -4,8 +4,7 @@
    what is stored; that of a sealed blob's plaintext leads there too. */
 #include "backend/api/calls.h"
 
-#include <stdlib.h>
-
+#include "backend/api/ask.h"
 #include "backend/api/task_json.h"
 #include "backend/repl/ack.h"
 
@@ -15,19 +14,16 @@
 #define ITEM_MAX   1024
 #define ANSWER_MAX 4096
 
+static const char no_task[] = "no such task";
+
 typedef struct {
-    elo_job_t job; /* first */
-    elo_api_t *api;
-    elo_http_req_t *req;
-    elo_err_t err;
+    elo_ask_t a; /* first */
 
     /* of the list */
     uint32_t limit;
     uint32_t skip;
     uint32_t n;
     bool has_more;
-    elo_buf_t json;
-    elo_json_writer_t w;
 
     /* of one task */
     elo_task_kind_t kind;
@@ -36,27 +32,10 @@ typedef struct {
 } ask_t;
 
 
-static void
-free_ask(ask_t *k)
-{
-    elo_buf_dispose(&k->json);
-    free(k);
-}
-
-
 static ask_t *
-new_ask(elo_call_t *c)
+new_ask(const elo_call_t *c)
 {
-    ask_t *k = calloc(1, sizeof(*k));
-
-    if (k == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        return NULL;
-    }
-    k->api = c->api;
-    k->req = c->req;
-    elo_buf_init(&k->json, (LIST_MAX + 1) * ITEM_MAX);
-    return k;
+    return elo_ask_create(c, sizeof(ask_t), (LIST_MAX + 1) * ITEM_MAX);
 }
 
 
@@ -72,7 +51,7 @@ put_task(void *ctx, const elo_task_t *t)
         return false;
     }
     k->n++;
-    elo_task_put_json(&k->w, NULL, t);
+    elo_task_put_json(&k->a.w, NULL, t);
     return true;
 }
 
@@ -82,37 +61,22 @@ static void
 work_list(elo_job_t *job)
 {
     ask_t *k = (ask_t *) job;
+    elo_json_writer_t *w = &k->a.w;
     elo_store_totals_t totals;
 
-    elo_store_totals(k->api->cfg.store, &totals);
-    elo_json_writer_init(&k->w, &k->json);
-    elo_json_put_object(&k->w, NULL);
-    elo_json_put_u64(&k->w, "tasks", totals.tasks);
-    elo_json_put_u64(&k->w, "waiting", totals.waiting);
-    elo_json_put_array(&k->w, "items");
-    k->err = elo_task_each(k->api->cfg.store, k->skip, put_task, k);
-    elo_json_end_array(&k->w);
+    elo_store_totals(k->a.api->cfg.store, &totals);
+    elo_json_put_object(w, NULL);
+    elo_json_put_u64(w, "tasks", totals.tasks);
+    elo_json_put_u64(w, "waiting", totals.waiting);
+    elo_json_put_array(w, "items");
+    k->a.err = elo_task_each(k->a.api->cfg.store, k->skip, put_task, k);
+    elo_json_end_array(w);
     if (k->has_more) {
-        elo_json_put_u64(&k->w, "next", (uint64_t) k->skip + k->n);
+        elo_json_put_u64(w, "next", (uint64_t) k->skip + k->n);
     } else {
-        elo_json_put_null(&k->w, "next");
+        elo_json_put_null(w, "next");
     }
-    elo_json_end_object(&k->w);
-}
-
-
-static void
-after_list(elo_job_t *job)
-{
-    ask_t *k = (ask_t *) job;
-
-    if (k->err != ELO_OK) {
-        elo_reply_err(k->req, k->err, NULL);
-    } else {
-        elo_http_res_header(k->req, "Cache-Control", ELO_SLICE("no-store"));
-        elo_reply_json(k->req, 200, &k->json);
-    }
-    free_ask(k);
+    elo_json_end_object(w);
 }
 
 
@@ -129,14 +93,11 @@ elo_call_queue(elo_call_t *c)
             != ELO_OK
         || elo_query_number(query, "skip", 0, SKIP_MAX, &k->skip) != ELO_OK)
     {
-        elo_reply_err(c->req, ELO_EINVAL,
-                      "limit and skip must be numbers from 1");
-        free_ask(k);
+        elo_ask_fail(&k->a, ELO_EINVAL,
+                     "limit and skip must be numbers from 1");
         return;
     }
-    k->job.work = work_list;
-    k->job.after = after_list;
-    elo_loop_work(c->api->cfg.loop, &k->job);
+    elo_ask_start(&k->a, work_list, elo_ask_after_json);
 }
 
 
@@ -170,13 +131,6 @@ find_task(elo_call_t *c, elo_task_kind_t *kind, elo_digest_t *digest)
 }
 
 
-static void
-reply_err(elo_http_req_t *req, elo_err_t err)
-{
-    elo_reply_err(req, err, err == ELO_ENOTFOUND ? "no such task" : NULL);
-}
-
-
 void
 elo_call_task(elo_call_t *c)
 {
@@ -192,7 +146,7 @@ elo_call_task(elo_call_t *c)
     }
     rc = elo_task_get(c->api->cfg.store, kind, &digest, &t);
     if (rc != ELO_OK) {
-        reply_err(c->req, rc);
+        elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? no_task : NULL);
         return;
     }
     elo_buf_init(&b, ANSWER_MAX);
@@ -209,24 +163,23 @@ static void
 work_change(elo_job_t *job)
 {
     ask_t *k = (ask_t *) job;
-    elo_store_t *s = k->api->cfg.store;
+    elo_store_t *s = k->a.api->cfg.store;
 
-    k->err = k->is_drop ? elo_task_drop(s, k->kind, &k->digest)
-                        : elo_task_retry(s, k->kind, &k->digest);
+    k->a.err = k->is_drop ? elo_task_drop(s, k->kind, &k->digest)
+                          : elo_task_retry(s, k->kind, &k->digest);
 }
 
 
 static void
 after_change(elo_job_t *job)
 {
-    ask_t *k = (ask_t *) job;
+    elo_ask_t *k = (elo_ask_t *) job;
 
-    if (k->err != ELO_OK) {
-        reply_err(k->req, k->err);
+    if (k->err == ELO_ENOTFOUND) {
+        elo_ask_fail(k, k->err, no_task);
     } else {
-        elo_reply_empty(k->req, 204);
+        elo_ask_after_change(job);
     }
-    free_ask(k);
 }
 
 
@@ -243,9 +196,7 @@ change(elo_call_t *c, bool is_drop)
     k->kind = kind;
     k->digest = digest;
     k->is_drop = is_drop;
-    k->job.work = work_change;
-    k->job.after = after_change;
-    elo_loop_work(c->api->cfg.loop, &k->job);
+    elo_ask_start(&k->a, work_change, after_change);
 }
 
 

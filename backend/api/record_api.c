@@ -4,22 +4,26 @@
      POST /api/records            a record's bytes -> 201 {"id", "number"}
      GET  /api/records?agent=&kind=&from=&limit=
           -> {"items": [{"number", "id", "agent", "seq", "time", "kind", "record"}],
-              "next"}; record is base64url of all its bytes, next is null at the end
+              "next"}; record is base64url of all its bytes. Go on from next until it
+          is null; a page may be empty. All records were verified when they were
+          taken, and those that are shown are once more
      GET  /api/records/head/{agent}  -> {"agent", "seq", "previous"}: what that agent's
           next record needs; previous is null before the first
      POST /api/agents {"agent", "level"?, "label"?, "until"?}: the node's owner admits
           an agent; level is "authenticated" or "admin"
 
-   Who is admitted may send records, of his own or of others: they stand by their
-   signatures; who has but proved his key may accept an invitation. Who may read them all is the operator; an agent reads his own
+   Who is admitted may send records, of his own or of others who are: they stand by
+   their signatures. Who has but proved his key may accept an invitation, and end his own
+   records and tokens. Who may read them all is the operator; an agent reads his own
    chain. */
 #include "backend/api/calls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/ask.h"
 #include "backend/api/who.h"
-#include "backend/json/json_write.h"
+#include "backend/os/clock.h"
 #include "common/auth/agent_text.h"
 #include "common/base/base64.h"
 #include "common/base/enc.h"
@@ -27,8 +31,9 @@
 #define BODY_MAX    2048u
 #define LIST_LIMIT  50u
 #define LIST_MAX    500u
-#define LIST_BUDGET 10000u /* records looked at for one page */
-#define LIST_BYTES  (8u << 20)
+#define LIST_BUDGET 10000u     /* records looked at for one page */
+#define PAGE_BYTES  (1u << 20) /* of JSON: past it the next page begins */
+#define LIST_BYTES  (PAGE_BYTES + 2 * ELO_RECORD_MAX)
 #define ANSWER_MAX  1024u
 #define DIGITS_MAX  20u
 
@@ -40,9 +45,18 @@ typedef struct {
 } ask_t;
 
 typedef struct {
-    elo_json_writer_t w;
-    uint32_t left;
-    uint64_t stopped_at; /* number of the first that is not shown; 0: none */
+    bool has_agent;
+    elo_agent_t agent;
+    elo_rec_kind_t kind;
+    uint64_t from;
+    uint32_t limit;
+} list_ask_t;
+
+/* A page on its way: signatures of what it shows are verified on the pool. */
+typedef struct {
+    elo_ask_t a; /* first */
+    list_ask_t ask;
+    bool is_empty; /* without looking */
 } page_t;
 
 
@@ -103,35 +117,57 @@ new_ask(const elo_call_t *c)
 }
 
 
-/* Keys cost nothing: of one that isn't admitted only what may admit it is taken, or
-   the journal would be anybody's to fill. */
 static bool
-may_send(const ask_t *k, elo_slice_t bytes)
+is_admitted(const ask_t *k, const elo_agent_t *a)
 {
+    return (elo_ctl_facts_of(elo_ctl_state(k->api->ctl), a, elo_clock_unix_s())
+            & ELO_FACT_ADMITTED)
+           != 0;
+}
+
+
+/* Keys cost nothing: of one that isn't admitted only what may admit it is taken, and
+   what ends its own, or the journal would be anybody's to fill. NULL, or why not; the
+   signature isn't looked at for that. */
+static const char *
+why_not(const ask_t *k, elo_slice_t bytes)
+{
+    const elo_ctl_state_t *s = elo_ctl_state(k->api->ctl);
     elo_rec_t r;
 
-    if ((k->facts & (ELO_FACT_ADMITTED | ELO_FACT_OPERATOR)) != 0) {
-        return true;
+    if ((k->facts & (ELO_FACT_OPERATOR | ELO_FACT_ADMIN)) != 0
+        || elo_rec_read(bytes, &r, NULL) != ELO_OK) /* told by publish */
+    {
+        return NULL;
     }
-    return elo_rec_parse(bytes, &r, NULL) == ELO_OK
-           && r.kind == ELO_REC_ACCEPTANCE && elo_agent_eq(&r.author, &k->key);
+    if ((k->facts & ELO_FACT_ADMITTED) != 0) {
+        return elo_agent_eq(&r.author, &k->key) || is_admitted(k, &r.author)
+                       || r.kind == ELO_REC_ACCEPTANCE
+                       || elo_ctl_ends_own(s, &r)
+                   ? NULL
+                   : "records of a key that isn't admitted are taken from an "
+                     "administrator only";
+    }
+    return elo_agent_eq(&r.author, &k->key)
+                   && (r.kind == ELO_REC_ACCEPTANCE || elo_ctl_ends_own(s, &r))
+               ? NULL
+               : "of a key that isn't admitted only its acceptance of an "
+                 "invitation, and what ends its own records or tokens, is "
+                 "taken";
 }
 
 
 static void
 on_record(void *ctx, elo_err_t err, elo_slice_t body)
 {
+    const char *why = NULL;
     ask_t *k = ctx;
 
-    if (err == ELO_OK && !may_send(k, body)) {
+    if (err == ELO_OK && (why = why_not(k, body)) != NULL) {
         err = ELO_EDENIED;
     }
     if (err != ELO_OK) {
-        elo_reply_err(k->req, err,
-                      err == ELO_EDENIED
-                          ? "of a key that isn't admitted only its acceptance "
-                            "of an invitation is taken"
-                          : NULL);
+        elo_reply_err(k->req, err, why);
         free(k);
         return;
     }
@@ -238,23 +274,18 @@ put_record(void *ctx, uint64_t number, const elo_rec_t *r, elo_slice_t bytes)
     char text[ELO_BASE64URL_LEN(ELO_RECORD_MAX) + 1];
     page_t *p = ctx;
 
-    if (p->left == 0) {
-        p->stopped_at = number;
-        return false;
-    }
-    p->left--;
     elo_agent_text_write(&r->author, ELO_AGENT_HEX, hex);
     elo_base64url_encode(bytes.p, bytes.len, text);
-    elo_json_put_object(&p->w, NULL);
-    elo_json_put_u64(&p->w, "number", number);
-    put_id(&p->w, "id", &r->id);
-    elo_json_put_cstr(&p->w, "agent", hex);
-    elo_json_put_u64(&p->w, "seq", r->seq);
-    elo_json_put_u64(&p->w, "time", (uint64_t) r->time_ms);
-    elo_json_put_cstr(&p->w, "kind", elo_rec_kind_name(r->kind));
-    elo_json_put_cstr(&p->w, "record", text);
-    elo_json_end_object(&p->w);
-    return true;
+    elo_json_put_object(&p->a.w, NULL);
+    elo_json_put_u64(&p->a.w, "number", number);
+    put_id(&p->a.w, "id", &r->id);
+    elo_json_put_cstr(&p->a.w, "agent", hex);
+    elo_json_put_u64(&p->a.w, "seq", r->seq);
+    elo_json_put_u64(&p->a.w, "time", (uint64_t) r->time_ms);
+    elo_json_put_cstr(&p->a.w, "kind", elo_rec_kind_name(r->kind));
+    elo_json_put_cstr(&p->a.w, "record", text);
+    elo_json_end_object(&p->a.w);
+    return --p->ask.limit > 0 && p->a.json.len < PAGE_BYTES;
 }
 
 
@@ -271,15 +302,6 @@ kind_of(elo_slice_t name)
     }
     return (elo_rec_kind_t) 0;
 }
-
-
-typedef struct {
-    bool has_agent;
-    elo_agent_t agent;
-    elo_rec_kind_t kind;
-    uint64_t from;
-    uint32_t limit;
-} list_ask_t;
 
 
 /* NULL, or what is wrong. */
@@ -316,35 +338,67 @@ read_query(elo_slice_t query, list_ask_t *out)
 
 
 static void
-reply_page(const elo_call_t *c, const list_ask_t *ask)
+put_page(page_t *p)
 {
-    page_t p = { .left = ask->limit };
-    elo_buf_t json;
-    uint64_t next;
-    elo_err_t rc;
+    const list_ask_t *ask = &p->ask;
+    elo_ask_t *k = &p->a;
+    uint64_t next = 0;
 
-    elo_buf_init(&json, LIST_BYTES);
-    elo_json_writer_init(&p.w, &json);
-    elo_json_put_object(&p.w, NULL);
-    elo_json_put_array(&p.w, "items");
-    rc =
-        elo_ctl_query(c->api->ctl, ask->has_agent ? &ask->agent : NULL,
-                      ask->kind, ask->from, LIST_BUDGET, put_record, &p, &next);
-    elo_json_end_array(&p.w);
-    next = p.stopped_at != 0 ? p.stopped_at : next;
+    elo_json_put_object(&k->w, NULL);
+    elo_json_put_array(&k->w, "items");
+    if (!p->is_empty) {
+        k->err = elo_ctl_query(k->api->ctl, ask->has_agent ? &ask->agent : NULL,
+                               ask->kind, ask->from, LIST_BUDGET, put_record, p,
+                               &next);
+    }
+    elo_json_end_array(&k->w);
     if (next != 0) {
-        elo_json_put_u64(&p.w, "next", next);
+        elo_json_put_u64(&k->w, "next", next);
     } else {
-        elo_json_put_null(&p.w, "next");
+        elo_json_put_null(&k->w, "next");
     }
-    elo_json_end_object(&p.w);
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, NULL);
-    } else {
-        elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
-        elo_reply_json(c->req, 200, &json);
+    elo_json_end_object(&k->w);
+}
+
+
+/* pool */
+static void
+work_page(elo_job_t *job)
+{
+    put_page((page_t *) job);
+}
+
+
+/* Of who has said nothing there is nothing to look for: keys cost nothing, and the
+   journal is long. */
+static bool
+is_empty(const elo_call_t *c, const list_ask_t *ask)
+{
+    elo_digest_t last;
+    uint64_t seq;
+
+    return ask->has_agent
+           && !elo_ctl_head(elo_ctl_state(c->api->ctl), &ask->agent, &seq,
+                            &last);
+}
+
+
+static void
+start_page(const elo_call_t *c, const list_ask_t *ask)
+{
+    page_t *p = elo_ask_create(c, sizeof(*p), LIST_BYTES);
+
+    if (p == NULL) {
+        return;
     }
-    elo_buf_dispose(&json);
+    p->ask = *ask;
+    p->is_empty = is_empty(c, ask);
+    if (p->is_empty) {
+        put_page(p);
+        elo_ask_after_json(&p->a.job);
+        return;
+    }
+    elo_ask_start(&p->a, work_page, elo_ask_after_json);
 }
 
 
@@ -358,7 +412,7 @@ elo_call_records(elo_call_t *c)
         elo_reply_err(c->req, ELO_EINVAL, wrong);
         return;
     }
-    if (c->is_anonymous) {
+    if (c->is_guest) {
         if ((c->facts & ELO_FACT_PROVED) == 0
             || (ask.has_agent && !elo_agent_eq(&ask.agent, &c->key)))
         {
@@ -368,7 +422,7 @@ elo_call_records(elo_call_t *c)
         ask.has_agent = true;
         ask.agent = c->key;
     }
-    reply_page(c, &ask);
+    start_page(c, &ask);
 }
 
 
@@ -383,7 +437,7 @@ elo_call_record_head(elo_call_t *c)
     elo_buf_t json;
 
     if (elo_agent_text_parse(c->route.id, &agent) != ELO_OK
-        || (c->is_anonymous
+        || (c->is_guest
             && ((c->facts & ELO_FACT_PROVED) == 0
                 || !elo_agent_eq(&agent, &c->key))))
     {

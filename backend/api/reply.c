@@ -22,7 +22,7 @@ elo_reply_problem(elo_http_req_t *req, int status, const char *code,
     elo_http_res_status(req, status);
     elo_http_res_header(req, "Content-Type", ELO_SLICE(ELO_PROBLEM_TYPE));
     elo_http_res_header(req, "Cache-Control", ELO_SLICE("no-store"));
-    if (status == 503) {
+    if (status == 503 || status == 429) {
         elo_http_res_header(req, "Retry-After",
                             ELO_SLICE(ELO_API_RETRY_AFTER_S));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl: the control plane's life: open with a replay of the journal, what a record that
-   is durable leads to, and what time does. */
+/* ctl: the control plane's life, what a record that is durable leads to, and what time
+   does. */
 #include "backend/ctl/ctl_internal.h"
 
 #include <assert.h>
@@ -13,18 +13,9 @@
 #include "common/base/num.h"
 
 #define MAX_RECORDS   1000000u
-#define REPLAY_BATCH  256u /* of a view: they are short-lived */
-#define EXPIRY_MAX_S  60   /* the system's clock may be set */
+#define EXPIRY_MAX_S  60 /* the system's clock may be set */
 #define EXPIRY_MIN_MS 1000u
 #define NONCE_LABEL   "elohim-nonce-key"
-
-typedef struct {
-    elo_ctl_t *c;
-    uint64_t number; /* of the latest that was looked at */
-    uint32_t n;
-    elo_err_t err;
-    const char *why;
-} replay_t;
 
 
 /* ---- numbers of records ---- */
@@ -57,7 +48,7 @@ look(void *ctx, const elo_journal_entry_t *e)
     look_t *l = ctx;
     elo_rec_t r;
 
-    l->is_it = elo_rec_parse(e->bytes, &r, NULL) == ELO_OK
+    l->is_it = elo_rec_read(e->bytes, &r, NULL) == ELO_OK
                && memcmp(r.id.b, l->id->b, sizeof(r.id.b)) == 0;
     return false;
 }
@@ -119,10 +110,18 @@ take(elo_ctl_t *c, uint64_t number, const elo_rec_t *r, elo_ctl_touched_fn fn)
         return rc;
     }
     note_number(c, &r->id, number);
+    elo_ctl_mark_step(&c->taken, number, r);
     if (elo_agent_eq(&r->author, &c->owner)) {
         c->own_ms = r->time_ms;
     }
     return ELO_OK;
+}
+
+
+elo_err_t
+elo_ctl_take_again(elo_ctl_t *c, uint64_t number, const elo_rec_t *r)
+{
+    return take(c, number, r, NULL);
 }
 
 
@@ -200,51 +199,6 @@ elo_ctl_expire(elo_ctl_t *c)
 }
 
 
-/* ---- replay ---- */
-
-static bool
-replay_one(void *ctx, const elo_journal_entry_t *e)
-{
-    replay_t *x = ctx;
-    elo_rec_t r;
-
-    x->number = e->number;
-    x->n++;
-    x->why = "";
-    if ((x->err = elo_rec_parse(e->bytes, &r, &x->why)) == ELO_OK
-        && (x->err = take(x->c, e->number, &r, NULL)) == ELO_EINVAL)
-    {
-        x->why = "record: doesn't follow on those before it";
-    }
-    if (x->err == ELO_EINVAL || x->err == ELO_ETOOBIG) {
-        x->err = ELO_ECORRUPT;
-    }
-    return x->err == ELO_OK;
-}
-
-
-static elo_err_t
-replay(elo_ctl_t *c)
-{
-    replay_t x = { .c = c, .n = REPLAY_BATCH, .why = "" };
-    elo_err_t rc = ELO_OK;
-
-    while (rc == ELO_OK && x.err == ELO_OK && x.n == REPLAY_BATCH) {
-        x.n = 0;
-        rc = elo_store_journal_each(c->store, ELO_JOURNAL_RECORD, x.number + 1,
-                                    REPLAY_BATCH, replay_one, &x);
-    }
-    if (rc == ELO_OK) {
-        rc = x.err;
-    }
-    if (rc != ELO_OK) {
-        elo_log(ELO_LOG_CRIT, "ctl: record %llu of the journal: %s: %s",
-                (unsigned long long) x.number, x.why, elo_strerror(rc));
-    }
-    return rc;
-}
-
-
 /* ---- life ---- */
 
 static elo_err_t
@@ -292,9 +246,10 @@ take_cfg(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
 static elo_err_t
 open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
 {
-    uint64_t max = cfg->max_records == 0 ? MAX_RECORDS : cfg->max_records;
     elo_err_t rc;
 
+    c->max_records = cfg->max_records == 0 ? MAX_RECORDS : cfg->max_records;
+    c->bounds = cfg->bounds;
     if ((rc = take_cfg(c, cfg)) != ELO_OK
         || (rc = elo_keyring_derive(c->keyring, NONCE_LABEL, 0,
                                     c->secrets->nonce_key))
@@ -303,8 +258,8 @@ open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
                                    &c->nonces))
                != ELO_OK
         || (rc = elo_ctl_queue_create(c, &c->queue)) != ELO_OK
-        || (rc = elo_ctl_state_create(&c->owner, max, &c->state)) != ELO_OK
-        || (rc = replay(c)) != ELO_OK || (rc = elo_ctl_keys_open(c)) != ELO_OK)
+        || (rc = elo_ctl_replay(c)) != ELO_OK
+        || (rc = elo_ctl_keys_open(c)) != ELO_OK)
     {
         return rc;
     }

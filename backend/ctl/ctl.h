@@ -27,6 +27,7 @@ typedef struct {
     elo_slice_t hs256_secret;  /* 32 bytes or more; p NULL: no such tokens */
     int64_t token_life_s;      /* of tokens that we sign; 0: an hour */
     uint64_t max_records;      /* 0: a million */
+    elo_ctl_bounds_t bounds;   /* of one author */
     int64_t (*now)(void *ctx); /* Unix seconds; [any]. NULL: the system's */
     void *now_ctx;
 } elo_ctl_cfg_t;
@@ -42,7 +43,8 @@ void elo_ctl_close(elo_ctl_t **c); /* nothing may be under way */
 
 /* Judges a record and, when it is taken, makes it durable. done is called later, once:
    ELO_OK with the record's id and number in the journal; or ELO_EINVAL, ELO_EDENIED,
-   ELO_EPRECOND (not the head of the chain), ELO_ENOSPC … with a static word. One
+   ELO_EPRECOND (not the head of the chain), ELO_ENOSPC, ELO_EQUOTA, ELO_ERATE (too many
+   of that author lately) … with a static word. One
    that is there already is ELO_OK with its own number, and so is one that is on its
    way: both are told the same. ELO_EBUSY: too many are on their way. bytes are
    copied; id is of zeros where the bytes are none. Only ELO_ENOMEM may be told at
@@ -58,10 +60,12 @@ void elo_ctl_publish(elo_ctl_t *c, elo_slice_t bytes, elo_ctl_done_fn done,
 void elo_ctl_say(elo_ctl_t *c, const elo_rec_t *r, elo_ctl_done_fn done,
                  void *ctx);
 
-/* [any] Records in order of number, from `from` on, until fn returns false or
-   budget records have been looked at; *next is where to go on, 0 at the end.
-   author NULL and kind 0: all. ELO_ECORRUPT: one doesn't hold. fn may take no time:
-   it runs within a view of the store. */
+/* [work] Records in order of number, from `from` on, until fn returns false, or budget
+   records or ELO_CTL_QUERY_BYTES of them have been looked at; *next is where to go on,
+   0 at the end. author NULL and kind 0: all. Each was verified when it was taken; those
+   that fn is shown are verified again, the others aren't. ELO_ECORRUPT: one doesn't
+   hold. fn may take no time: it runs within a view of the store. */
+#define ELO_CTL_QUERY_BYTES (4u << 20)
 typedef bool (*elo_ctl_each_fn)(void *ctx, uint64_t number, const elo_rec_t *r,
                                 elo_slice_t bytes);
 elo_err_t elo_ctl_query(elo_ctl_t *c, const elo_agent_t *author,

@@ -21,6 +21,7 @@
 /* In memory of elo_secret_alloc. */
 typedef struct {
     uint8_t nonce_key[ELO_SECRET_LEN];
+    uint8_t mark_key[ELO_SECRET_LEN];
     uint8_t seed[ELO_SEED_LEN]; /* of the newest token key; shared: keys_mtx */
     uint8_t hs256[ELO_CTL_SECRET_MAX];
     size_t hs256_len; /* 0: no such tokens */
@@ -37,6 +38,13 @@ typedef struct {
 
 typedef struct elo_ctl_queue_s elo_ctl_queue_t; /* publish.c */
 
+/* Which records have been verified: all up to a number, and a hash over these. */
+typedef struct {
+    uint64_t number; /* 0: none */
+    elo_digest_t chain;
+    bool is_broken; /* it couldn't be hashed on */
+} elo_ctl_mark_t;
+
 struct elo_ctl_s {
     uint32_t magic;
     elo_loop_t *loop;
@@ -51,6 +59,10 @@ struct elo_ctl_s {
 
     /* loop */
     elo_ctl_state_t *state;
+    uint64_t max_records;
+    elo_ctl_bounds_t bounds;
+    elo_ctl_mark_t taken; /* by the state, and verified */
+    uint64_t marked;      /* number of the mark that is kept */
     elo_ctl_sub_t *subs;
     elo_timer_t *expiry;
     int64_t expires_at;    /* the next time that facts change by; 0: none */
@@ -82,12 +94,30 @@ elo_ctl_now(const elo_ctl_t *c)
 elo_err_t elo_ctl_take(elo_ctl_t *c, uint64_t number,
                        const elo_rec_t *r) ELO_MUST_USE;
 
+/* The same in a replay: nobody is told. */
+elo_err_t elo_ctl_take_again(elo_ctl_t *c, uint64_t number,
+                             const elo_rec_t *r) ELO_MUST_USE;
+
 /* Number of a record that was taken; 0: there is none of that id. */
 uint64_t elo_ctl_number(const elo_ctl_t *c, const elo_digest_t *id);
 
 /* Tells of what has come to its end, and sees to it that this is called again when
    the next does. */
 void elo_ctl_expire(elo_ctl_t *c);
+
+/* ---- replay.c ---- */
+
+/* Makes the state from the journal, whose bad record is told in the log. */
+elo_err_t elo_ctl_replay(elo_ctl_t *c) ELO_MUST_USE;
+
+/* The mark after one more record, whose number is higher. */
+void elo_ctl_mark_step(elo_ctl_mark_t *m, uint64_t number, const elo_rec_t *r);
+
+/* Is it time to keep c->taken? */
+bool elo_ctl_mark_is_due(const elo_ctl_t *c);
+
+/* Keeps it. [work] */
+elo_err_t elo_ctl_mark_save(elo_ctl_t *c, const elo_ctl_mark_t *m) ELO_MUST_USE;
 
 /* ---- publish.c ---- */
 

@@ -54,7 +54,9 @@ struct elo_ctl_queue_s {
     list_t batch;   /* judged: on their way to the disk, or behind it */
     uint32_t n_all; /* of whom somebody waits to be told */
     bool is_writing;
-    elo_err_t err; /* of the write */
+    elo_err_t err;       /* of the write */
+    elo_ctl_mark_t mark; /* to be kept; of number 0: none is */
+    bool is_marked;
     uint64_t first;
     elo_slice_t entries[BATCH_MAX];
     elo_hashmap_t by_id;
@@ -269,6 +271,12 @@ judge(elo_ctl_t *c, pub_t *p, int64_t now)
     if (p->err == ELO_EINVAL && !is_next(c, &p->rec)) {
         p->err = ELO_EPRECOND;
     }
+    if (p->err == ELO_OK
+        && !elo_ctl_state_pace(c->state, &p->rec.author, now * 1000))
+    {
+        p->err = ELO_ERATE;
+        p->why = "its author has added too many records lately, try again soon";
+    }
     return p->err == ELO_OK;
 }
 
@@ -319,6 +327,8 @@ work_write(elo_job_t *job)
 
     q->err = elo_store_journal_append_all(q->c->store, ELO_JOURNAL_RECORD,
                                           q->entries, q->batch.n, &q->first);
+    q->is_marked = q->err == ELO_OK && q->mark.number > 0
+                   && elo_ctl_mark_save(q->c, &q->mark) == ELO_OK;
 }
 
 
@@ -331,6 +341,7 @@ write_batch(elo_ctl_queue_t *q)
         q->entries[n++] = p->bytes;
     }
     q->is_writing = true;
+    q->mark = elo_ctl_mark_is_due(q->c) ? q->c->taken : (elo_ctl_mark_t){ 0 };
     q->job.work = work_write;
     q->job.after = after_write;
     elo_loop_work(q->c->loop, &q->job);
@@ -369,7 +380,12 @@ settle_one(elo_ctl_queue_t *q, pub_t *p)
 static void
 settle(elo_ctl_queue_t *q)
 {
+    int64_t until = elo_ctl_until(q->c);
     pub_t *p;
+
+    if (until != 0 && until <= elo_ctl_now(q->c)) {
+        elo_ctl_expire(q->c); /* before others' words are compared with it */
+    }
 
     while ((p = q->batch.first) != NULL) {
         if (!settle_one(q, p)) {
@@ -425,6 +441,9 @@ after_write(elo_job_t *job)
     uint64_t number = q->first;
 
     q->is_writing = false;
+    if (q->is_marked) {
+        q->c->marked = q->mark.number;
+    }
     for (pub_t *p = q->batch.first; p != NULL; p = p->next) {
         if (q->err == ELO_OK) {
             p->number = number++;
@@ -519,7 +538,7 @@ elo_ctl_say(elo_ctl_t *c, const elo_rec_t *r, elo_ctl_done_fn done, void *ctx)
 {
     static const elo_digest_t none;
     elo_rec_body_t body = r->body;
-    elo_slice_t *slices[] = { &body.content, &body.text,         &body.secret,
+    elo_slice_t *slices[] = { &body.content, &body.text,         &body.proof,
                               &body.peer,    &body.capabilities, &body.raw,
                               &body.jti,     &body.kid };
     size_t len = 0, at = 0;

@@ -125,14 +125,13 @@ parse_signed(elo_slice_t bytes, elo_rec_t *out, const char **why)
 
 
 elo_err_t
-elo_rec_parse(elo_slice_t bytes, elo_rec_t *out, const char **why)
+elo_rec_read(elo_slice_t bytes, elo_rec_t *out, const char **why)
 {
     elo_slice_t inner = { 0 }, sig = { 0 };
     const char *unused;
-    message_t m;
     elo_cbor_t c;
-    elo_rec_t r;
     uint64_t n;
+    elo_rec_t r;
     elo_err_t rc;
 
     why = why == NULL ? &unused : why;
@@ -155,10 +154,27 @@ elo_rec_parse(elo_slice_t bytes, elo_rec_t *out, const char **why)
         return rc;
     }
     memcpy(r.sig, sig.p, sizeof(r.sig));
-    message_of(inner, &m);
+    *out = r;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_rec_parse(elo_slice_t bytes, elo_rec_t *out, const char **why)
+{
+    message_t m;
+    elo_rec_t r;
+    elo_err_t rc;
+
+    if ((rc = elo_rec_read(bytes, &r, why)) != ELO_OK) {
+        return rc;
+    }
+    message_of(r.signed_bytes, &m);
     /* (R8) */
     if (!elo_verify(&r.author, elo_slice(m.b, m.len), r.sig)) {
-        *why = "record: wrong signature";
+        if (why != NULL) {
+            *why = "record: wrong signature";
+        }
         return ELO_ECORRUPT;
     }
     *out = r;

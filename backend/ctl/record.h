@@ -23,6 +23,7 @@
 #include "common/base/keys.h"
 
 #define ELO_RECORD_MAX       8192u
+#define ELO_RECORD_FRAME     70u /* at most: around the canonical bytes */
 #define ELO_RECORD_TOKEN_MAX 64u /* an id of a token or of its key */
 #define ELO_RECORD_VERSION_MAX                                                 \
     9007199254740991 /* of tokens: what JSON readers take (RFC 8259, 6) */
@@ -32,8 +33,6 @@
     253402300799 /* seconds: the last of the year 9999 */
 #define ELO_RECORD_ESCALATION_S (30 * 86400) /* an escalation's longest */
 #define ELO_RECORD_PEER_MAX     64u          /* a libp2p peer id */
-#define ELO_RECORD_SECRET_MIN   16u
-#define ELO_RECORD_SECRET_MAX   64u
 
 /* Numbers are format. */
 typedef enum {
@@ -44,10 +43,11 @@ typedef enum {
     ELO_REC_RELATIONSHIP = 3, /* what somebody is to the author: 1 agent, 2 kind
                                  (1 household, 2 family, 3 extended, 4 community),
                                  3 until */
-    ELO_REC_INVITATION = 4,   /* to this node: 1 SHA-256 of a secret, 2 uses,
+    ELO_REC_INVITATION = 4,   /* to this node: 1 public key, 2 uses,
                                  3 until, 4 label; or to a content of the author's:
                                  5 content id, 6 agent, and 3, 4 */
-    ELO_REC_ACCEPTANCE = 5,   /* of an invitation: 1 its id, 2 the secret */
+    ELO_REC_ACCEPTANCE = 5,   /* of an invitation: 1 its id, 2 signature by its
+                                 key (invitation.h) */
     ELO_REC_GRANT = 6,      /* of the beneficiary, to a custodian: 1 custodian,
                                  2 category (1 read, 2 hold, 3 emergency), 3 reaches
                                  [uint], 4 content id (left out: all of the
@@ -87,11 +87,12 @@ typedef enum {
 /* A body, taken apart; members that a kind hasn't got are zero. Slices borrow. */
 typedef struct {
     elo_agent_t agent; /* the other one: admitted, related, custodian, … */
-    elo_digest_t ref; /* id of a record; SHA-256 of a secret; digest of bytes */
+    elo_digest_t ref;  /* id of a record; digest of bytes; an invitation's
+                         key */
     bool has_content;
     elo_slice_t content; /* content id */
     elo_slice_t text;    /* reason, label */
-    elo_slice_t secret;  /* of an acceptance; 16 to 64 bytes */
+    elo_slice_t proof;   /* of an acceptance; ELO_SIG_LEN bytes */
     elo_slice_t jti; /* of a token revocation: one of these two, or a version */
     elo_slice_t kid;
     elo_slice_t peer; /* of a registration: a peer id, 1 to 64 bytes */
@@ -124,6 +125,11 @@ typedef struct {
    NULL. Slices borrow from bytes. */
 elo_err_t elo_rec_parse(elo_slice_t bytes, elo_rec_t *out,
                         const char **why) ELO_MUST_USE;
+
+/* The same, but nobody has looked at the signature then: for a record that was verified
+   when it was taken, or will be. */
+elo_err_t elo_rec_read(elo_slice_t bytes, elo_rec_t *out,
+                       const char **why) ELO_MUST_USE;
 
 /* Writes r's body by its kind (raw is used for the kinds from MANIFEST to ATTESTATION), signs
    it, and appends the whole record, whose author is the seed's agent; fills author,

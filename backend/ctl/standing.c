@@ -241,10 +241,13 @@ elo_ctl_set_lapse(elo_ctl_state_t *s, elo_ctl_set_t *set, elo_ctl_agent_t *a,
 }
 
 
+/* By the time up to which has been told: what ends by itself is told then. */
 static bool
-is_same(const elo_ctl_standing_t *a, const elo_ctl_standing_t *b)
+is_same(const elo_ctl_state_t *s, const elo_ctl_agent_t *a)
 {
-    return a->admin == b->admin && a->strong == b->strong && a->weak == b->weak;
+    return (ELO_MAX(a->was.strong, a->was.weak) > s->told)
+               == (elo_ctl_admitted_until(a) > s->told)
+           && (a->was.admin > s->told) == (a->is.admin > s->told);
 }
 
 
@@ -256,7 +259,7 @@ elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
 
     for (a = set->first; a != NULL; a = next) {
         next = a->next_in;
-        if (touched != NULL && (a->is_touched || !is_same(&a->is, &a->was))) {
+        if (touched != NULL && (a->is_touched || !is_same(s, a))) {
             touched(ctx, &a->id);
         }
         a->is_in = a->is_spread = a->is_touched = false;

@@ -9,7 +9,8 @@
      all            it continues its author's chain (seq, prev), its time is no
                     earlier than the one before and not ahead of now; the author isn't
                     revoked: somebody else has revoked what admitted him, he is
-                    admitted by nothing else, and nobody has admitted him anew
+                    admitted by nothing else, and nobody has admitted him anew.
+                    What is his own he ends all the same
      ADMISSION      author is an administrator (the node's owner is one)
      RELATIONSHIP   not to oneself. It admits the other one, as long as its author is
                     admitted by an admission, an invitation or as owner: a relation of
@@ -17,7 +18,8 @@
      INVITATION     to the node: author is admitted by more than a relation; to a
                     content: anyone's say about his own
      ACCEPTANCE     names an invitation to the node that isn't used up, ended or
-                    past, with its secret; not by its author, who must still be
+                    past, with a signature by its key over its id and the
+                    acceptance's author; not by its own, who must still be
                     one who may invite; once by each agent
      ESCALATION     names a grant of category emergency of that beneficiary to this author
                     that isn't ended
@@ -57,15 +59,43 @@ elo_err_t elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
                                elo_ctl_state_t **out) ELO_MUST_USE;
 void elo_ctl_state_free(elo_ctl_state_t **s);
 
+/* What one author may have here; 0: no bound. An administrator may have
+   ELO_CTL_ADMIN_SHARE times as much of each; who isn't admitted, or by a relation
+   only, an ELO_CTL_WEAK_SHAREth of the first two. The node's owner has no bound. */
+#define ELO_CTL_ADMIN_SHARE 16u
+#define ELO_CTL_WEAK_SHARE  16u
+#define ELO_CTL_BURST_S     10 /* of what he may add in the long run: at once */
+typedef struct {
+    uint64_t records; /* that are live, with the tokens that he has ended */
+    uint64_t bytes;   /* of all his records, which stay in the journal */
+    uint32_t per_s;   /* records that he may add */
+} elo_ctl_bounds_t;
+
+/* None, until this is called. */
+void elo_ctl_state_bound(elo_ctl_state_t *s, const elo_ctl_bounds_t *b);
+
+/* May its author add a record now, by what he has added lately? Counts it if so. Of
+   this run only: a replay counts none. now_ms: Unix milliseconds. */
+bool elo_ctl_state_pace(elo_ctl_state_t *s, const elo_agent_t *author,
+                        int64_t now_ms) ELO_MUST_USE;
+
 /* Would it be taken now? now: Unix seconds, here and below. r as elo_rec_parse gave
-   it. ELO_EINVAL, ELO_EDENIED, ELO_ENOSPC with a static word in why, which may be
-   NULL. */
+   it. ELO_EINVAL, ELO_EDENIED, ELO_ENOSPC (all authors have too much), ELO_EQUOTA (he
+   has), ELO_EEXISTS (tokens that are ended already) with a static word in why, which
+   may be NULL. */
 elo_err_t elo_ctl_state_check(const elo_ctl_state_t *s, const elo_rec_t *r,
                               int64_t now, const char **why) ELO_MUST_USE;
 
+/* Does it end what is there and is its author's own: a live record of his, or tokens
+   that are not ended, of one who is known here? That is taken of everybody, though he be
+   admitted by nothing or revoked. */
+bool elo_ctl_ends_own(const elo_ctl_state_t *s, const elo_rec_t *r);
+
 /* Takes one that check has allowed (in replay: that had been taken; time isn't judged
-   again). touched, which may be NULL, is called for each agent of whom something has
-   changed, so that decisions about him are looked up anew; it calls nothing here. The
+   again). touched, which may be NULL, is called for each agent whose facts have
+   changed, so that decisions about him are looked up anew; it calls nothing here. What
+   says again what was said already touches nobody. Facts are compared as of the last
+   expire, which is to be called before when something's until has come. The
    zero agent stands for everybody: tokens of no agent that is told have ended.
    ELO_ENOMEM, and ELO_EINVAL for one that doesn't continue a chain or names a
    record that isn't there: nothing changed. */
@@ -103,9 +133,9 @@ uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
 bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                            const elo_agent_t *to, const elo_agent_t *from);
 
-/* The invitation to this node with that hash of its secret which can still be
+/* The invitation to this node with that key (invitation.h) which can still be
    accepted; its id. */
-bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_digest_t *secret,
+bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,
                            int64_t now, elo_digest_t *id);
 
 /* Has a record ended this token? agent NULL: of nobody's; jti and kid may be empty. */

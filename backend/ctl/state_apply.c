@@ -76,7 +76,7 @@ reserve(elo_ctl_state_t *s)
     elo_err_t rc;
 
     if ((rc = elo_hashmap_reserve(&s->recs, 1)) == ELO_OK
-        && (rc = elo_hashmap_reserve(&s->secrets, 1)) == ELO_OK
+        && (rc = elo_hashmap_reserve(&s->invitations, 1)) == ELO_OK
         && (rc = elo_heap_reserve(&s->due, n)) == ELO_OK)
     {
         rc = elo_heap_reserve(&s->lapsed, n);
@@ -88,7 +88,7 @@ reserve(elo_ctl_state_t *s)
 static elo_err_t
 rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
 {
-    size_t extra = elo_ctl_is_node_invitation(r) ? sizeof(elo_digest_t) : 0;
+    size_t extra = elo_ctl_is_node_invitation(r) ? sizeof(elo_agent_t) : 0;
     elo_ctl_rec_t *rec = elo_ctl_zalloc(sizeof(*rec) + extra);
 
     if (rec == NULL) {
@@ -101,7 +101,7 @@ rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
     rec->sort = (uint8_t) r->body.sort;
     rec->reaches = (uint8_t) r->body.reaches;
     if (extra > 0) {
-        *rec->secret = r->body.ref;
+        memcpy(rec->key->b, r->body.ref.b, sizeof(rec->key->b));
     }
     *out = rec;
     return ELO_OK;
@@ -157,8 +157,9 @@ advance(elo_ctl_state_t *s, elo_ctl_agent_t *a, const elo_rec_t *r)
     a->next_seq = r->seq + 1;
     a->last = r->id;
     a->last_ms = r->time_ms;
-    if (r->time_ms / 1000 > s->clock) {
-        s->clock = r->time_ms / 1000;
+    a->bytes += r->signed_bytes.len + ELO_RECORD_FRAME;
+    if (r->time_ms / 1000 - ELO_RECORD_SKEW_S > s->clock) {
+        s->clock = r->time_ms / 1000 - ELO_RECORD_SKEW_S;
     }
 }
 
@@ -197,15 +198,16 @@ put(elo_ctl_state_t *s, const plan_t *p)
     rec->subject = p->subject;
     rec->parent = p->named;
     rec->pair = p->pair;
+    rec->author->n_live++;
     link_lists(rec);
     elo_hashmap_put(
         &s->recs,
         elo_hashmap_hash(&s->recs, elo_slice(rec->id.b, sizeof(rec->id.b))),
         rec);
     if (rec->kind == ELO_REC_INVITATION && rec->pair == NULL) {
-        elo_slice_t secret = elo_slice(rec->secret->b, sizeof(rec->secret->b));
+        elo_slice_t key = elo_slice(rec->key->b, sizeof(rec->key->b));
 
-        elo_hashmap_put(&s->secrets, elo_hashmap_hash(&s->secrets, secret),
+        elo_hashmap_put(&s->invitations, elo_hashmap_hash(&s->invitations, key),
                         rec);
     }
     if (rec->due.at != ELO_CTL_ALWAYS) {
@@ -226,13 +228,11 @@ take_effect(elo_ctl_state_t *s, const elo_rec_t *r, const plan_t *p,
             p->subject->is_revoked = false;
         }
         elo_ctl_set_add(s, &set, p->subject, false);
-        p->subject->is_touched = true;
+        p->subject->is_touched = p->pair != NULL && elo_ctl_is_felt(s, p->rec);
         elo_ctl_raise(s, &set, p->rec);
         elo_ctl_set_tell(s, &set, touched, ctx);
-    } else if (touched != NULL && p->pair != NULL) {
-        touched(ctx, &p->pair->agent);
-    } else if (touched != NULL && r->kind == ELO_REC_ESCALATION) {
-        touched(ctx, &p->author->id);
+    } else if (touched != NULL && elo_ctl_is_felt(s, p->rec)) {
+        touched(ctx, p->pair != NULL ? &p->pair->agent : &p->author->id);
     }
 }
 
@@ -241,6 +241,7 @@ elo_err_t
 elo_ctl_state_apply(elo_ctl_state_t *s, const elo_rec_t *r,
                     elo_ctl_touched_fn touched, void *ctx)
 {
+    size_t n_tokens = elo_ctl_tokens_count(&s->tokens);
     plan_t p = { 0 };
     elo_err_t rc;
 
@@ -258,6 +259,7 @@ elo_ctl_state_apply(elo_ctl_state_t *s, const elo_rec_t *r,
         return rc;
     }
     advance(s, p.author, r);
+    p.author->n_live += elo_ctl_tokens_count(&s->tokens) - n_tokens;
     if (p.rec != NULL) {
         put(s, &p);
         take_effect(s, r, &p, touched, ctx);

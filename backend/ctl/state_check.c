@@ -2,7 +2,11 @@
 /* state_check: what a record needs, so that it is taken; the list in state.h. */
 #include "backend/ctl/state_internal.h"
 
-#include "common/base/crypto.h"
+#include "backend/ctl/invitation.h"
+#include "common/base/num.h"
+
+/* A part of the room is for administrators, and of an author's for ending tokens. */
+#define ROOM_PART 8u
 
 typedef struct {
     const elo_ctl_state_t *s;
@@ -61,11 +65,29 @@ check_chain(check_t *c)
 }
 
 
+bool
+elo_ctl_ends_own(const elo_ctl_state_t *s, const elo_rec_t *r)
+{
+    const elo_rec_body_t *b = &r->body;
+    const elo_ctl_rec_t *named;
+
+    if (r->kind == ELO_REC_REVOCATION) {
+        named = elo_ctl_rec_find(s, &b->ref);
+        return named != NULL && elo_agent_eq(&named->author->id, &r->author);
+    }
+    return r->kind == ELO_REC_TOKEN_REVOCATION && b->kid.len == 0
+           && elo_agent_eq(&b->agent, &r->author)
+           && elo_ctl_agent_find(s, &r->author) != NULL
+           && !elo_ctl_tokens_is_known(&s->tokens, b);
+}
+
+
 static elo_err_t
 check_author(check_t *c)
 {
     if (c->author != NULL && c->author->is_revoked
-        && elo_ctl_admitted_until(c->author) <= c->now)
+        && elo_ctl_admitted_until(c->author) <= c->now
+        && !elo_ctl_ends_own(c->s, c->r))
     {
         return refuse(c, ELO_EDENIED, "author is revoked");
     }
@@ -73,21 +95,70 @@ check_author(check_t *c)
 }
 
 
-/* The owner of the node is never kept out by others' records. */
+/* An author's part of what each may have. */
+static uint64_t
+share(const check_t *c, uint64_t of)
+{
+    uint64_t all;
+
+    if (is_admin(c)) {
+        return elo_mul_u64(of, ELO_CTL_ADMIN_SHARE, &all) ? all : UINT64_MAX;
+    }
+    return c->author->is.strong > c->now
+               ? of
+               : ELO_MAX(of / ELO_CTL_WEAK_SHARE, (uint64_t) 1);
+}
+
+
+/* Who may add nothing more can still end what he has: as many revocations as he has
+   records, and some of tokens. */
+static elo_err_t
+check_share(check_t *c)
+{
+    const elo_ctl_bounds_t *b = &c->s->bounds;
+    elo_rec_kind_t kind = c->r->kind;
+    uint64_t most;
+    bool is_more;
+
+    if (c->author == NULL || c->author == c->s->owner
+        || kind == ELO_REC_REVOCATION) {
+        return ELO_OK;
+    }
+    is_more = kind == ELO_REC_TOKEN_REVOCATION
+                  ? !elo_ctl_tokens_has(&c->s->tokens, &c->r->body)
+                  : elo_ctl_is_kept(kind);
+    if (is_more && b->records > 0 && c->author->n_live >= share(c, b->records))
+    {
+        return refuse(c, ELO_EQUOTA, "its author has too many records");
+    }
+    most = share(c, b->bytes);
+    most += kind == ELO_REC_TOKEN_REVOCATION ? most / ROOM_PART : 0;
+    return b->bytes > 0 && c->author->bytes >= most ? refuse(
+               c, ELO_EQUOTA, "its author has too many bytes of records")
+                                                    : ELO_OK;
+}
+
+
+/* The owner of the node is never kept out by others' records, and administrators not by
+   those of others who aren't. */
 static elo_err_t
 check_room(check_t *c)
 {
     const elo_ctl_state_t *s = c->s;
     const elo_ctl_pair_t *p;
     elo_ctl_pair_key_t key;
+    uint64_t max = s->max_records;
 
-    if ((c->author == NULL || c->author->next_seq == 0) && c->author != s->owner
-        && s->n_chains >= s->max_records)
-    {
+    if (c->author == s->owner) {
+        max = UINT64_MAX;
+    } else if (!is_admin(c)) {
+        max -= max / ROOM_PART;
+    }
+    if ((c->author == NULL || c->author->next_seq == 0) && s->n_chains >= max) {
         return refuse(c, ELO_ENOSPC, "too many authors");
     }
-    if (c->r->kind == ELO_REC_TOKEN_REVOCATION && c->author != s->owner
-        && elo_ctl_tokens_count(&s->tokens) >= s->max_records
+    if (c->r->kind == ELO_REC_TOKEN_REVOCATION
+        && elo_ctl_tokens_count(&s->tokens) >= max
         && !elo_ctl_tokens_has(&s->tokens, &c->r->body))
     {
         return refuse(c, ELO_ENOSPC, "too many ended tokens");
@@ -95,8 +166,7 @@ check_room(check_t *c)
     if (!elo_ctl_is_kept(c->r->kind)) {
         return ELO_OK;
     }
-    if (c->author != s->owner && elo_hashmap_count(&s->recs) >= s->max_records)
-    {
+    if (elo_hashmap_count(&s->recs) >= max) {
         return refuse(c, ELO_ENOSPC, "too many records");
     }
     if (elo_ctl_pair_of(c->r, &key) && (p = elo_ctl_pair_find(s, &key)) != NULL
@@ -142,17 +212,9 @@ check_acceptance(check_t *c)
 {
     const elo_rec_body_t *b = &c->r->body;
     const elo_ctl_rec_t *inv = elo_ctl_rec_find(c->s, &b->ref), *old;
-    elo_digest_t d;
-    elo_err_t rc;
 
     if (inv == NULL || inv->kind != ELO_REC_INVITATION || inv->pair != NULL) {
         return refuse(c, ELO_EINVAL, "no such invitation");
-    }
-    if ((rc = elo_sha256(b->secret, &d)) != ELO_OK) {
-        return refuse(c, rc, "no memory");
-    }
-    if (!elo_secret_eq(d.b, inv->secret->b, sizeof(d.b))) {
-        return refuse(c, ELO_EDENIED, "another secret");
     }
     if (inv->author == c->author) {
         return refuse(c, ELO_EINVAL, "one's own invitation");
@@ -166,7 +228,12 @@ check_acceptance(check_t *c)
             return refuse(c, ELO_EINVAL, "invitation is accepted already");
         }
     }
-    return ELO_OK;
+    /* what costs most comes last */
+    return b->proof.len == ELO_SIG_LEN
+                   && elo_invitation_verify(inv->key, &b->ref, &c->r->author,
+                                            b->proof.p)
+               ? ELO_OK
+               : refuse(c, ELO_EDENIED, "no signature by the invitation's key");
 }
 
 
@@ -226,6 +293,9 @@ check_token_revocation(check_t *c)
 {
     const elo_rec_body_t *b = &c->r->body;
 
+    if (elo_ctl_tokens_is_known(&c->s->tokens, b)) {
+        return refuse(c, ELO_EEXISTS, "the tokens are ended already");
+    }
     if (is_admin(c)) {
         return ELO_OK;
     }
@@ -264,7 +334,7 @@ elo_ctl_state_check(const elo_ctl_state_t *s, const elo_rec_t *r, int64_t now,
     elo_err_t rc;
 
     if ((rc = check_chain(&c)) == ELO_OK && (rc = check_author(&c)) == ELO_OK
-        && (rc = check_kind(&c)) == ELO_OK)
+        && (rc = check_share(&c)) == ELO_OK && (rc = check_kind(&c)) == ELO_OK)
     {
         rc = check_room(&c);
     }

@@ -34,12 +34,14 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
 
     elo_hashmap_remove(&s->recs, elo_hashmap_hash(&s->recs, id), r);
     if (r->kind == ELO_REC_INVITATION && r->pair == NULL) {
-        id = elo_slice(r->secret->b, sizeof(r->secret->b));
-        elo_hashmap_remove(&s->secrets, elo_hashmap_hash(&s->secrets, id), r);
+        id = elo_slice(r->key->b, sizeof(r->key->b));
+        elo_hashmap_remove(&s->invitations,
+                           elo_hashmap_hash(&s->invitations, id), r);
     }
     if (elo_heap_has(&r->due)) {
         elo_heap_remove(r->due.at > s->told ? &s->due : &s->lapsed, &r->due);
     }
+    r->author->n_live--;
     elo_ctl_list_remove(r, LINK_AUTHOR);
     elo_ctl_list_remove(r, LINK_SUBJECT);
     elo_ctl_list_remove(r, LINK_PAIR);
@@ -51,6 +53,17 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
         leave_parent(s, r);
     }
     free(r);
+}
+
+
+/* Will it be felt that r is gone? A grant and an escalation are named by what was decided
+   because of them. */
+static bool
+will_be_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r)
+{
+    return r->kind == ELO_REC_GRANT || r->kind == ELO_REC_ESCALATION
+               ? elo_ctl_gives(s, r)
+               : elo_ctl_is_felt(s, r);
 }
 
 
@@ -68,7 +81,7 @@ note_end(elo_ctl_state_t *s, elo_ctl_set_t *set, elo_ctl_rec_t *r)
     if (a != NULL) {
         elo_ctl_set_add(s, set, a,
                         r->subject != NULL && r->kind != ELO_REC_RELATIONSHIP);
-        a->is_touched = true;
+        a->is_touched = a->is_touched || will_be_felt(s, r);
     }
 }
 
@@ -132,7 +145,9 @@ elo_ctl_end(elo_ctl_state_t *s, elo_ctl_rec_t *r, const elo_ctl_agent_t *by,
     elo_ctl_set_t set = { 0 };
     bool any = false;
 
-    if (r->pair != NULL && elo_ctl_agent_find(s, &r->pair->agent) == NULL) {
+    if (r->pair != NULL && elo_ctl_agent_find(s, &r->pair->agent) == NULL
+        && will_be_felt(s, r))
+    {
         other = r->pair->agent;
     }
     mark_revoked(s, r, by);

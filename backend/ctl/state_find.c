@@ -243,6 +243,59 @@ elo_ctl_pair_of(const elo_rec_t *r, elo_ctl_pair_key_t *key)
 }
 
 
+/* Another escalation of a grant than that one. */
+static bool
+has_escalation(const elo_ctl_state_t *s, const elo_ctl_rec_t *grant,
+               const elo_ctl_rec_t *but)
+{
+    const elo_ctl_rec_t *e = grant->children;
+
+    while (e != NULL && (e == but || e->due.at <= s->told)) {
+        e = e->link[LINK_AUTHOR].next;
+    }
+    return e != NULL;
+}
+
+
+bool
+elo_ctl_gives(const elo_ctl_state_t *s, const elo_ctl_rec_t *r)
+{
+    if (r->due.at <= s->told
+        || (r->pair != NULL && elo_agent_eq(&r->pair->owner, &r->pair->agent)))
+    {
+        return false; /* past, or to oneself */
+    }
+    if (r->kind == ELO_REC_ESCALATION) {
+        return r->parent->due.at > s->told;
+    }
+    return r->kind != ELO_REC_GRANT || r->sort == ELO_GRANT_READ
+           || (r->sort == ELO_GRANT_EMERGENCY && has_escalation(s, r, NULL));
+}
+
+
+bool
+elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r)
+{
+    const elo_ctl_rec_t *e;
+
+    if (!elo_ctl_gives(s, r)) {
+        return false;
+    }
+    if (r->pair == NULL) {
+        return r->kind == ELO_REC_ESCALATION
+               && !has_escalation(s, r->parent, r);
+    }
+    for (e = r->pair->first; e != NULL; e = e->link[LINK_PAIR].next) {
+        if (e != r && e->kind == r->kind && e->sort == r->sort
+            && (r->reaches & ~e->reaches) == 0 && elo_ctl_gives(s, e))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+
 void
 elo_ctl_list_add(elo_ctl_rec_t **first, elo_ctl_rec_t *r, elo_ctl_link_t which)
 {

@@ -10,9 +10,12 @@
    at the owner count: two who admit each other hold nobody up.
 
    (S1) Between calls the three are the greatest that the live records give.
-   (S2) What a revocation ends is judged at the greatest time of a record taken so far,
-        so that it is the same in a replay, whenever expire was called. Therefore a
-        record whose until has come stays until that time is past it, too.
+   (S2) What a revocation ends is judged at the state's clock, which only records move,
+        so that it is the same in a replay, whenever expire was called: the greatest
+        time of a record taken so far, less what it may have been ahead when it was
+        taken (ELO_RECORD_SKEW_S). So nobody moves the clock past now by a time in
+        the future; it is behind now, by as much at least. Therefore a record whose
+        until has come stays until the clock is past it, too.
    (S3) What a call needs of memory it has before it changes anything. */
 #ifndef ELO_CTL_STATE_INTERNAL_H
 #define ELO_CTL_STATE_INTERNAL_H
@@ -38,6 +41,9 @@ struct elo_ctl_agent_s {
     uint64_t next_seq;
     elo_digest_t last;
     int64_t last_ms;
+    uint64_t n_live; /* of his records, and tokens that they ended */
+    uint64_t bytes;  /* of all his records */
+    int64_t pace_us; /* when what he has added would be due, by his rate */
     elo_ctl_standing_t is;
     elo_ctl_standing_t was; /* before the call, while is_in */
     elo_ctl_rec_t *gives;   /* his ADMISSION, RELATIONSHIP, INVITATION to the
@@ -90,18 +96,18 @@ struct elo_ctl_rec_s {
     uint32_t used; /* INVITATION: acceptances ever; GRANT: live escalations */
     uint32_t uses;
     uint8_t kind, sort, reaches;
-    elo_digest_t secret[]; /* of an INVITATION to the node: one */
+    elo_agent_t key[]; /* of an INVITATION to the node: one */
 };
 
 struct elo_ctl_state_s {
     elo_ctl_agent_t *owner;
     uint64_t max_records;
+    elo_ctl_bounds_t bounds;
     uint64_t n_chains;
-    int64_t clock; /* Unix seconds: the greatest time of a record (S2) */
+    int64_t clock; /* Unix seconds (S2) */
     int64_t told;  /* up to when expire has told */
     elo_hashmap_t agents, recs, pairs;
-    elo_hashmap_t
-        secrets; /* invitations to the node, by hash of their secret */
+    elo_hashmap_t invitations; /* those to the node, by their key */
     elo_heap_t due, lapsed;
     elo_ctl_tokens_t tokens;
 };
@@ -159,6 +165,12 @@ void elo_ctl_set_lapse(elo_ctl_state_t *s, elo_ctl_set_t *set,
 /* Touches who has changed, and takes the set apart. */
 void elo_ctl_set_tell(elo_ctl_state_t *s, elo_ctl_set_t *set,
                       elo_ctl_touched_fn touched, void *ctx);
+
+/* Does r, which is in the tables, give facts between two agents? At the time of the
+   last expire: what ends by itself is told then. A grant that is only to hold gives
+   none. Then: does nothing else in the tables give the same? */
+bool elo_ctl_gives(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
+bool elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
 
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);

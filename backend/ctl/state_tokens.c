@@ -107,6 +107,16 @@ elo_ctl_tokens_has(const elo_ctl_tokens_t *t, const elo_rec_body_t *b)
 }
 
 
+bool
+elo_ctl_tokens_is_known(const elo_ctl_tokens_t *t, const elo_rec_body_t *b)
+{
+    name_t k = key_of(b);
+    const entry_t *e = find(t, k.agent, k.by, k.text);
+
+    return e != NULL && e->version >= b->version;
+}
+
+
 size_t
 elo_ctl_tokens_count(const elo_ctl_tokens_t *t)
 {

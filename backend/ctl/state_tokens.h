@@ -19,8 +19,11 @@ void elo_ctl_tokens_dispose(elo_ctl_tokens_t *t);
 elo_err_t elo_ctl_tokens_add(elo_ctl_tokens_t *t,
                              const elo_rec_body_t *b) ELO_MUST_USE;
 
-/* Is it there already, or would it be one more to be remembered? */
+/* Is it there already, or would it be one more to be remembered? And: does it end
+   nothing that isn't ended? */
 bool elo_ctl_tokens_has(const elo_ctl_tokens_t *t, const elo_rec_body_t *b);
+bool elo_ctl_tokens_is_known(const elo_ctl_tokens_t *t,
+                             const elo_rec_body_t *b);
 
 size_t elo_ctl_tokens_count(const elo_ctl_tokens_t *t);
 

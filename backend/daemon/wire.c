@@ -79,6 +79,9 @@ elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
         .iss = elo_slice_str(o->token_issuer.p),
         .aud = elo_slice_str(o->token_audience.p),
         .token_life_s = (int64_t) seconds(o->token_life),
+        .bounds = { .records = o->records_per_agent,
+                    .bytes = o->record_bytes_per_agent,
+                    .per_s = (uint32_t) o->record_rate },
     };
     elo_err_t rc = ELO_OK;
 

@@ -10,7 +10,7 @@ package Doorway::Agents;
 use strict;
 use warnings;
 
-use Digest::SHA  qw(sha256);
+use Digest::SHA  qw(hmac_sha256 sha256);
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use Time::HiRes  qw(time);
 
@@ -20,7 +20,10 @@ use Doorway::Stand;
 # Kinds of records, and what one is to another.
 my %KIND = (
     relationship     => 3,
+    invitation       => 4,
+    acceptance       => 5,
     grant            => 6,
+    revocation       => 10,
     token_revocation => 15,
 );
 our %RELATION = ( household => 1, family => 2, extended => 3, community => 4 );
@@ -216,9 +219,9 @@ sub cbor {
     return cbor_head( 0, $v );
 }
 
-# The next record of an agent with a seed, who has logged in:
-# say($agent, 'relationship', {1 => \$key, 2 => …}).
-sub say {
+# The next record of an agent with a seed, who has logged in, signed:
+# record($agent, 'relationship', {1 => \$key, 2 => …}).
+sub record {
     my ( $self, $agent, $kind, $body ) = @_;
     my $path = '/api/records/head/' . unpack 'H*', $agent->{key};
     my $head =
@@ -235,14 +238,50 @@ sub say {
     );
     my $sig =
       Doorway::Auth::sign_by( $agent->{seed}, "elohim-record-1\0$bytes" );
-    my $res = $self->as(
+    return cbor( [ \$bytes, \$sig ] );
+}
+
+# The answer to a record that some agent sends.
+sub send_record {
+    my ( $self, $agent, $record ) = @_;
+    return $self->as(
         $agent, 'POST', '/api/records',
         headers => ['Content-Type: application/octet-stream'],
-        body    => cbor( [ \$bytes, \$sig ] )
+        body    => $record
     );
+}
+
+# Signs and sends: say($agent, 'relationship', {…}); it must be taken.
+sub say {
+    my ( $self, $agent, @what ) = @_;
+    my $res = $self->send_record( $agent, $self->record( $agent, @what ) );
 
     $res->{status} == 201 or die "record: $res->{status} $res->{body}\n";
     return Doorway::Stand::decode( $res->{body} );
+}
+
+# ---- invitations
+
+# The seed of the pair that a secret makes.
+sub invitation_seed {
+    my ($secret) = @_;
+    return hmac_sha256( $secret, 'elohim-invitation-1' );
+}
+
+# The body of an invitation to the node with so many uses.
+sub invitation {
+    my ( $secret, $uses ) = @_;
+    my $key = Doorway::Auth::public_key( invitation_seed($secret) );
+    return { 1 => \$key, 2 => $uses };
+}
+
+# The body of an agent's acceptance; id: of the invitation, in hex.
+sub acceptance {
+    my ( $agent, $secret, $id ) = @_;
+    my $bytes = pack 'H*', $id;
+    my $proof = Doorway::Auth::sign_by( invitation_seed($secret),
+        "elohim-accept-1\0$bytes$agent->{key}" );
+    return { 1 => \$bytes, 2 => \$proof };
 }
 
 1;

@@ -289,6 +289,73 @@ test_too_many(void **state)
 }
 
 
+/* One author's records too fast: 429; what is refused or known already doesn't count, and
+   others are as free as before. */
+static void
+test_rate(void **state)
+{
+    plane_t *p = *state;
+    person_t owner = owner_of(p), ada = person(1), bob = person(2);
+    bytes_t first, b;
+    told_t t;
+
+    must_tell(p, &owner, admission(&ada, ELO_LEVEL_AUTHENTICATED, 0));
+    must_tell(p, &owner, admission(&bob, ELO_LEVEL_AUTHENTICATED, 0));
+    p->cfg.bounds.per_s = 1;
+    plane_reopen(p);
+    sign_next(&ada, relation(&bob, ELO_REL_FAMILY), START, &first);
+    assert_int_equal(publish(p, slice_of(&first)).err, ELO_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(publish(p, slice_of(&first)).err, ELO_OK);
+        t = tell(p, &ada, admission(&bob, ELO_LEVEL_ADMIN, 0));
+        assert_int_equal(t.err, ELO_EDENIED);
+    }
+    for (unsigned i = 1; i < ELO_CTL_BURST_S; i++) {
+        must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    }
+    t = tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    assert_int_equal(t.err, ELO_ERATE);
+    assert_string_not_equal(t.why, "");
+    sign_next(&bob, relation(&ada, ELO_REL_FAMILY), START, &b);
+    assert_int_equal(publish(p, slice_of(&b)).err, ELO_OK);
+    for (unsigned i = 0; i < 30; i++) {
+        must_tell(p, &owner, relation(&bob, ELO_REL_FAMILY));
+    }
+    atomic_fetch_add(&p->now, 1);
+    must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    assert_int_equal(tell(p, &ada, relation(&bob, ELO_REL_FAMILY)).err,
+                     ELO_ERATE);
+}
+
+
+/* After a start an author has used up as much as before. */
+static void
+test_share_after_start(void **state)
+{
+    plane_t *p = *state;
+    person_t owner = owner_of(p), ada = person(1), bob = person(2);
+
+    must_tell(p, &owner, admission(&ada, ELO_LEVEL_AUTHENTICATED, 0));
+    must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    p->cfg.bounds.records = 2;
+    p->cfg.bounds.bytes = 600;
+    plane_reopen(p);
+    must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    assert_int_equal(tell(p, &ada, relation(&bob, ELO_REL_FAMILY)).err,
+                     ELO_EQUOTA);
+    plane_reopen(p);
+    assert_int_equal(tell(p, &ada, relation(&bob, ELO_REL_FAMILY)).err,
+                     ELO_EQUOTA);
+    p->cfg.bounds.records = 0;
+    plane_reopen(p);
+    must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY)); /* of 190 bytes each */
+    must_tell(p, &ada, relation(&bob, ELO_REL_FAMILY));
+    plane_reopen(p);
+    assert_int_equal(tell(p, &ada, relation(&bob, ELO_REL_FAMILY)).err,
+                     ELO_EQUOTA);
+}
+
+
 /* ---- what the disk doesn't take ---- */
 
 static void
@@ -686,6 +753,8 @@ main(void)
         T(test_many_that_depend),
         T(test_shut_out_at_once),
         T(test_too_many),
+        T(test_rate),
+        T(test_share_after_start),
         T(test_readonly),
         T(test_subscribe),
         T(test_expiry),

@@ -37,12 +37,14 @@
 #define UNTIL     "1a6b000000" /* 0x6b000000 */
 #define ID_ABC    "63616263"   /* "abc" */
 
-#define ABC    .has_content = true, .content = ELO_SLICE("abc")
-#define A22    .agent = { { HEX22, HEX22, HEX22, HEX22 } }
-#define HEX22  0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22
-#define D33    .ref = { { HEX33, HEX33, HEX33, HEX33 } }
-#define HEX33  0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33
-#define SECRET "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17"
+#define ABC       .has_content = true, .content = ELO_SLICE("abc")
+#define A22       .agent = { { HEX22, HEX22, HEX22, HEX22 } }
+#define HEX22     0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22
+#define D33       .ref = { { HEX33, HEX33, HEX33, HEX33 } }
+#define HEX33     0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33
+#define HEX_64(b) HEX_32(b) HEX_32(b)
+#define U_8       "uuuuuuuu"
+#define PROOF     U_8 U_8 U_8 U_8 U_8 U_8 U_8 U_8
 
 /* clang-format off */
 static const struct {
@@ -85,10 +87,10 @@ static const struct {
     { "invitation to a content with all", ELO_REC_INVITATION,
       "04" "a4" "03" UNTIL "04" "6178" "05" ID_ABC "06" AGENT,
       { ABC, A22, .until = 0x6b000000, .text = ELO_SLICE("x") } },
-    /* {1: invitation, 2: secret of 16 bytes} */
+    /* {1: invitation, 2: signature} */
     { "acceptance", ELO_REC_ACCEPTANCE,
-      "05" "a2" "01" DIGEST "02" "50" "000102030405060708090a0b0c0d0e0f",
-      { D33, .secret = ELO_SLICE(SECRET) } },
+      "05" "a2" "01" DIGEST "02" "5840" HEX_64("75"),
+      { D33, .proof = ELO_SLICE(PROOF) } },
     /* {1: custodian, 2: read, 3: [invited, local], 4: content, 5: until} */
     { "grant", ELO_REC_GRANT,
       "06" "a5" "01" AGENT "02" "01" "03" "820102" "04" ID_ABC "05" UNTIL,
@@ -197,7 +199,7 @@ assert_body(const elo_rec_body_t *a, const elo_rec_body_t *b)
     assert_int_equal(a->has_content, b->has_content);
     assert_true(elo_slice_eq(a->content, b->content));
     assert_true(elo_slice_eq(a->text, b->text));
-    assert_true(elo_slice_eq(a->secret, b->secret));
+    assert_true(elo_slice_eq(a->proof, b->proof));
     assert_true(elo_slice_eq(a->jti, b->jti));
     assert_true(elo_slice_eq(a->kid, b->kid));
     assert_true(elo_slice_eq(a->peer, b->peer));
@@ -463,10 +465,13 @@ static const struct {
     { "invitation of nobody", "04" "a1" "05" ID_ABC, "body: a key is missing" },
     { "node with an agent", "04" "a3" "01" DIGEST "02" "01" "06" AGENT,
       "body: keys of two forms" },
-    { "secret of 15 bytes", "05" "a2" "01" DIGEST "02" "4f"
-      "000102030405060708090a0b0c0d0e", "body: a text too short or too long" },
-    { "secret of 65 bytes", "05" "a2" "01" DIGEST "02" "5841" HEX_32("61")
-      HEX_32("61") "61", "body: a text too short or too long" },
+    { "proof of 63 bytes", "05" "a2" "01" DIGEST "02" "583f" HEX_32("61")
+      HEX_8("61") HEX_8("61") HEX_8("61") "61616161616161",
+      "body: a text too short or too long" },
+    { "proof of 65 bytes", "05" "a2" "01" DIGEST "02" "5841" HEX_64("61") "61",
+      "body: a text too short or too long" },
+    { "a secret in the clear", "05" "a2" "01" DIGEST "02" "50" HEX_8("61")
+      HEX_8("61"), "body: a text too short or too long" },
     { "category 0", "06" "a3" "01" AGENT "02" "00" "03" "8100",
       "body: a number out of range" },
     { "category 4", "06" "a3" "01" AGENT "02" "04" "03" "8100",
@@ -641,6 +646,10 @@ test_wrong_signatures(void **state)
     assert_int_equal(elo_rec_parse(elo_buf_slice(&out), &back, NULL),
                      ELO_ECORRUPT);
 
+    assert_int_equal(elo_rec_read(elo_buf_slice(&out), &back, NULL), ELO_OK);
+    assert_memory_equal(back.id.b, r.id.b, 32);
+    assert_memory_equal(back.sig, sig, 64); /* nobody looked at it */
+
     elo_sign(seed, elo_slice(mem, 16 + inner.len), sig);
     memcpy(out.p + out.len - 64, sig, 64);
     assert_int_equal(elo_rec_parse(elo_buf_slice(&out), &back, NULL), ELO_OK);
@@ -699,11 +708,11 @@ test_bounds(void **state)
     assert_int_equal(make(ELO_REC_ESCALATION, b, &why), ELO_EINVAL);
     assert_string_equal(why, "body: an escalation of more than 30 days");
 
-    b = (elo_rec_body_t){ D33, .secret = elo_slice(x, ELO_RECORD_SECRET_MAX) };
+    b = (elo_rec_body_t){ D33, .proof = elo_slice(x, ELO_SIG_LEN) };
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_OK);
-    b.secret.len++;
+    b.proof.len++;
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_EINVAL);
-    b.secret.len = ELO_RECORD_SECRET_MIN - 1;
+    b.proof.len = ELO_SIG_LEN - 1;
     assert_int_equal(make(ELO_REC_ACCEPTANCE, b, &why), ELO_EINVAL);
 
     b = (elo_rec_body_t){ .peer = elo_slice(x, ELO_RECORD_PEER_MAX),

@@ -12,7 +12,6 @@
 
 enum { OWNER, ADA, BOB, CID, DEE, EVE };
 
-#define SECRET   "sixteen bytes or"
 #define ADMITTED (ELO_FACT_PROVED | ELO_FACT_ADMITTED)
 #define ADMIN    (ADMITTED | ELO_FACT_ADMIN)
 
@@ -94,7 +93,7 @@ relate(unsigned who, uint32_t sort)
 static elo_rec_body_t
 invite(uint64_t uses, int64_t until)
 {
-    return (elo_rec_body_t){ .ref = secret_hash(SECRET),
+    return (elo_rec_body_t){ .ref = world_key(WORLD_SECRET),
                              .uses = uses,
                              .until = until };
 }
@@ -103,7 +102,7 @@ invite(uint64_t uses, int64_t until)
 static elo_rec_body_t
 accept(elo_digest_t id)
 {
-    return (elo_rec_body_t){ .ref = id, .secret = ELO_SLICE(SECRET) };
+    return (elo_rec_body_t){ .ref = id };
 }
 
 
@@ -194,25 +193,34 @@ test_relationship(void **state)
 static void
 test_invitation(void **state)
 {
-    elo_digest_t id, found;
-    elo_digest_t hash = secret_hash(SECRET);
+    elo_digest_t id, found, other = digest(998);
+    elo_digest_t ref = world_key(WORLD_SECRET);
+    elo_rec_body_t b;
+    elo_agent_t key;
 
     (void) state;
+    memcpy(key.b, ref.b, sizeof(key.b));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node");
     ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node"); /* by a relation only */
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     ok(OWNER, ELO_REC_INVITATION, invite(2, w.now + 10));
     id = last;
-    assert_true(elo_ctl_invitation_of(w.s, &hash, w.now + 9, &found));
+    assert_true(elo_ctl_invitation_of(w.s, &key, w.now + 9, &found));
     assert_memory_equal(&found, &id, sizeof(id));
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now + 10, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now + 10, &found));
 
-    no(BOB, ELO_REC_ACCEPTANCE,
-       (elo_rec_body_t){ .ref = id, .secret = ELO_SLICE("sixteen bytes 0r") },
-       ELO_EDENIED, "another secret");
+    /* by another secret, of another invitation, of another's acceptance, none */
+    for (unsigned i = 0; i < 4; i++) {
+        b = accept(id);
+        b.proof = world_proof(&w, i == 0 ? "sixteen bytes 0r" : WORLD_SECRET,
+                              i == 1 ? &other : &id, i == 2 ? CID : BOB);
+        b.proof.len -= i == 3;
+        no(BOB, ELO_REC_ACCEPTANCE, b, ELO_EDENIED,
+           "no signature by the invitation's key");
+    }
     no(BOB, ELO_REC_ACCEPTANCE, accept(digest(999)), ELO_EINVAL,
        "no such invitation");
     no(OWNER, ELO_REC_ACCEPTANCE, accept(id), ELO_EINVAL,
@@ -223,7 +231,7 @@ test_invitation(void **state)
        "invitation is accepted already");
     w.now += 9; /* the last second */
     ok(CID, ELO_REC_ACCEPTANCE, accept(id));
-    assert_false(elo_ctl_invitation_of(w.s, &hash, w.now, &found));
+    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     no(DEE, ELO_REC_ACCEPTANCE, accept(id), ELO_EDENIED,
        "invitation is used up or past");
     /* who was invited stands as an admitted one, and stays after its end */
@@ -543,6 +551,39 @@ test_late_clock(void **state)
 }
 
 
+/* A time ahead of now, by as much as is taken, ends nothing before its time: what an
+   administrator gave ends with him, though he ends himself before that time. */
+static void
+test_clock_ahead(void **state)
+{
+    (void) state;
+    for (unsigned round = 0; round < 2; round++) {
+        elo_digest_t hers;
+        elo_rec_t r;
+
+        elo_ctl_state_free(&w.s);
+        world_init(&w, 100);
+        ok(OWNER, ELO_REC_ADMISSION,
+           admit(ADA, 2, w.now + ELO_RECORD_SKEW_S - 1));
+        hers = last;
+        ok(ADA, ELO_REC_ADMISSION, admit(BOB, 1, 0));
+        ok(EVE, ELO_REC_RELATIONSHIP, relate(DEE, 1));
+        if (round == 1) {
+            r = world_rec(&w, EVE, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 });
+            r.time_ms += ELO_RECORD_SKEW_S * 1000;
+            assert_int_equal(world_take(&w, &r), ELO_OK);
+        }
+        elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+        assert_int_equal(elo_ctl_state_count(w.s), 3);
+        assert_int_equal(world_of(&w, BOB), ADMITTED);
+        ok(OWNER, ELO_REC_REVOCATION, named(hers));
+        assert_int_equal(world_of(&w, BOB), ELO_FACT_PROVED);
+        ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 2, 0));
+        assert_int_equal(world_of(&w, BOB), ELO_FACT_PROVED);
+    }
+}
+
+
 static void
 test_room(void **state)
 {
@@ -573,6 +614,229 @@ test_same(void **state)
     no(ADA, ELO_REC_RELATIONSHIP, relate(BOB, 1), ELO_ENOSPC,
        "too many about the same");
     ok(ADA, ELO_REC_RELATIONSHIP, relate(CID, 1));
+}
+
+
+/* One author's part, by what he is; what he has ended makes room. */
+static void
+test_share(void **state)
+{
+    static const elo_ctl_bounds_t three = { .records = 3 };
+    elo_digest_t first = { { 0 } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &three);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 2, 0));
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    for (unsigned i = 0; i < 3; i++) {
+        ok(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1));
+        first = i == 0 ? last : first;
+    }
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    no(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .jti = ELO_SLICE("t") },
+       ELO_EQUOTA, "its author has too many records");
+    ok(ADA, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 }); /* isn't kept */
+    ok(ADA, ELO_REC_REVOCATION, named(first));
+    ok(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .jti = ELO_SLICE("t") });
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    ok(CID, ELO_REC_RELATIONSHIP, relate(DEE, 1)); /* by a relation: one */
+    no(CID, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    for (unsigned i = 0; i < 3 * ELO_CTL_ADMIN_SHARE; i++) {
+        ok(BOB, ELO_REC_RELATIONSHIP, relate(EVE, 1));
+    }
+    no(BOB, ELO_REC_RELATIONSHIP, relate(EVE, 1), ELO_EQUOTA,
+       "its author has too many records");
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
+}
+
+
+/* Of bytes, which stay; who has too many can end what he has, and some tokens. */
+static void
+test_share_of_bytes(void **state)
+{
+    /* records of this test have no bytes but their frame */
+    static const elo_ctl_bounds_t sixteen = { .bytes = 16 * ELO_RECORD_FRAME };
+    elo_digest_t grant_to_bob = { { 0 } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &sixteen);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    for (unsigned i = 0; i < 16; i++) {
+        ok(ADA, ELO_REC_GRANT, grant(BOB, ELO_GRANT_READ, 1, NULL));
+        grant_to_bob = last;
+    }
+    no(ADA, ELO_REC_LIFECYCLE, (elo_rec_body_t){ 0 }, ELO_EQUOTA,
+       "its author has too many bytes of records");
+    for (uint64_t i = 2; i < 4; i++) {
+        ok(ADA, ELO_REC_TOKEN_REVOCATION,
+           (elo_rec_body_t){ .agent = agent(ADA), .version = i });
+    }
+    no(ADA, ELO_REC_TOKEN_REVOCATION,
+       (elo_rec_body_t){ .agent = agent(ADA), .version = 4 }, ELO_EQUOTA,
+       "its author has too many bytes of records");
+    ok(ADA, ELO_REC_REVOCATION, named(grant_to_bob));
+    no(ADA, ELO_REC_REVOCATION, named(grant_to_bob), ELO_EINVAL,
+       "no such record");
+}
+
+
+static void
+test_pace(void **state)
+{
+    static const elo_ctl_bounds_t two = { .per_s = 2 };
+    int64_t ms = w.now * 1000;
+    const struct {
+        unsigned who;
+        unsigned burst;
+    } rows[] = { { ADA, 20 }, { BOB, 20 * ELO_CTL_ADMIN_SHARE } };
+
+    (void) state;
+    elo_ctl_state_bound(w.s, &two);
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 2, 0));
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_agent_t a = agent(rows[i].who);
+
+        for (unsigned k = 0; k < rows[i].burst; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms));
+        /* a second's worth after a second, a burst again after a while */
+        for (unsigned k = 0; k < rows[i].burst / ELO_CTL_BURST_S; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms + 1000));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms + 1000));
+        assert_false(elo_ctl_state_pace(w.s, &a, ms - 86400000)); /* back */
+        assert_true(elo_ctl_state_pace(w.s, &a, ms - 86400000 + 11000));
+        for (unsigned k = 0; k < rows[i].burst; k++) {
+            assert_true(elo_ctl_state_pace(w.s, &a, ms + 60000));
+        }
+        assert_false(elo_ctl_state_pace(w.s, &a, ms + 60000));
+    }
+    for (unsigned k = 0; k < 1000; k++) {
+        elo_agent_t owner = agent(OWNER), eve = agent(EVE);
+
+        assert_true(elo_ctl_state_pace(w.s, &owner, ms));
+        assert_true(elo_ctl_state_pace(w.s, &eve, ms)); /* nothing of her */
+    }
+}
+
+
+/* Who has lost his admission ends what is his, and nothing else. */
+static void
+test_ends_own(void **state)
+{
+    elo_rec_body_t jti = { .agent = agent(ADA), .jti = ELO_SLICE("t") };
+    elo_rec_body_t of_bob = { .agent = agent(BOB), .jti = ELO_SLICE("t") };
+    elo_digest_t admission, hers, bobs;
+    elo_rec_t r;
+
+    (void) state;
+    ok(OWNER, ELO_REC_ADMISSION, admit(ADA, 1, 0));
+    admission = last;
+    ok(ADA, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    hers = last;
+    ok(BOB, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    bobs = last;
+    ok(OWNER, ELO_REC_REVOCATION, named(admission));
+    no(ADA, ELO_REC_RELATIONSHIP, relate(DEE, 1), ELO_EDENIED,
+       "author is revoked");
+    no(ADA, ELO_REC_REVOCATION, named(bobs), ELO_EDENIED, "author is revoked");
+    no(ADA, ELO_REC_TOKEN_REVOCATION, of_bob, ELO_EDENIED, "author is revoked");
+    ok(ADA, ELO_REC_REVOCATION, named(hers));
+    assert_true(w.is_touched[CID]);
+    no(ADA, ELO_REC_REVOCATION, named(hers), ELO_EDENIED, "author is revoked");
+    ok(ADA, ELO_REC_TOKEN_REVOCATION, jti);
+    no(ADA, ELO_REC_TOKEN_REVOCATION, jti, ELO_EDENIED, "author is revoked");
+    /* a key that nothing is known of has no tokens that are worth ending */
+    r = world_rec(&w, EVE, ELO_REC_TOKEN_REVOCATION,
+                  (elo_rec_body_t){ .agent = agent(EVE), .version = 2 });
+    assert_false(elo_ctl_ends_own(w.s, &r));
+    r = world_rec(&w, BOB, ELO_REC_TOKEN_REVOCATION, of_bob);
+    assert_true(elo_ctl_ends_own(w.s, &r));
+    r.body = (elo_rec_body_t){ .agent = agent(BOB), .kid = ELO_SLICE("k") };
+    assert_false(elo_ctl_ends_own(w.s, &r));
+}
+
+
+/* What changes nothing about an agent doesn't make the decisions about him be asked for
+   again: another's word can't keep them from being kept. */
+static void
+test_untouched(void **state)
+{
+    elo_rec_body_t to_content = { .agent = agent(BOB),
+                                  .has_content = true,
+                                  .content = ELO_SLICE("film") };
+    elo_rec_body_t bytes = { .ref = digest(500), .agent = agent(BOB) };
+    elo_rec_body_t e = { .agent = agent(ADA),
+                         .text = ELO_SLICE("fire"),
+                         .until = w.now + 9 };
+    elo_rec_body_t again = relate(BOB, ELO_REL_FAMILY);
+    const struct {
+        elo_rec_kind_t kind;
+        elo_rec_body_t body;
+        bool is_felt; /* the first, and its end when there is one more */
+        bool at_end;
+    } rows[] = {
+        { ELO_REC_RELATIONSHIP, relate(BOB, ELO_REL_FAMILY), true, false },
+        { ELO_REC_INVITATION, to_content, true, false },
+        { ELO_REC_PROMOTION, bytes, true, false },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_READ, 3, NULL), true, true },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_HOLD, 3, NULL), false, false },
+        { ELO_REC_GRANT, grant(BOB, ELO_GRANT_EMERGENCY, 3, NULL), false,
+          false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_digest_t first;
+
+        ok(ADA, rows[i].kind, rows[i].body);
+        first = last;
+        assert_int_equal(w.is_touched[BOB], rows[i].is_felt);
+        ok(ADA, rows[i].kind, rows[i].body);
+        assert_false(w.is_touched[BOB]);
+        ok(ADA, ELO_REC_REVOCATION, named(last));
+        assert_int_equal(w.is_touched[BOB], rows[i].at_end);
+        ok(ADA, ELO_REC_REVOCATION, named(first));
+        assert_int_equal(w.is_touched[BOB], rows[i].is_felt);
+    }
+    /* what is past when it is said, and what outlives another */
+    again.until = w.now;
+    elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_false(w.is_touched[BOB]);
+    again.until = w.now + 5;
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_true(w.is_touched[BOB]);
+    again.until = w.now + 9;
+    ok(ADA, ELO_REC_RELATIONSHIP, again);
+    assert_false(w.is_touched[BOB]);
+    w.now += 5;
+    elo_ctl_state_expire(w.s, w.now, world_touched, &w);
+    assert_true(w.is_touched[BOB]);
+    /* an admission of who is admitted; and a second escalation */
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 1, 0));
+    assert_true(w.is_touched[BOB]);
+    ok(OWNER, ELO_REC_ADMISSION, admit(BOB, 1, w.now + 50));
+    assert_false(w.is_touched[BOB]);
+    ok(OWNER, ELO_REC_RELATIONSHIP, relate(CID, 1));
+    ok(OWNER, ELO_REC_REVOCATION, named(last));
+    assert_true(w.is_touched[CID]);
+    assert_false(w.is_touched[BOB]);
+    ok(ADA, ELO_REC_GRANT, grant(BOB, ELO_GRANT_EMERGENCY, 3, NULL));
+    e.ref = last;
+    ok(BOB, ELO_REC_ESCALATION, e);
+    assert_true(w.is_touched[BOB]);
+    ok(BOB, ELO_REC_ESCALATION, e);
+    assert_false(w.is_touched[BOB]);
 }
 
 
@@ -651,8 +915,14 @@ main(void)
         CASE(test_chain),
         CASE(test_to_the_second),
         CASE(test_late_clock),
+        CASE(test_clock_ahead),
         CASE(test_room),
         CASE(test_same),
+        CASE(test_share),
+        CASE(test_share_of_bytes),
+        CASE(test_pace),
+        CASE(test_ends_own),
+        CASE(test_untouched),
         CASE(test_no_memory),
     };
 

@@ -4,12 +4,13 @@
 #ifndef ELO_T_UNIT_CTL_WORLD_H
 #define ELO_T_UNIT_CTL_WORLD_H
 
+#include "backend/ctl/invitation.h"
 #include "backend/ctl/state.h"
-#include "common/base/crypto.h"
 #include "common/base/num.h"
 
 #define WORLD_AGENTS 8 /* 0: the node's owner */
 #define WORLD_START  INT64_C(1700000000)
+#define WORLD_SECRET "sixteen bytes or" /* of invitations and acceptances */
 
 typedef struct {
     elo_ctl_state_t *s;
@@ -17,6 +18,7 @@ typedef struct {
     uint32_t n_made;
     bool is_touched[WORLD_AGENTS];
     const char *why;
+    uint8_t proof[ELO_SIG_LEN]; /* of the acceptance that was made last */
 } world_t;
 
 static inline elo_agent_t
@@ -59,7 +61,36 @@ world_init(world_t *w, uint64_t max_records)
 }
 
 
-/* The next record of an agent, at w->now. */
+/* The key of invitations by that secret, as a body has it. */
+static inline elo_digest_t
+world_key(const char *secret)
+{
+    uint8_t seed[ELO_SEED_LEN];
+    elo_agent_t key;
+    elo_digest_t d;
+
+    elo_invitation_seed(elo_slice_str(secret), seed);
+    elo_agent_of_seed(seed, &key);
+    memcpy(d.b, key.b, sizeof(d.b));
+    return d;
+}
+
+
+/* Borrowed until the next one is made. */
+static inline elo_slice_t
+world_proof(world_t *w, const char *secret, const elo_digest_t *id,
+            unsigned who)
+{
+    uint8_t seed[ELO_SEED_LEN];
+    elo_agent_t a = agent(who);
+
+    elo_invitation_seed(elo_slice_str(secret), seed);
+    elo_invitation_prove(seed, id, &a, w->proof);
+    return elo_slice(w->proof, sizeof(w->proof));
+}
+
+
+/* The next record of an agent, at w->now. An acceptance without a proof gets it. */
 static inline elo_rec_t
 world_rec(world_t *w, unsigned who, elo_rec_kind_t kind, elo_rec_body_t body)
 {
@@ -70,6 +101,9 @@ world_rec(world_t *w, unsigned who, elo_rec_kind_t kind, elo_rec_body_t body)
                     .body = body };
 
     elo_ignore(!elo_ctl_head(w->s, &r.author, &r.seq, &r.prev)); /* seq 0 */
+    if (kind == ELO_REC_ACCEPTANCE && body.proof.len == 0) {
+        r.body.proof = world_proof(w, WORLD_SECRET, &body.ref, who);
+    }
     return r;
 }
 
@@ -105,16 +139,6 @@ world_towards(const world_t *w, unsigned who, unsigned owner,
 
     return elo_ctl_facts_towards(w->s, &a, &o, elo_slice_str(content), reach,
                                  w->now, by);
-}
-
-
-static inline elo_digest_t
-secret_hash(const char *secret)
-{
-    elo_digest_t d = { { 0 } };
-
-    assert_int_equal(elo_sha256(elo_slice_str(secret), &d), ELO_OK);
-    return d;
 }
 
 #endif
