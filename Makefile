@@ -166,6 +166,7 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
   $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
+  $(BUILD)/bench/nodes \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 
@@ -176,6 +177,13 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/lib/%.o \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS_bench) $(LIBS))
+
+$(BUILD)/bench/nodes: $(BUILD)/obj/bench/lib/nodes.o \
+    $(foreach l,backend/store backend/kv backend/keys backend/os \
+      backend/net common,$(call lib_of,$(l)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(LIBS))
 
 $(BUILD)/bench/slowsync.so: bench/lib/slowsync.c
 	@mkdir -p $(@D)

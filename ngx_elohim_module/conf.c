@@ -84,6 +84,9 @@ ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
     conf->max_ranges = NGX_CONF_UNSET;
     conf->cors = NGX_CONF_UNSET;
     conf->auth_rate = NGX_CONF_UNSET;
+    conf->auth_total = NGX_CONF_UNSET;
+    conf->login_rate = NGX_CONF_UNSET;
+    conf->pass_connections = NGX_CONF_UNSET;
 
     conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
@@ -122,6 +125,12 @@ ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->cors, prev->cors, 1);
     ngx_conf_merge_value(conf->auth_rate, prev->auth_rate,
                          NGX_HTTP_ELOHIM_AUTH_RATE);
+    ngx_conf_merge_value(conf->auth_total, prev->auth_total,
+                         NGX_HTTP_ELOHIM_AUTH_TOTAL
+                         * NGX_HTTP_ELOHIM_AUTH_RATE);
+    ngx_conf_merge_value(conf->login_rate, prev->login_rate,
+                         NGX_HTTP_ELOHIM_LOGIN_RATE);
+    ngx_conf_merge_value(conf->pass_connections, prev->pass_connections, 0);
 
     if (ngx_http_elohim_merge_upstream(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -277,6 +286,10 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         && ngx_http_elohim_add_zone(cf, emcf, &name, NGX_HTTP_ELOHIM_ZONE_SIZE)
            != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (emcf->enabled && ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -144,6 +144,49 @@ ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* elohim_auth_rate: a client's, and a worker's clients' together. */
+
+char *
+ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_loc_conf_t  *elcf = conf;
+
+    ngx_int_t    n[2];
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (elcf->auth_rate != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n[0] = 0;
+    n[1] = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        n[i - 1] = ngx_atoi(value[i].data, value[i].len);
+
+        if (n[i - 1] < 1 || n[i - 1] > NGX_HTTP_ELOHIM_AUTH_MOST) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is no rate: write a number of "
+                               "questions a second, from 1 to %d", &value[i],
+                               NGX_HTTP_ELOHIM_AUTH_MOST);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    elcf->auth_rate = n[0];
+    elcf->auth_total = cf->args->nelts > 2
+                       ? n[1] : n[0] * NGX_HTTP_ELOHIM_AUTH_TOTAL;
+
+    if (elcf->auth_total < elcf->auth_rate) {
+        return "has a total that is less than the rate of one client";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

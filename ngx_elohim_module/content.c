@@ -113,11 +113,19 @@ static ngx_int_t
 ngx_http_elohim_go(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
     ngx_int_t                          rc;
+    ngx_uint_t                         wait;
     const ngx_http_elohim_resource_t  *res;
 
     res = ngx_http_elohim_resource(ctx->route.kind);
 
     if (res && res->blind) {
+
+        wait = r->method & res->write ? ngx_http_elohim_login_wait(r) : 0;
+
+        if (wait) {
+            return ngx_http_elohim_too_often(r, wait);
+        }
+
         (void) ngx_http_elohim_settle(ctx, NGX_HTTP_ELOHIM_ANONYMOUS);
         return ngx_http_elohim_pass(r, ctx, 0);
     }

@@ -68,6 +68,21 @@ ngx_int_t ngx_http_elohim_pass_location(ngx_http_request_t *r,
     ngx_table_elt_t *h, size_t prefix);
 ngx_int_t ngx_http_elohim_pass_filter_init(void *data);
 
+/* pass_limit: NGX_OK: this request may have a connection, until it is released or
+   ends; NGX_DECLINED: not now */
+ngx_int_t ngx_http_elohim_pass_hold(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+void ngx_http_elohim_pass_release(ngx_http_elohim_ctx_t *ctx);
+
+/* body: the most bytes of a route's body, or STREAM; read: as
+   ngx_http_read_client_request_body, done has all of it in memory */
+#define NGX_HTTP_ELOHIM_BODY_STREAM  NGX_MAX_SIZE_T_VALUE
+size_t ngx_http_elohim_body_max(elo_route_kind_t kind);
+ngx_int_t ngx_http_elohim_body_read(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, size_t max,
+    ngx_http_client_body_handler_pt done);
+ngx_int_t ngx_http_elohim_too_large(ngx_http_request_t *r);
+
 /* problem, headers */
 ngx_int_t ngx_http_elohim_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *code, const char *detail);

@@ -13,7 +13,10 @@
 #include "common/http/wire_auth.h"
 
 #define NGX_HTTP_ELOHIM_AUTH_TTL     60 /* seconds, of sessions and access */
-#define NGX_HTTP_ELOHIM_AUTH_RATE    50 /* questions a second and worker */
+#define NGX_HTTP_ELOHIM_AUTH_RATE    50 /* questions a second and client */
+#define NGX_HTTP_ELOHIM_AUTH_TOTAL   10 /* times that, of a worker's clients */
+#define NGX_HTTP_ELOHIM_AUTH_MOST    1000000
+#define NGX_HTTP_ELOHIM_LOGIN_RATE   10 /* requests a second and client */
 #define NGX_HTTP_ELOHIM_SESSION_MSG  512 /* bytes; with prefix and content */
 #define NGX_HTTP_ELOHIM_ACCESS_MSG   64
 #define NGX_HTTP_ELOHIM_KEYS_MSG     2560 /* 16 keys of 120, names of 128 */
@@ -115,9 +118,13 @@ ngx_int_t ngx_http_elohim_out_of_scope(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_uint_t ngx_http_elohim_remembered(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx, elo_session_verdict_t *verdict);
-/* True: one more question is within the rate. */
+
+/* rate: spend: true: one more question is within the rate. login_wait: seconds until
+   this client may log in; 0: now. The answer to who may not. */
 ngx_uint_t ngx_http_elohim_spend(ngx_http_request_t *r);
+ngx_uint_t ngx_http_elohim_login_wait(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_limited(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_too_often(ngx_http_request_t *r, ngx_uint_t wait);
 
 /* access: NGX_OK with ctx->access, NGX_AGAIN, or ANSWERED. */
 ngx_int_t ngx_http_elohim_access(ngx_http_request_t *r,

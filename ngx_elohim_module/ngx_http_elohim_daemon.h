@@ -79,6 +79,8 @@ typedef struct {
     ngx_msec_t no_auth;     /* it knew no sessions then; 0: never */
     ngx_msec_t rate_last;
     ngx_uint_t rate_excess; /* thousandths of questions beyond the rate */
+    ngx_uint_t n_passed[2]; /* connections of what is passed on: long, short */
+    ngx_msec_t full_told;   /* when the log heard of too many; 0: never */
     unsigned no_auth_told:1;
     unsigned in_body:1;
     unsigned reading:1; /* answers are being given out: don't write */

@@ -20,8 +20,13 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_ranges_bounds = {
 };
 
 
-static ngx_conf_num_bounds_t  ngx_http_elohim_rate_bounds = {
-    ngx_conf_check_num_bounds, 1, 1000000
+static ngx_conf_num_bounds_t  ngx_http_elohim_login_bounds = {
+    ngx_conf_check_num_bounds, 0, 1000000
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_elohim_pass_bounds = {
+    ngx_conf_check_num_bounds, 1, 65536
 };
 
 
@@ -98,11 +103,25 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NULL },
 
     { ngx_string("elohim_auth_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_elohim_set_auth_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_login_rate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_elohim_loc_conf_t, auth_rate),
-      &ngx_http_elohim_rate_bounds },
+      offsetof(ngx_http_elohim_loc_conf_t, login_rate),
+      &ngx_http_elohim_login_bounds },
+
+    { ngx_string("elohim_pass_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, pass_connections),
+      &ngx_http_elohim_pass_bounds },
 
       ngx_null_command
 };

@@ -19,6 +19,7 @@ typedef struct {
     ngx_array_t stores;   /* ngx_http_elohim_store_t * */
     ngx_array_t backends; /* ngx_http_elohim_backend_t * */
     ngx_shm_zone_t *zone;
+    ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
     unsigned enabled:1; /* some location has elohim on */
 } ngx_http_elohim_main_conf_t;
 
@@ -33,6 +34,9 @@ typedef struct {
     ngx_int_t max_ranges;
     ngx_flag_t cors;
     ngx_int_t auth_rate; /* questions a second about what only it can judge */
+    ngx_int_t auth_total; /* the same of all of a worker's clients */
+    ngx_int_t login_rate; /* logins a second and client; 0: any number */
+    ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
@@ -59,7 +63,13 @@ char *ngx_http_elohim_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* rate */
+ngx_int_t ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf);
 
 /* vars */
 ngx_int_t ngx_http_elohim_add_variables(ngx_conf_t *cf);

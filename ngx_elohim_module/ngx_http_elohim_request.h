@@ -32,6 +32,9 @@ typedef struct {
     ngx_http_request_t *request;
 } ngx_http_elohim_wait_t;
 
+typedef struct ngx_http_elohim_body_in_s ngx_http_elohim_body_in_t;
+typedef struct ngx_http_elohim_pass_hold_s ngx_http_elohim_pass_hold_t;
+
 typedef enum {
     NGX_HTTP_ELOHIM_NO_CACHE = 0,
     NGX_HTTP_ELOHIM_HIT,
@@ -79,6 +82,8 @@ struct ngx_http_elohim_ctx_s {
     ngx_chain_t *free; /* buffers of chunk frames */
     ngx_chain_t *busy;
     elo_slice_t type; /* of a sealed blob */
+    ngx_http_elohim_body_in_t *in; /* a body that is read whole; or NULL */
+    ngx_http_elohim_pass_hold_t *hold; /* on the daemon; or NULL */
 
     unsigned by_hash:1;
     unsigned has_access:1;

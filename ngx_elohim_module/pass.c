@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pass: what the daemon itself answers (writes, content nodes, its state) goes
-   through ngx_http_upstream to the same socket, request bodies as they arrive.
+   through ngx_http_upstream to the same socket, blobs as they arrive, other bodies
+   when they are there (body.c).
    Of media only what is encrypted at rest comes this way: the daemon alone can
    open it. */
 
@@ -9,6 +10,7 @@
 #include "common/base/err.h"
 
 
+static void ngx_http_elohim_pass_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_http_elohim_pass_create(ngx_http_request_t *r);
 static ngx_int_t ngx_http_elohim_pass_reinit(ngx_http_request_t *r);
 static void ngx_http_elohim_pass_abort(ngx_http_request_t *r);
@@ -61,10 +63,9 @@ ngx_int_t
 ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     ngx_uint_t operator)
 {
-    elo_err_t                    err;
-    ngx_int_t                    rc;
-    ngx_http_upstream_t         *u;
-    ngx_http_elohim_loc_conf_t  *elcf;
+    size_t     max;
+    elo_err_t  err;
+    ngx_int_t  rc;
 
     ctx->operator = operator;
 
@@ -83,12 +84,45 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
                               : elo_err_public(err));
     }
 
+    max = ngx_http_elohim_body_max(ctx->route.kind);
+
+    if ((r->method & NGX_HTTP_ELOHIM_WRITE)
+        && max != NGX_HTTP_ELOHIM_BODY_STREAM
+        && r->headers_in.content_length_n > (off_t) max)
+    {
+        return ngx_http_elohim_too_large(r);
+    }
+
     if (ngx_http_elohim_probe(r) != NGX_OK) {
         return ngx_http_elohim_pass_away(r, ctx);
     }
 
+    if (!(r->method & NGX_HTTP_ELOHIM_WRITE) || r != r->main) {
+        max = NGX_HTTP_ELOHIM_BODY_STREAM;
+
+    } else if (max == NGX_HTTP_ELOHIM_BODY_STREAM) {
+        r->request_body_no_buffering = 1;
+
+    } else {
+        return ngx_http_elohim_body_read(r, ctx, max,
+                                         ngx_http_elohim_pass_begin);
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_elohim_pass_begin);
+
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_pass_upstream(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_http_upstream_t         *u;
+    ngx_http_elohim_loc_conf_t  *elcf;
+
     if (ngx_http_upstream_create(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
@@ -114,13 +148,33 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     r->state = 0;
 
-    if (r == r->main && (r->method & NGX_HTTP_ELOHIM_WRITE)) {
-        r->request_body_no_buffering = 1;
+    return NGX_OK;
+}
+
+
+/* Of the body there is all that is waited for. */
+
+static void
+ngx_http_elohim_pass_begin(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    rc = ngx_http_elohim_pass_hold(r, ctx);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_finalize_request(r, ngx_http_elohim_pass_away(r, ctx));
+        return;
     }
 
-    rc = ngx_http_read_client_request_body(r, ngx_http_upstream_init);
+    if (rc != NGX_OK || ngx_http_elohim_pass_upstream(r, ctx) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
 
-    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    ngx_http_upstream_init(r);
 }
 
 
@@ -247,6 +301,13 @@ ngx_http_elohim_pass_finalize(ngx_http_request_t *r, ngx_int_t rc)
                    "finalize elohim pass: %i", rc);
 
     u = r->upstream;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ngx_http_elohim_pass_release(ctx);
 
     if (rc == NGX_HTTP_BAD_REQUEST || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
         ngx_http_elohim_pass_rest(r);
@@ -259,8 +320,6 @@ ngx_http_elohim_pass_finalize(ngx_http_request_t *r, ngx_int_t rc)
     }
 
     if (r->method == NGX_HTTP_HEAD) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
-
         if (ngx_http_elohim_is_resumed(r, ctx)) {
             r->keepalive = 0;
             (void) ngx_http_elohim_locked(r);

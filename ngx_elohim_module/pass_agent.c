@@ -7,20 +7,25 @@
 
 #define NGX_HTTP_ELOHIM_CALLER                                                \
     "X-Elohim-Agent: \r\nX-Elohim-Facts: \r\nX-Elohim-Scopes: \r\n"          \
-    "X-Elohim-Ceiling: \r\nX-Elohim-Prefix: \r\nX-Elohim-Content: \r\n"
+    "X-Elohim-Ceiling: \r\nX-Elohim-Prefix: \r\nX-Elohim-Content: \r\n"  \
+    "X-Elohim-Path: \r\n"
 
 #define NGX_HTTP_ELOHIM_REACH_LEN  16 /* of a reach's name, at most */
 
 
 static size_t
-ngx_http_elohim_pass_agent(const ngx_http_elohim_session_t *s, u_char *p)
+ngx_http_elohim_pass_agent(const ngx_http_elohim_ctx_t *ctx, u_char *p)
 {
-    char     agent[2 * ELO_AGENT_LEN + 1];
-    u_char  *start;
+    char                              agent[2 * ELO_AGENT_LEN + 1];
+    u_char                           *start;
+    const ngx_http_elohim_session_t  *s;
+
+    s = &ctx->session;
 
     if (p == NULL) {
         return sizeof(NGX_HTTP_ELOHIM_CALLER) + sizeof(agent) + 2 * NGX_INT32_LEN
-               + NGX_HTTP_ELOHIM_REACH_LEN + s->prefix.len + s->content.len;
+               + NGX_HTTP_ELOHIM_REACH_LEN + s->prefix.len + s->content.len
+               + ctx->path.len;
     }
 
     start = p;
@@ -41,6 +46,13 @@ ngx_http_elohim_pass_agent(const ngx_http_elohim_session_t *s, u_char *p)
                         s->content.p);
     }
 
+    /* both are about the path that was asked for, whatever stands in its place */
+
+    if (s->prefix.len || s->content.len) {
+        p = ngx_sprintf(p, "X-Elohim-Path: %*s\r\n", ctx->path.len,
+                        ctx->path.p);
+    }
+
     return p - start;
 }
 
@@ -55,7 +67,7 @@ ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx, u_char *p)
 
     if (p == NULL) {
         return sizeof("X-Elohim-Caller: anonymous\r\n")
-               + (is_agent ? ngx_http_elohim_pass_agent(&ctx->session, NULL)
+               + (is_agent ? ngx_http_elohim_pass_agent(ctx, NULL)
                            : 0);
     }
 
@@ -65,7 +77,7 @@ ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx, u_char *p)
                     : is_agent ? "agent" : "anonymous");
 
     if (is_agent) {
-        p += ngx_http_elohim_pass_agent(&ctx->session, p);
+        p += ngx_http_elohim_pass_agent(ctx, p);
     }
 
     return p - start;

@@ -96,6 +96,15 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
     case ELO_ROUTE_CONTENT:
         return ngx_sprintf(p, "/api/content/%*s", ctx->route.id.len,
                            ctx->route.id.p);
+    case ELO_ROUTE_CONTENT_LIFECYCLE:
+        return ngx_sprintf(p, "/api/content/%*s/lifecycle", ctx->route.id.len,
+                           ctx->route.id.p);
+    case ELO_ROUTE_CONTENT_REACH:
+        return ngx_sprintf(p, "/api/content/%*s/reach", ctx->route.id.len,
+                           ctx->route.id.p);
+    case ELO_ROUTE_CONTENT_INVITE:
+        return ngx_sprintf(p, "/api/content/%*s/invite", ctx->route.id.len,
+                           ctx->route.id.p);
     case ELO_ROUTE_AUTH_CHALLENGE:
         return ngx_sprintf(p, "/api/auth/challenge");
     case ELO_ROUTE_AUTH_TOKEN:
@@ -149,6 +158,9 @@ ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return elo_addr_parse(ctx->route.id, &ctx->digest);
 
     case ELO_ROUTE_CONTENT:
+    case ELO_ROUTE_CONTENT_LIFECYCLE:
+    case ELO_ROUTE_CONTENT_REACH:
+    case ELO_ROUTE_CONTENT_INVITE:
         return elo_content_id_ok(ctx->route.id) ? ELO_OK : ELO_ENOTFOUND;
 
     default:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* refuse: what becomes of a credential that isn't good, and what keeps bad ones
-   cheap: a worker's memory of those that it refused moments ago, of a fixed size,
-   and the rate of questions about those that only the daemon can judge.
-   Spec: RFC 6750, 3 and 3.1; RFC 6585, 4. */
+   cheap: a worker's memory of those that it refused moments ago, of a fixed size.
+   Spec: RFC 6750, 3 and 3.1. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -177,48 +176,4 @@ ngx_http_elohim_refuse_scope(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     default:
         return ngx_http_elohim_end(ctx, ngx_http_elohim_out_of_scope(r, ctx));
     }
-}
-
-
-/* A bucket of one second's questions, as ngx_http_limit_req_module counts. */
-
-ngx_uint_t
-ngx_http_elohim_spend(ngx_http_request_t *r)
-{
-    ngx_uint_t                   drained;
-    ngx_msec_t                   gone;
-    ngx_http_elohim_backend_t   *b;
-    ngx_http_elohim_loc_conf_t  *elcf;
-
-    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
-    b = elcf->backend;
-
-    gone = ngx_min(ngx_current_msec - b->rate_last, 1000);
-    drained = gone * (ngx_uint_t) elcf->auth_rate;
-    b->rate_last = ngx_current_msec;
-    b->rate_excess -= ngx_min(b->rate_excess, drained);
-
-    if (b->rate_excess + 1000 > (ngx_uint_t) elcf->auth_rate * 1000) {
-        return 0;
-    }
-
-    b->rate_excess += 1000;
-
-    return 1;
-}
-
-
-ngx_int_t
-ngx_http_elohim_limited(ngx_http_request_t *r)
-{
-    ngx_str_t  key = ngx_string("Retry-After");
-    ngx_str_t  value = ngx_string("1");
-
-    if (ngx_http_elohim_header(r, &key, &value) == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_elohim_problem(r, elo_err_status(ELO_ERATE),
-                                   elo_err_code(ELO_ERATE),
-                                   elo_err_public(ELO_ERATE));
 }

@@ -48,6 +48,15 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
       NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT|NGX_HTTP_DELETE,
       ngx_string("GET, HEAD, PUT, DELETE, OPTIONS") },
 
+    { ELO_ROUTE_CONTENT_LIFECYCLE, 0, 0, 0,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
+    { ELO_ROUTE_CONTENT_REACH, 0, 0, 0,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
+    { ELO_ROUTE_CONTENT_INVITE, 0, 0, 0,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
     { ELO_ROUTE_HLS_MASTER, ELO_WIRE_MEDIA, 0, 0,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 

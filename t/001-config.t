@@ -9,7 +9,7 @@ our $blob = $Doorway::stand->put( "hello, commons\n", 'text/plain' )->{hash};
 our $node = $Doorway::stand->publish( id => 'hello', blobs => [$blob] );
 
 # must_die: 2 tests; a request: status, one check, error log.
-plan tests => 13 * 2 + 12 * 3;
+plan tests => 18 * 2 + 13 * 3;
 run_tests();
 
 __DATA__
@@ -262,5 +262,57 @@ location / { elohim on; elohim_max_ranges 2; }
 GET /api/blob/hello
 --- more_headers
 Range: bytes=0-0,2-2,4-4
+--- response_body
+hello, commons
+
+
+=== TEST 26: a rate that is none
+--- config
+location / { elohim on; elohim_auth_rate 0; }
+--- must_die
+--- error_log
+"0" is no rate
+
+
+=== TEST 27: a total that is less than one client's
+--- config
+location / { elohim on; elohim_auth_rate 50 49; }
+--- must_die
+--- error_log
+"elohim_auth_rate" directive has a total that is less than the rate of one client
+
+
+=== TEST 28: a rate twice
+--- config
+location / { elohim on; elohim_auth_rate 50; elohim_auth_rate 50; }
+--- must_die
+--- error_log
+"elohim_auth_rate" directive is duplicate
+
+
+=== TEST 29: logins at a rate out of bounds
+--- config
+location / { elohim on; elohim_login_rate 1000001; }
+--- must_die
+--- error_log
+value must be between 0 and 1000000
+
+
+=== TEST 30: no connections at all
+--- config
+location / { elohim on; elohim_pass_connections 0; }
+--- must_die
+--- error_log
+value must be between 1 and 65536
+
+
+=== TEST 31: rates and connections, by server and location
+--- config
+elohim_auth_rate 5 5;
+elohim_login_rate 0;
+elohim_pass_connections 1;
+location / { elohim on; elohim_auth_rate 1000000; }
+--- request
+GET /api/blob/hello
 --- response_body
 hello, commons

@@ -69,6 +69,9 @@ static const resource_t table[] = {
       false,
       { ON(GET, content_get), ON(PUT, content_put),
         ON(DELETE, content_delete) } },
+    { ELO_ROUTE_CONTENT_LIFECYCLE, false, { ON(POST, content_lifecycle) } },
+    { ELO_ROUTE_CONTENT_REACH, false, { ON(POST, content_reach) } },
+    { ELO_ROUTE_CONTENT_INVITE, false, { ON(POST, content_invite) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
@@ -395,7 +398,9 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
-    dispatch(&c, kind, method);
+    if (elo_call_in_bounds(&c, path)) {
+        dispatch(&c, kind, method);
+    }
 }
 
 

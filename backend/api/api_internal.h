@@ -17,12 +17,15 @@
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
 /* Fields that a caller's words stand in beside the URL. The first five are the
-   Doorway's, which passes none of its clients' on. */
+   Doorway's, which passes none of its clients' on; so are path, prefix and content. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
 #define ELO_HEADER_FACTS   "X-Elohim-Facts"
 #define ELO_HEADER_SCOPES  "X-Elohim-Scopes"
 #define ELO_HEADER_CEILING "X-Elohim-Ceiling"
+#define ELO_HEADER_PATH    "X-Elohim-Path" /* as the client asked for it */
+#define ELO_HEADER_PREFIX  "X-Elohim-Prefix"
+#define ELO_HEADER_CONTENT "X-Elohim-Content"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
@@ -80,6 +83,12 @@ bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
 /* Whose sealed blobs are meant by a plaintext address; NULL: anyone's. */
 const elo_agent_t *elo_call_reader(const elo_call_t *c);
 
+/* ---- bounds.c ---- */
+
+/* Is the request within what the caller's token is good for? path: the request's,
+   decoded. False: it isn't, and that is answered. */
+bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
+
 /* ---- reply.c: answers; each ends the exchange ---- */
 
 /* detail NULL: the code's own words. */
@@ -117,6 +126,7 @@ void elo_body_collect(elo_http_req_t *req, size_t max, elo_body_done_cb done,
 typedef struct {
     elo_blob_stat_t stat;
     elo_reach_t reach;
+    elo_lifecycle_t life; /* of the content; by hash: published */
     bool is_by_hash;
     bool is_touched; /* its use was noted lately */
     char content_type[ELO_MIME_MAX + 1];
@@ -149,9 +159,12 @@ void elo_api_touch_blob(const elo_api_t *a, const elo_blob_stat_t *st);
 elo_err_t elo_node_stat(elo_store_t *s, const elo_content_t *n, uint32_t i,
                         elo_blob_stat_t *out) ELO_MUST_USE;
 
-/* Current version of a node, loaded. */
+/* Current version of a node, loaded, without what has expired of its blobs. */
 elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
                         elo_content_t *out) ELO_MUST_USE;
+/* The same with all of them. */
+elo_err_t elo_node_load_all(elo_store_t *s, elo_slice_t id,
+                            elo_content_t *out) ELO_MUST_USE;
 
 /* ---- media_jobs.c: the indexing of blobs ---- */
 

@@ -73,6 +73,11 @@ put_common(const view_t *v, elo_http_req_t *req)
     PUT(&b, "\r\nX-Reach: ");
     elo_buf_put_str(&b, elo_reach_name(v->t.reach));
     PUT(&b, "\r\n");
+    if (elo_lifecycle_is_marked(v->t.life)) {
+        PUT(&b, "X-Lifecycle: ");
+        elo_buf_put_str(&b, elo_lifecycle_name(v->t.life));
+        PUT(&b, "\r\n");
+    }
     elo_http_res_lines(req, elo_buf_slice(&b));
 }
 

@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/content_apply.h"
+#include "backend/api/content_reply.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
+#include "common/base/num.h"
 #include "common/http/precond.h"
 
 #define ETAG_ROOM    24
@@ -24,11 +27,11 @@ typedef struct {
     elo_buf_t text;                  /* as sent, kept for another try */
     elo_buf_t json;                  /* normalised */
     elo_content_t node;
-    uint64_t expect;       /* version that must be current, 0: none */
-    elo_call_t call;       /* who writes; its route is gone */
-    elo_agent_t owner;     /* whose it will be */
-    elo_reach_t was_reach; /* of what is current, if there is something */
-    elo_stage_t was_stage;
+    uint64_t expect;   /* version that must be current, 0: none */
+    uint64_t tomb;     /* version that its id had when it was removed */
+    elo_call_t call;   /* who writes; its route is gone */
+    elo_agent_t owner; /* whose it will be */
+    elo_content_t was; /* what is current, if there is something */
     bool is_remove;
     uint32_t tries;
     elo_err_t err;
@@ -115,6 +118,18 @@ may_see_both(const elo_call_t *c, elo_slice_t json, bool is_current,
 }
 
 
+/* Of what it is now, whatever version was asked for. */
+static void
+put_mark(const elo_call_t *c)
+{
+    elo_node_head_t head;
+
+    if (elo_store_node_head(c->api->cfg.store, c->route.id, &head) == ELO_OK) {
+        elo_content_mark(c->req, (elo_lifecycle_t) head.life);
+    }
+}
+
+
 static void
 reply_node(const elo_call_t *c, uint64_t version, const elo_buf_t *json)
 {
@@ -133,6 +148,7 @@ reply_node(const elo_call_t *c, uint64_t version, const elo_buf_t *json)
         elo_reply_empty(c->req, 304);
         return;
     }
+    put_mark(c);
     elo_reply_json(c->req, 200, json);
 }
 
@@ -158,9 +174,10 @@ elo_call_content_get(elo_call_t *c)
     {
         rc = ELO_ENOTFOUND;
     }
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc,
-                      rc == ELO_ENOTFOUND ? "no such content" : NULL);
+    if (rc == ELO_ENOTFOUND) {
+        elo_content_reply_missing(c, c->route.id);
+    } else if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
     } else {
         reply_node(c, version != 0 ? version : current, &json);
     }
@@ -174,6 +191,7 @@ static void
 free_write(write_t *w)
 {
     elo_content_dispose(&w->node);
+    elo_content_dispose(&w->was);
     elo_buf_dispose(&w->text);
     elo_buf_dispose(&w->json);
     free(w);
@@ -196,34 +214,44 @@ put_random(void *ctx, uint8_t *p, size_t n)
 }
 
 
+/* An id that was in use goes on from the version that it had. */
+static elo_err_t
+look_for_tomb(write_t *w, elo_slice_t id)
+{
+    elo_node_head_t last;
+    elo_err_t rc = elo_store_node_last(w->api->cfg.store, id, &last);
+
+    w->tomb = rc == ELO_OK ? last.version : 0;
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
+}
+
+
 /* What is current, in version (0: nothing) and created_at. A node is its first
    writer's: an operator who acts for nobody changes whosever it is, and it stays
    his. */
 static elo_err_t
 look_up(write_t *w, uint64_t *version, int64_t *created_at)
 {
-    elo_content_t node;
+    elo_store_t *s = w->api->cfg.store;
+    elo_slice_t id = elo_slice_str(w->id);
     elo_err_t rc;
 
     *version = 0;
     w->owner = w->call.agent;
+    elo_content_dispose(&w->was);
     if (w->id[0] == '\0') {
         return ELO_OK;
     }
-    rc = elo_node_load(w->api->cfg.store, elo_slice_str(w->id), &node);
+    rc = elo_node_load_all(s, id, &w->was);
     if (rc == ELO_ENOTFOUND) {
-        return ELO_OK;
+        return look_for_tomb(w, id);
     }
     if (rc != ELO_OK) {
         return rc;
     }
-    *version = node.version;
-    *created_at = node.created_at;
-    w->was_reach = node.reach;
-    w->was_stage = elo_content_stage(&node);
-    elo_content_dispose(&node);
-    rc = elo_store_node_owner(w->api->cfg.store, elo_slice_str(w->id),
-                              &w->owner);
+    *version = w->was.version;
+    *created_at = w->was.created_at;
+    rc = elo_store_node_owner(s, id, &w->owner);
     return rc == ELO_ENOTFOUND ? ELO_OK : rc; /* removed: the write will lose */
 }
 
@@ -241,16 +269,52 @@ conditions_hold(const write_t *w, uint64_t current)
 }
 
 
+/* May what is current become what was sent, or go? A hold keeps all that is referred
+   to. */
+static elo_err_t
+may_become(const write_t *w, const char **why)
+{
+    const elo_content_t *was = &w->was, *is = &w->node;
+
+    if (w->is_remove) {
+        return was->is_held ? ELO_EHELD : ELO_OK;
+    }
+    if (w->expect == 0) {
+        *why = "a content doesn't begin with being forgotten";
+        return elo_lifecycle_may_begin(is->lifecycle) ? ELO_OK : ELO_EMOVE;
+    }
+    for (uint32_t i = 0; was->is_held && i < was->n_blobs; i++) {
+        uint32_t at = 0;
+
+        while (at < is->n_blobs
+               && memcmp(is->refs[at].b, was->refs[i].b, ELO_SHA256_LEN) != 0)
+        {
+            at++;
+        }
+        if (at == is->n_blobs) {
+            *why = "the content is held, and its blobs with it";
+            return ELO_EHELD;
+        }
+    }
+    return is->lifecycle == was->lifecycle
+               ? ELO_OK
+               : elo_content_may_become(was, is->lifecycle, why);
+}
+
+
 /* True when the node could be made; else that is answered and w is gone. */
 static bool
 make_node(write_t *w, int64_t created_at)
 {
     int64_t now = elo_clock_unix_s();
+    bool is_new = w->expect == 0;
     elo_content_env_t env = {
         .id = elo_slice_str(w->id),
-        .version = w->expect + 1,
-        .created_at = w->expect == 0 ? now : created_at,
+        .version = (is_new ? w->tomb : w->expect) + 1,
+        .created_at = is_new ? now : created_at,
         .updated_at = now,
+        .was = is_new ? NULL : &w->was.lifecycle,
+        .hold = !is_new && w->was.is_held ? &w->was.hold : NULL,
         .random = put_random,
     };
     elo_content_fault_t fault;
@@ -282,21 +346,14 @@ static void
 work_write(elo_job_t *job)
 {
     write_t *w = (write_t *) job;
-    elo_node_t node = {
-        .id = w->node.id,
-        .version = w->node.version,
-        .reach = elo_content_effective_reach(&w->node),
-        .owner = w->owner,
-        .n_refs = w->node.n_blobs,
-        .refs = w->node.refs,
-        .json = elo_buf_slice(&w->json),
-    };
+    elo_store_t *s = w->api->cfg.store;
 
     if (w->is_remove) {
-        w->err = elo_store_node_remove(w->api->cfg.store, elo_slice_str(w->id),
-                                       w->expect);
+        w->err = elo_store_node_remove(s, elo_slice_str(w->id), w->expect);
     } else {
-        w->err = elo_store_node_put(w->api->cfg.store, &node, w->expect, false);
+        w->err =
+            elo_content_store(s, &w->node, &w->owner, elo_buf_slice(&w->json),
+                              w->expect, elo_clock_unix_s());
     }
 }
 
@@ -320,7 +377,14 @@ after_write(elo_job_t *job)
     write_t *w = (write_t *) job;
     bool has_lost = w->err == ELO_EPRECOND || w->err == ELO_EEXISTS;
 
-    if (has_lost && w->id[0] != '\0' && ++w->tries < RETRIES) {
+    if (w->err == ELO_EPRECOND && w->id[0] == '\0'
+        && look_for_tomb(w, w->node.id) != ELO_OK)
+    {
+        has_lost = false; /* an id of the text's that was in use */
+    }
+    if (has_lost && (w->id[0] != '\0' || w->err == ELO_EPRECOND)
+        && ++w->tries < RETRIES)
+    {
         attempt(w);
         return;
     }
@@ -328,7 +392,9 @@ after_write(elo_job_t *job)
         elo_reply_problem(w->req, 409, elo_err_code(ELO_EEXISTS),
                           "a content with this id exists", "id");
     } else if (w->err != ELO_OK) {
-        elo_reply_err(w->req, w->err, NULL);
+        elo_reply_err(w->req,
+                      w->is_remove && w->err == ELO_EBUSY ? ELO_EHELD : w->err,
+                      NULL);
     } else if (w->is_remove) {
         elo_reply_empty(w->req, 204);
     } else {
@@ -368,10 +434,10 @@ is_in_scope(const write_t *w)
         of.reach = w->node.reach;
         of.stage = elo_content_stage(&w->node);
     }
-    if (!is_new && (w->is_remove || w->was_reach > of.reach)) {
-        of.reach = w->was_reach;
+    if (!is_new && (w->is_remove || w->was.reach > of.reach)) {
+        of.reach = w->was.reach;
     }
-    if (!is_new && w->was_stage == ELO_STAGE_SERVED) {
+    if (!is_new && elo_content_is_served(&w->was)) {
         of.stage = ELO_STAGE_SERVED;
     }
     return elo_call_may(&w->call, is_new ? ELO_OP_UPLOAD : ELO_OP_CHANGE, &of);
@@ -383,6 +449,7 @@ attempt(write_t *w)
 {
     int64_t created_at = 0;
     uint64_t current, seen;
+    const char *why = NULL;
     elo_err_t rc;
 
     rc = look_up(w, &current, &created_at);
@@ -409,6 +476,10 @@ attempt(write_t *w)
     }
     if (!is_in_scope(w)) {
         fail(w, ELO_ESCOPE, NULL);
+        return;
+    }
+    if ((rc = may_become(w, &why)) != ELO_OK) {
+        fail(w, rc, why);
         return;
     }
     w->job.work = work_write;

@@ -2,7 +2,10 @@
 /* status_api: how far a blob has come: once as JSON, or as server-sent events, one
    for each tier that it reaches (WHATWG HTML, 9.2). The number of an event is
    that of its tier, so that a client that comes again hears only of what is new.
-   The stream ends with the last tier. */
+   The stream ends with the last tier; and when something changes about who opened it,
+   or about who may see the blob (the generations by which the Doorway's answers are
+   revoked, too), or after some minutes, since a token has an end: the client comes
+   again, and is judged anew. The operator's doesn't. */
 #include "backend/api/calls.h"
 
 #include <stdlib.h>
@@ -16,12 +19,22 @@
 
 #define ANSWER_MAX   8192
 #define EVENTS_MAX   (4 * ANSWER_MAX)
-#define KEEP_MS      15000 /* a comment that often keeps proxies patient */
+#define KEEP_MS      15000  /* a comment that often keeps proxies patient */
+#define LIFE_MS      600000 /* of a stream that isn't the operator's */
 #define RETRY_FIELD  "retry: 2000\n\n"
 #define EVENT_STREAM "text/event-stream"
 
+/* What it stands on that he may see this; sampled before he was judged. */
+typedef struct {
+    bool is_bound; /* by any of it */
+    uint32_t slot[2];
+    uint64_t generation[2]; /* of the blob, of the agent */
+} grounds_t;
+
 typedef struct {
     elo_watch_t watch; /* first */
+    grounds_t grounds;
+    uint64_t began_ms;
     elo_api_t *api;
     elo_http_req_t *req;
     elo_blob_stat_t stat;
@@ -105,6 +118,38 @@ find_ack(elo_api_t *a, const elo_blob_stat_t *st, elo_ack_t *out)
     elo_reach_t of_nodes = elo_store_blob_reach(a->cfg.store, &st->digest);
 
     return elo_ack_find(a->cfg.store, st, ELO_MAX(st->reach, of_nodes), out);
+}
+
+
+/* ---- who may see it ---- */
+
+static grounds_t
+sample(const elo_call_t *c)
+{
+    elo_slice_t key[2] = { elo_slice(c->route.digest.b,
+                                     sizeof(c->route.digest.b)),
+                           elo_slice(c->key.b, sizeof(c->key.b)) };
+    grounds_t g = { .is_bound = c->is_guest };
+
+    for (unsigned i = 0; i < ELO_COUNT(key); i++) {
+        g.slot[i] = elo_gen_slot(key[i]);
+        g.generation[i] =
+            elo_gen_load(elo_store_gen(c->api->cfg.store), g.slot[i]);
+    }
+    return g;
+}
+
+
+static bool
+still_holds(const stream_t *s, uint64_t now_ms)
+{
+    const elo_gen_page_t *gen = elo_store_gen(s->api->cfg.store);
+    const grounds_t *g = &s->grounds;
+
+    return !g->is_bound
+           || (now_ms - s->began_ms < LIFE_MS
+               && elo_gen_load(gen, g->slot[0]) == g->generation[0]
+               && elo_gen_load(gen, g->slot[1]) == g->generation[1]);
 }
 
 
@@ -220,6 +265,11 @@ on_event(elo_watch_t *watch, elo_watch_event_t event)
         end_stream(s, true);
         return;
     }
+    if (!still_holds(s, now)) {
+        s->is_over = true;
+        pump(s);
+        return;
+    }
     switch (event) {
     case ELO_WATCH_HIT:
         tell(s);
@@ -252,7 +302,7 @@ last_told(const elo_http_req_t *req)
 
 
 static void
-start_stream(elo_call_t *c, const elo_blob_stat_t *st)
+start_stream(elo_call_t *c, const elo_blob_stat_t *st, const grounds_t *g)
 {
     elo_ack_tier_t told = last_told(c->req);
     stream_t *s;
@@ -273,6 +323,8 @@ start_stream(elo_call_t *c, const elo_blob_stat_t *st)
     s->req = c->req;
     s->stat = *st;
     s->told = told;
+    s->grounds = *g;
+    s->began_ms = elo_loop_now_ms(c->api->cfg.loop);
     s->is_watched = elo_watch_add(c->api->watches, &s->watch);
     if (!s->is_watched) {
         free(s);
@@ -310,6 +362,7 @@ wants_events(const elo_http_req_t *req)
 void
 elo_call_blob_status(elo_call_t *c)
 {
+    grounds_t grounds = sample(c);
     elo_target_t t;
     elo_ack_t ack;
     elo_buf_t b;
@@ -319,7 +372,7 @@ elo_call_blob_status(elo_call_t *c)
         return;
     }
     if (!c->is_head && wants_events(c->req)) {
-        start_stream(c, &t.stat);
+        start_stream(c, &t.stat, &grounds);
         return;
     }
     rc = find_ack(c->api, &t.stat, &ack);

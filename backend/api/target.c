@@ -6,13 +6,14 @@
 
 #include "backend/api/lookup.h"
 #include "backend/api/who.h"
+#include "backend/os/clock.h"
 #include "backend/repl/ack.h"
 
 #define FIND_TRIES 8 /* looks at a node that is written to meanwhile */
 
 
 elo_err_t
-elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
+elo_node_load_all(elo_store_t *s, elo_slice_t id, elo_content_t *out)
 {
     elo_buf_t json;
     elo_err_t rc;
@@ -23,6 +24,18 @@ elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
         rc = elo_content_load(elo_buf_slice(&json), out);
     }
     elo_buf_dispose(&json);
+    return rc;
+}
+
+
+elo_err_t
+elo_node_load(elo_store_t *s, elo_slice_t id, elo_content_t *out)
+{
+    elo_err_t rc = elo_node_load_all(s, id, out);
+
+    if (rc == ELO_OK) {
+        elo_content_drop_expired(out, elo_clock_unix_s());
+    }
     return rc;
 }
 
@@ -69,6 +82,7 @@ look_by_id(elo_store_t *s, elo_slice_t id, elo_target_t *out)
     if (rc == ELO_OK) {
         out->is_by_hash = out->is_touched = false;
         out->reach = elo_content_effective_reach(&node);
+        out->life = node.lifecycle;
         elo_target_set_type(out, blob->mime);
     }
     elo_content_dispose(&node);
@@ -98,6 +112,7 @@ find_by_hash(elo_store_t *s, const elo_digest_t *d, const elo_agent_t *reader,
         return rc;
     }
     out->is_by_hash = true;
+    out->life = ELO_LIFECYCLE_PUBLISHED;
     out->is_touched = false;
     elo_target_set_type(out, elo_slice(NULL, 0));
     return ELO_OK;

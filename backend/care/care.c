@@ -68,6 +68,7 @@ static const struct {
     [ELO_CARE_EVICT] = { "evict", elo_care_step_evict },
     [ELO_CARE_REWRAP] = { "rewrap", elo_care_step_rewrap },
     [ELO_CARE_SCRUB] = { "scrub", elo_care_step_scrub },
+    [ELO_CARE_LIFECYCLE] = { "lifecycle", elo_care_step_lifecycle },
 };
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* care: what keeps an open store in order, in the background: collection of what
    nobody refers to, compaction of the log, scrubbing, eviction, writing in the
-   clear what has become public, wrapping keys anew, ending old uploads.
+   clear what has become public, wrapping keys anew, ending old uploads, the ageing
+   of content.
 
    One job runs at a time, in steps on a pool thread; a step ends when its budget
    is used up, and a pause follows. Where a job is, is kept in the store (table
@@ -22,13 +23,14 @@
 typedef struct elo_care_s elo_care_t;
 
 typedef enum {
-    ELO_CARE_UPLOADS, /* expired uploads */
-    ELO_CARE_COLLECT, /* orphans past their grace */
-    ELO_CARE_WIDEN,   /* sealed blobs that a wide node refers to */
-    ELO_CARE_COMPACT, /* segments with little that is live */
-    ELO_CARE_EVICT,   /* what is held elsewhere, under pressure */
-    ELO_CARE_REWRAP,  /* envelopes after a change of keys */
-    ELO_CARE_SCRUB,   /* everything read again */
+    ELO_CARE_UPLOADS,   /* expired uploads */
+    ELO_CARE_COLLECT,   /* orphans past their grace */
+    ELO_CARE_WIDEN,     /* sealed blobs that a wide node refers to */
+    ELO_CARE_COMPACT,   /* segments with little that is live */
+    ELO_CARE_EVICT,     /* what is held elsewhere, under pressure */
+    ELO_CARE_REWRAP,    /* envelopes after a change of keys */
+    ELO_CARE_SCRUB,     /* everything read again */
+    ELO_CARE_LIFECYCLE, /* what the calendar does to content nodes */
     ELO_CARE_COUNT
 } elo_care_job_t;
 
@@ -49,6 +51,14 @@ typedef struct {
        NULL: nobody is known, and nothing is evicted. */
     uint32_t (*holders)(void *ctx, const elo_digest_t *stored);
     void *holders_ctx;
+    /* [work] What the time does to a content node that is due; with errors of its own
+       it is passed over. NULL: nothing. */
+    elo_err_t (*grow_old)(void *ctx, elo_store_t *s, elo_slice_t id,
+                          int64_t now);
+    /* [work] Looks again at who possesses what he has promoted: n of them from *at on;
+       *at is 0 after the last. NULL: there are none. */
+    elo_err_t (*look_again)(void *ctx, elo_store_t *s, size_t *at, uint32_t n);
+    void *lifecycle_ctx;
 } elo_care_cfg_t;
 
 typedef struct {

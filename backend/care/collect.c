@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* collect: removes blobs whose last reference is gone for longer than the grace.
-   Rows of ORPHAN are in order of their due time. A blob that has come to be
-   referred to or pinned stays, and only its row goes. */
+/* collect: takes from agents what they had referred to and don't for longer than the
+   grace; bytes that nobody has any more go. Rows of ORPHAN are in order of their due
+   time. What has come to be referred to or pinned stays, and only its row goes. */
 #include "backend/care/job.h"
 #include "backend/os/clock.h"
 #include "backend/store/node_internal.h"
@@ -10,6 +10,7 @@
 
 typedef struct {
     elo_digest_t digest;
+    uint32_t agent;
     int64_t due;
 } orphan_t;
 
@@ -33,7 +34,8 @@ due_list(elo_care_run_t *r, orphan_t *out, uint32_t *n)
     rc = elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice(NULL, 0), &c);
     while (rc == ELO_OK && *n < BATCH
            && (rc = elo_kv_cursor_next(c, &key, &e)) == ELO_OK
-           && (rc = elo_orphan_key_parse(key, &out[*n].due, &out[*n].digest))
+           && (rc = elo_orphan_key_parse(key, &out[*n].due, &out[*n].digest,
+                                         &out[*n].agent))
                   == ELO_OK
            && out[*n].due <= now)
     {
@@ -55,7 +57,7 @@ collect_one(elo_care_run_t *r, const orphan_t *o)
 
     /* for the count only */
     elo_ignore(elo_store_stat(s, &o->digest, NULL, &st));
-    rc = elo_store_collect(s, &o->digest, o->due, &is_gone);
+    rc = elo_store_collect(s, &o->digest, o->agent, o->due, &is_gone);
     if (is_gone) {
         r->items += 1;
         r->bytes += st.size;

@@ -37,6 +37,7 @@ elo_err_t elo_care_step_compact(elo_care_run_t *r, bool *more) ELO_MUST_USE;
 elo_err_t elo_care_step_evict(elo_care_run_t *r, bool *more) ELO_MUST_USE;
 elo_err_t elo_care_step_rewrap(elo_care_run_t *r, bool *more) ELO_MUST_USE;
 elo_err_t elo_care_step_scrub(elo_care_run_t *r, bool *more) ELO_MUST_USE;
+elo_err_t elo_care_step_lifecycle(elo_care_run_t *r, bool *more) ELO_MUST_USE;
 
 /* True when the step's time is over. */
 bool elo_care_is_over(const elo_care_run_t *r);

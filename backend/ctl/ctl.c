@@ -38,6 +38,7 @@ is_of_hash(const void *item, const void *key)
 
 typedef struct {
     const elo_digest_t *id;
+    elo_buf_t *bytes; /* may be NULL */
     bool is_it;
 } look_t;
 
@@ -50,18 +51,21 @@ look(void *ctx, const elo_journal_entry_t *e)
 
     l->is_it = elo_rec_read(e->bytes, &r, NULL) == ELO_OK
                && memcmp(r.id.b, l->id->b, sizeof(r.id.b)) == 0;
+    if (l->is_it && l->bytes != NULL) {
+        elo_buf_put_slice(l->bytes, e->bytes);
+    }
     return false;
 }
 
 
 /* The map keeps 64 bits of keyed hash of each id; the journal has the last word. */
-uint64_t
-elo_ctl_number(const elo_ctl_t *c, const elo_digest_t *id)
+static uint64_t
+find(const elo_ctl_t *c, const elo_digest_t *id, elo_buf_t *bytes)
 {
     uint64_t hash = elo_hashmap_hash(&c->numbers, id_slice(id));
     uint64_t number =
         (uintptr_t) elo_hashmap_get(&c->numbers, hash, is_of_hash, NULL);
-    look_t l = { .id = id };
+    look_t l = { .id = id, .bytes = bytes };
 
     if (number != 0
         && elo_store_journal_each(c->store, ELO_JOURNAL_RECORD, number, 1, look,
@@ -71,6 +75,21 @@ elo_ctl_number(const elo_ctl_t *c, const elo_digest_t *id)
         return 0;
     }
     return l.is_it ? number : 0;
+}
+
+
+uint64_t
+elo_ctl_number(const elo_ctl_t *c, const elo_digest_t *id)
+{
+    return find(c, id, NULL);
+}
+
+
+elo_err_t
+elo_ctl_get(elo_ctl_t *c, const elo_digest_t *id, elo_buf_t *bytes)
+{
+    assert(c->magic == ELO_CTL_MAGIC);
+    return find(c, id, bytes) == 0 ? ELO_ENOTFOUND : elo_buf_err(bytes);
 }
 
 
@@ -254,8 +273,11 @@ open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
         || (rc = elo_keyring_derive(c->keyring, NONCE_LABEL, 0,
                                     c->secrets->nonce_key))
                != ELO_OK
-        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCE_S,
-                                   &c->nonces))
+        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCES_EACH,
+                                   ELO_CTL_NONCE_S, &c->nonces))
+               != ELO_OK
+        || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCES_EACH,
+                                   ELO_CTL_NONCE_S, &c->strange))
                != ELO_OK
         || (rc = elo_ctl_queue_create(c, &c->queue)) != ELO_OK
         || (rc = elo_ctl_replay(c)) != ELO_OK
@@ -275,6 +297,7 @@ close_all(elo_ctl_t *c)
     elo_timer_free(&c->expiry);
     elo_ctl_queue_free(&c->queue);
     elo_nonces_free(&c->nonces);
+    elo_nonces_free(&c->strange);
     elo_ctl_state_free(&c->state);
     elo_hashmap_dispose(&c->numbers);
     elo_mutex_dispose(&c->keys_mtx);

@@ -73,6 +73,10 @@ elo_err_t elo_ctl_query(elo_ctl_t *c, const elo_agent_t *author,
                         elo_ctl_each_fn fn, void *ctx,
                         uint64_t *next) ELO_MUST_USE;
 
+/* Appends the bytes of a record that was taken, ended or not. ELO_ENOTFOUND. */
+elo_err_t elo_ctl_get(elo_ctl_t *c, const elo_digest_t *id,
+                      elo_buf_t *bytes) ELO_MUST_USE;
+
 /* fn is called for each record that is taken from now on; it may unsubscribe itself.
    sub is the caller's, until it is unsubscribed. */
 typedef struct elo_ctl_sub_s {

@@ -13,10 +13,13 @@
 
 #define ELO_CTL_LIFE_S     3600     /* of a token, unless it is told */
 #define ELO_CTL_LIFE_MAX_S 31622400 /* a year */
-#define ELO_CTL_NONCES_MAX 65536u /* logins in ELO_CTL_NONCE_S: 546 a second */
-#define ELO_CTL_SECRET_MIN 32u    /* RFC 7518, 3.2 */
-#define ELO_CTL_SECRET_MAX 512u
-#define ELO_CTL_KID_LEN    (2 * ELO_KEY_ID_LEN)
+#define ELO_CTL_NONCES_MAX                                                     \
+    65536u                       /* logins in ELO_CTL_NONCE_S: 546 a second, of
+                                     those who are admitted and of the others */
+#define ELO_CTL_NONCES_EACH 512u /* of one agent */
+#define ELO_CTL_SECRET_MIN  32u  /* RFC 7518, 3.2 */
+#define ELO_CTL_SECRET_MAX  512u
+#define ELO_CTL_KID_LEN     (2 * ELO_KEY_ID_LEN)
 
 /* In memory of elo_secret_alloc. */
 typedef struct {
@@ -70,8 +73,9 @@ struct elo_ctl_s {
     int64_t own_ms;        /* time of the owner's latest record */
     elo_hashmap_t numbers; /* by id; items are the numbers themselves */
     elo_ctl_queue_t *queue;
-    elo_nonces_t *nonces;
-    int64_t login_at; /* the latest time that a login was judged at */
+    elo_nonces_t *nonces;  /* of who is admitted */
+    elo_nonces_t *strange; /* of keys that anybody could have made */
+    int64_t login_at;      /* the latest time that a login was judged at */
 
     elo_mutex_t rotating; /* held over I/O, and taken before keys_mtx */
     elo_mutex_t keys_mtx;

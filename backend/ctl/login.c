@@ -143,12 +143,28 @@ give(elo_ctl_t *c, const elo_ctl_login_t *l, elo_buf_t *token, int64_t *exp)
 }
 
 
+/* Keys that anybody could have made have a table of their own, which they can fill
+   without keeping out who is admitted. He may have been a stranger when he used it. */
+static elo_err_t
+check_nonce(elo_ctl_t *c, elo_nonces_t *in, const elo_ctl_login_t *l,
+            int64_t now)
+{
+    const uint8_t *id = l->nonce + HEAD_LEN;
+    elo_nonces_t *other = in == c->nonces ? c->strange : c->nonces;
+
+    if (elo_nonces_has(other, id, now)) {
+        return ELO_EDENIED;
+    }
+    return elo_nonces_check(in, id, &l->agent, now);
+}
+
+
 elo_err_t
 elo_ctl_login(elo_ctl_t *c, const elo_ctl_login_t *l, elo_buf_t *token,
               int64_t *exp)
 {
     int64_t now = login_now(c);
-    const uint8_t *id = l->nonce + HEAD_LEN;
+    elo_nonces_t *in = c->strange;
     elo_err_t rc;
 
     assert(c->magic == ELO_CTL_MAGIC);
@@ -161,12 +177,15 @@ elo_ctl_login(elo_ctl_t *c, const elo_ctl_login_t *l, elo_buf_t *token,
         return ELO_EDENIED;
     }
     /* a signature costs most: last, and of what may still be used only */
-    if ((rc = elo_nonces_check(c->nonces, id, now)) != ELO_OK) {
+    if ((elo_ctl_facts_now(c, &l->agent, now) & ELO_FACT_ADMITTED) != 0) {
+        in = c->nonces;
+    }
+    if ((rc = check_nonce(c, in, l, now)) != ELO_OK) {
         return rc;
     }
     if (!is_proved(c, l)) {
         return ELO_EDENIED;
     }
-    elo_nonces_use(c->nonces, id, now);
+    elo_nonces_use(in, l->nonce + HEAD_LEN, &l->agent, now);
     return give(c, l, token, exp);
 }

@@ -127,12 +127,30 @@ elo_ctl_session(elo_ctl_t *c, elo_slice_t token, int64_t now,
 
 /* ---- signed URLs ---- */
 
+/* The key of ours with that id, while it counts. */
+static const elo_token_key_t *
+find_key(const elo_token_key_t *keys, uint32_t n, const char *kid, int64_t now)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const elo_token_key_t *k = &keys[i];
+
+        if (k->alg == ELO_ALG_EDDSA && strcmp(k->kid, kid) == 0) {
+            return (k->from == 0 || k->from <= now)
+                           && (k->until == 0 || now < k->until)
+                       ? k
+                       : NULL;
+        }
+    }
+    return NULL;
+}
+
+
 /* By the agent himself, or by a key that our tokens are signed by. */
 static elo_token_verdict_t
 judge_url(elo_ctl_t *c, const elo_signed_url_t *u, int64_t now)
 {
     elo_token_key_t keys[ELO_CTL_KEYS_MAX];
-    uint32_t n = elo_ctl_keys(c, keys, ELO_CTL_KEYS_MAX);
+    const elo_token_key_t *by;
     char kid[ELO_CTL_KID_LEN + 1];
     uint8_t own[ELO_URL_KID_LEN];
     elo_agent_t key = u->agent;
@@ -140,13 +158,11 @@ judge_url(elo_ctl_t *c, const elo_signed_url_t *u, int64_t now)
     elo_key_id(&u->agent, own);
     if (memcmp(own, u->kid, sizeof(own)) != 0) {
         elo_hex_encode(u->kid, sizeof(u->kid), kid);
-        while (n > 0 && strcmp(keys[n - 1].kid, kid) != 0) {
-            n--;
-        }
-        if (n == 0) {
+        by = find_key(keys, elo_ctl_keys(c, keys, ELO_CTL_KEYS_MAX), kid, now);
+        if (by == NULL) {
             return ELO_TOKEN_UNKNOWN_KEY;
         }
-        memcpy(key.b, keys[n - 1].key, sizeof(key.b));
+        memcpy(key.b, by->key, sizeof(key.b));
     }
     if (now >= u->exp) {
         return ELO_TOKEN_EXPIRED;

@@ -225,6 +225,32 @@ elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
 }
 
 
+bool
+elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id)
+{
+    return elo_ctl_rec_find(s, id) != NULL;
+}
+
+
+void
+elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
+                         void *ctx)
+{
+    const elo_ctl_pair_t *p;
+    elo_digest_t d;
+    size_t at = 0;
+
+    while ((p = elo_hashmap_next(&s->pairs, &at)) != NULL) {
+        if (p->about == PAIR_BYTES) {
+            memcpy(d.b, p->what, sizeof(d.b));
+            if (!fn(ctx, &d, &p->agent, &p->owner)) {
+                return;
+            }
+        }
+    }
+}
+
+
 typedef struct {
     const elo_agent_t *key;
     int64_t now;

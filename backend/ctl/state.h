@@ -133,6 +133,17 @@ uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
 bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                            const elo_agent_t *to, const elo_agent_t *from);
 
+/* Is the record of that id live: kept in memory, and not ended? */
+bool elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id);
+
+/* All of them that stand, in no order, each pair of agents once for the same bytes,
+   until fn returns false. */
+typedef bool (*elo_ctl_promotion_fn)(void *ctx, const elo_digest_t *d,
+                                     const elo_agent_t *to,
+                                     const elo_agent_t *from);
+void elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
+                              void *ctx);
+
 /* The invitation to this node with that key (invitation.h) which can still be
    accepted; its id. */
 bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,

@@ -55,6 +55,8 @@ typedef struct daemon_s {
     elo_repl_t *repl;
     elo_care_t *care;
     elo_ctl_t *ctl;
+    elo_promoted_t *promoted;
+    elo_effects_t *effects;
     elo_http_server_t *server;
     elo_timer_t *beat;
     bool is_ending;
@@ -144,6 +146,9 @@ static void
 begin_end(daemon_t *d)
 {
     d->is_ending = true;
+    if (d->effects != NULL) {
+        elo_effects_end(d->effects);
+    }
     if (d->api != NULL) {
         elo_api_drain(d->api);
     }
@@ -289,8 +294,14 @@ open_keyring(daemon_t *d)
 static elo_err_t
 open_store(daemon_t *d, int group)
 {
-    elo_err_t rc = elo_wire_store(&d->opt, d->keyring, group, &d->store);
+    elo_agent_t owner;
+    elo_err_t rc;
 
+    elo_keyring_owner(d->keyring, &owner);
+    rc = elo_promoted_create(&owner, &d->promoted);
+    if (rc == ELO_OK) {
+        rc = elo_wire_store(&d->opt, d->keyring, d->promoted, group, &d->store);
+    }
     if (rc == ELO_EBUSY) {
         complain(d, "another daemon has the store", d->opt.store.p, rc);
     } else if (rc != ELO_OK) {
@@ -321,6 +332,23 @@ on_task_done(void *ctx, const elo_digest_t *object)
 
 
 static elo_err_t
+open_effects(daemon_t *d, const elo_agent_t *owner)
+{
+    elo_effects_cfg_t cfg = { .loop = d->loop,
+                              .store = d->store,
+                              .ctl = d->ctl,
+                              .promoted = d->promoted,
+                              .node_owner = *owner };
+    elo_err_t rc = elo_effects_create(&cfg, &d->effects);
+
+    if (rc != ELO_OK) {
+        complain(d, "cannot go on with the records of", d->opt.store.p, rc);
+    }
+    return rc;
+}
+
+
+static elo_err_t
 open_ctl(daemon_t *d)
 {
     elo_agent_t owner;
@@ -333,7 +361,7 @@ open_ctl(daemon_t *d)
     }
     elo_keyring_owner(d->keyring, &owner);
     elo_api_set_ctl(d->api, d->ctl, &owner);
-    return ELO_OK;
+    return open_effects(d, &owner);
 }
 
 
@@ -349,8 +377,8 @@ open_services(daemon_t *d)
     if ((rc = elo_wire_api(&d->opt, d->loop, d->store, &d->api)) != ELO_OK
         || (rc = elo_wire_repl(&d->opt, d->loop, d->store, d->api, &d->repl))
                != ELO_OK
-        || (rc =
-                elo_wire_care(&d->opt, d->loop, d->store, d->keyring, &d->care))
+        || (rc = elo_wire_care(&d->opt, d->loop, d->store, d->keyring,
+                               d->promoted, &d->care))
                != ELO_OK)
     {
         complain(d, "cannot start the services on", d->opt.store.p, rc);
@@ -374,7 +402,8 @@ open_socket(daemon_t *d, int group)
                            .group = group,
                            .max_conns = (uint32_t) d->opt.max_connections,
                            .idle_ms = (uint32_t) d->opt.idle_timeout,
-                           .max_head = HEAD_MAX };
+                           .max_head = HEAD_MAX,
+                           .min_rate = (uint32_t) d->opt.min_body_rate };
     elo_err_t rc = elo_http_server_create(d->loop, &cfg,
                                           elo_api_handler(d->api), &d->server);
 
@@ -463,6 +492,7 @@ run(daemon_t *d, int group)
         begin_end(d);
     }
     elo_loop_run(d->loop);
+    elo_effects_free(&d->effects);
     elo_ctl_close(&d->ctl);
     if (d->store != NULL) {
         elo_store_close(&d->store); /* its threads tell the services */
@@ -470,6 +500,7 @@ run(daemon_t *d, int group)
     elo_care_free(&d->care);
     elo_repl_free(&d->repl);
     elo_api_free(&d->api);
+    elo_promoted_free(&d->promoted);
     elo_keyring_close(&d->keyring);
     elo_loop_free(&d->loop);
     if (rc != ELO_OK) {

@@ -2,6 +2,7 @@
 /* wire: the parts of the daemon. */
 #include "backend/daemon/wire.h"
 
+#include "backend/api/content_apply.h"
 #include "backend/keys/passphrase.h"
 #include "backend/os/log.h"
 #include "common/base/num.h"
@@ -21,8 +22,8 @@ seconds(uint64_t ms)
 
 
 elo_err_t
-elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring, int group,
-               elo_store_t **out)
+elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring,
+               elo_promoted_t *promoted, int group, elo_store_t **out)
 {
     elo_store_cfg_t cfg = {
         .root = o->store.p,
@@ -39,6 +40,8 @@ elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring, int group,
         .queue_max = o->queue_max,
         .upload_keep_s = seconds(o->upload_keep),
         .grace_s = seconds(o->grace),
+        .promoted = elo_promoted_has,
+        .promoted_ctx = promoted,
     };
 
     return elo_store_open(&cfg, out, NULL);
@@ -135,9 +138,27 @@ elo_wire_repl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
 }
 
 
+/* pool */
+static elo_err_t
+grow_old(void *ctx, elo_store_t *s, elo_slice_t id, int64_t now)
+{
+    (void) ctx;
+    return elo_content_grow_old(s, id, now);
+}
+
+
+/* pool */
+static elo_err_t
+look_again(void *ctx, elo_store_t *s, size_t *at, uint32_t n)
+{
+    return elo_promoted_look(ctx, s, at, n);
+}
+
+
 elo_err_t
 elo_wire_care(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
-              elo_keyring_t *keyring, elo_care_t **out)
+              elo_keyring_t *keyring, elo_promoted_t *promoted,
+              elo_care_t **out)
 {
     elo_care_cfg_t cfg = {
         .loop = loop,
@@ -153,11 +174,15 @@ elo_wire_care(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
             [ELO_CARE_EVICT] = seconds(o->evict_interval),
             [ELO_CARE_REWRAP] = seconds(o->rewrap_interval),
             [ELO_CARE_SCRUB] = seconds(o->scrub_interval),
+            [ELO_CARE_LIFECYCLE] = seconds(o->lifecycle_interval),
         },
         .compact_percent = (uint32_t) o->compact_below,
         .scrub_bytes_s = o->scrub_rate,
         .evict_free_bytes = o->evict_free,
         .evict_below_wanted = o->evict_below_wanted != 0,
+        .grow_old = grow_old,
+        .look_again = look_again,
+        .lifecycle_ctx = promoted,
     };
 
     return elo_care_create(&cfg, out);

@@ -4,13 +4,15 @@
 #define ELO_DAEMON_WIRE_H
 
 #include "backend/api/api.h"
+#include "backend/api/effects.h"
 #include "backend/care/care.h"
 #include "backend/ctl/ctl.h"
 #include "backend/daemon/options.h"
 #include "backend/repl/repl.h"
 
 elo_err_t elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring,
-                         int group, elo_store_t **out) ELO_MUST_USE;
+                         elo_promoted_t *promoted, int group,
+                         elo_store_t **out) ELO_MUST_USE;
 
 elo_err_t elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
                        elo_api_t **out) ELO_MUST_USE;
@@ -25,6 +27,7 @@ elo_err_t elo_wire_repl(const elo_options_t *o, elo_loop_t *loop,
 
 elo_err_t elo_wire_care(const elo_options_t *o, elo_loop_t *loop,
                         elo_store_t *s, elo_keyring_t *keyring,
+                        elo_promoted_t *promoted,
                         elo_care_t **out) ELO_MUST_USE;
 
 #endif

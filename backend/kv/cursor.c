@@ -43,6 +43,31 @@ slice_cmp(elo_slice_t a, elo_slice_t b)
 }
 
 
+/* All layers stand before from; that of the index is told apart. */
+static void
+place(elo_kv_cursor_t *c, elo_slice_t from)
+{
+    const elo_kv_view_t *view = c->view;
+
+    if (from.len != 0) {
+        memmove(c->mem_from, from.p, from.len);
+    }
+    c->from = elo_slice(c->mem_from, from.len);
+    c->last = elo_slice(NULL, 0);
+    c->count = elo_memtable_count(view->_mem[0]);
+    for (int i = 0; i < INDEX; i++) {
+        if (view->_mem[i] != NULL) {
+            elo_memtable_seek(view->_mem[i], c->seq, c->table, c->from,
+                              &c->mem[i]);
+            c->heads[i] = HEAD_UNKNOWN;
+        } else {
+            c->heads[i] = HEAD_END;
+        }
+    }
+    c->heads[INDEX] = HEAD_UNKNOWN;
+}
+
+
 static elo_err_t
 cursor_open(const elo_kv_view_t *view, elo_kv_tx_t *tx, uint8_t table,
             elo_slice_t from, elo_kv_cursor_t **out)
@@ -59,25 +84,25 @@ cursor_open(const elo_kv_view_t *view, elo_kv_tx_t *tx, uint8_t table,
     }
     *c = (elo_kv_cursor_t){ .view = view, .tx = tx, .table = table };
     c->seq = tx != NULL ? tx->seq : view->_seq;
-    if (from.len != 0) {
-        memcpy(c->mem_from, from.p, from.len);
-    }
-    c->from = elo_slice(c->mem_from, from.len);
+    place(c, from);
     if ((rc = elo_index_seek(view->_txn, table, c->from, &c->index)) != ELO_OK)
     {
         free(c);
         return rc;
     }
-    c->count = elo_memtable_count(view->_mem[0]);
-    for (int i = 0; i < INDEX; i++) {
-        if (view->_mem[i] != NULL) {
-            elo_memtable_seek(view->_mem[i], c->seq, table, c->from,
-                              &c->mem[i]);
-        } else {
-            c->heads[i] = HEAD_END;
-        }
-    }
     *out = c;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_kv_cursor_seek(elo_kv_cursor_t *c, elo_slice_t from)
+{
+    if (from.len > ELO_KV_KEY_MAX) {
+        return ELO_EINVAL;
+    }
+    place(c, from);
+    elo_index_reseek(&c->index, c->from);
     return ELO_OK;
 }
 

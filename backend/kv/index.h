@@ -65,6 +65,8 @@ elo_err_t elo_index_seek(elo_index_read_t *r, uint8_t table, elo_slice_t from,
 /* ELO_ENOTFOUND at the end. ELO_ECORRUPT for this row: out->key is set, and the
    next call goes on behind it. */
 elo_err_t elo_index_next(elo_index_cursor_t *c, elo_kv_row_t *out) ELO_MUST_USE;
+/* From `from` on, wherever it was; borrowed until the next call. */
+void elo_index_reseek(elo_index_cursor_t *c, elo_slice_t from);
 void elo_index_cursor_end(elo_index_cursor_t *c);
 
 /* ---- writing: one thread from begin to commit or abort ---- */

@@ -10,7 +10,7 @@
 
 #define ELO_INDEX_FILE        "data.mdb"
 #define ELO_INDEX_ENGINE      0u /* table of state and counters */
-#define ELO_INDEX_VERSION     1u
+#define ELO_INDEX_VERSION     2u /* what is derived, too; another is made anew */
 #define ELO_INDEX_VALUE_HEAD  12u
 #define ELO_INDEX_SUM_LEN     4u
 #define ELO_INDEX_STATE_LEN   40u

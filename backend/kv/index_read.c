@@ -162,6 +162,14 @@ elo_index_seek(elo_index_read_t *r, uint8_t table, elo_slice_t from,
 }
 
 
+void
+elo_index_reseek(elo_index_cursor_t *c, elo_slice_t from)
+{
+    c->_is_first = true;
+    c->_from = from;
+}
+
+
 elo_err_t
 elo_index_next(elo_index_cursor_t *c, elo_kv_row_t *out)
 {

@@ -171,9 +171,9 @@ void elo_kv_view_end(elo_kv_view_t *v);
 elo_err_t elo_kv_get(elo_kv_view_t *v, uint8_t table, elo_slice_t key,
                      elo_kv_entry_t *out) ELO_MUST_USE;
 
-/* Keys of a table in order of bytes (a prefix sorts first), from the first that
-   is >= from. next is ELO_ENOTFOUND at the end. Key and entry are borrowed until
-   the next call on the cursor. A cursor ends before its view or operation. */
+/* Keys of a table in order of bytes (a prefix sorts first), from the first >= from;
+   seek goes on from there. next is ELO_ENOTFOUND at the end. Key and entry are
+   borrowed until the next call. A cursor ends before its view or operation. */
 typedef struct elo_kv_cursor_s elo_kv_cursor_t;
 elo_err_t elo_kv_cursor_open(elo_kv_view_t *v, uint8_t table, elo_slice_t from,
                              elo_kv_cursor_t **out) ELO_MUST_USE;
@@ -182,6 +182,7 @@ elo_err_t elo_kv_tx_cursor_open(elo_kv_tx_t *tx, uint8_t table,
                                 elo_kv_cursor_t **out) ELO_MUST_USE;
 elo_err_t elo_kv_cursor_next(elo_kv_cursor_t *c, elo_slice_t *key,
                              elo_kv_entry_t *out) ELO_MUST_USE;
+elo_err_t elo_kv_cursor_seek(elo_kv_cursor_t *c, elo_slice_t from) ELO_MUST_USE;
 void elo_kv_cursor_close(elo_kv_cursor_t **c);
 
 /* [work] Exactly len bytes of a segment's file. ELO_ENOTFOUND when compaction
@@ -189,8 +190,7 @@ void elo_kv_cursor_close(elo_kv_cursor_t **c);
 elo_err_t elo_kv_read(elo_kv_t *kv, uint64_t segment, uint64_t off, void *p,
                       size_t len) ELO_MUST_USE;
 
-/* [any] The same when all of it is in memory already (RWF_NOWAIT), else
-   ELO_EAGAIN. */
+/* [any] The same when all of it is in memory (RWF_NOWAIT), else ELO_EAGAIN. */
 elo_err_t elo_kv_read_now(elo_kv_t *kv, uint64_t segment, uint64_t off, void *p,
                           size_t len) ELO_MUST_USE;
 

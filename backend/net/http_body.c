@@ -153,6 +153,18 @@ deliver_whole(elo_http_req_t *c)
 }
 
 
+/* What was waited for has come. */
+static void
+note_pace(elo_http_req_t *c, size_t n)
+{
+    uint64_t now = uv_now(c->uv.loop);
+
+    c->body_ms += now - c->since_ms;
+    c->body_bytes += n;
+    c->since_ms = now;
+}
+
+
 static void
 on_body_bytes(elo_http_req_t *c, size_t n)
 {
@@ -160,7 +172,7 @@ on_body_bytes(elo_http_req_t *c, size_t n)
     size_t len = 0;
     size_t used = 0;
 
-    c->since_ms = uv_now(c->uv.loop);
+    note_pace(c, n);
     if (c->is_whole_long) {
         c->whole_len += n;
         c->body_left -= n;
@@ -262,7 +274,7 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (c->state == ELO_CONN_HEAD) {
         elo_conn_run(c);
     } else if (c->read_cb != NULL && c->is_whole) {
-        c->since_ms = uv_now(c->uv.loop);
+        note_pace(c, (size_t) n);
         (void) deliver_whole(c);
     }
 }
@@ -428,6 +440,7 @@ elo_http_req_read_into(elo_http_req_t *c, uint8_t *room, size_t cap,
     c->room_cap = cap;
     c->read_cb = cb;
     c->read_ctx = ctx;
+    c->since_ms = uv_now(c->uv.loop);
     /* At once if the bytes are still to come: then nothing is called here. */
     if (!c->is_closed && !c->is_body_done && c->hpos == c->hlen) {
         elo_conn_service_body(c);
@@ -445,6 +458,7 @@ elo_http_req_read_whole(elo_http_req_t *c, elo_http_body_cb cb, void *ctx)
            && c->head.body_len == (int64_t) c->body_left);
     c->read_cb = cb;
     c->read_ctx = ctx;
+    c->since_ms = uv_now(c->uv.loop);
     c->is_whole = true;
     c->is_whole_long = false;
     /* What is complete, or can't be any more, is told from the loop (I2). */

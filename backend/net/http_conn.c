@@ -96,6 +96,7 @@ begin_exchange(elo_http_req_t *c, size_t head_len)
     c->body_left = c->head.body_len > 0 ? (uint64_t) c->head.body_len : 0;
     elo_http_chunk_init(&c->chunk);
     c->drained = 0;
+    c->body_ms = c->body_bytes = 0;
     c->owes_continue = c->head.expects_continue && c->hpos == c->hlen;
     c->status = 200;
     c->is_streaming = c->is_open = c->is_chunked = false;
@@ -333,6 +334,39 @@ elo_conn_service(elo_http_req_t *c)
 }
 
 
+bool
+elo_conn_body_pace(const elo_http_req_t *c, uint64_t now, uint64_t *ms,
+                   uint64_t *bytes)
+{
+    if (c->is_closed || c->read_cb == NULL || c->is_body_done
+        || (c->state != ELO_CONN_EXCHANGE && c->state != ELO_CONN_DRAIN))
+    {
+        return false;
+    }
+    *ms = c->body_ms + (now - c->since_ms);
+    *bytes = c->body_bytes;
+    return true;
+}
+
+
+/* Is a body slower than any that is meant well? Judged for one stretch of waiting
+   after the other, of which each may have a pause. */
+static bool
+is_too_slow(elo_http_req_t *c, uint64_t now)
+{
+    uint64_t ms, bytes;
+
+    if (!elo_conn_body_pace(c, now, &ms, &bytes) || ms < c->srv->cfg.idle_ms) {
+        return false;
+    }
+    if (bytes < ms * c->srv->cfg.min_rate / 1000) {
+        return true;
+    }
+    c->body_ms = c->body_bytes = 0;
+    return false;
+}
+
+
 void
 elo_conn_tick(elo_http_req_t *c, uint64_t now)
 {
@@ -340,6 +374,11 @@ elo_conn_tick(elo_http_req_t *c, uint64_t now)
     uint64_t limit = c->srv->cfg.idle_ms;
 
     if (c->is_closed) {
+        return;
+    }
+    if (is_too_slow(c, now)) {
+        elo_log(ELO_LOG_DEBUG, "a request body was too slow");
+        elo_conn_close(c);
         return;
     }
     if (queued != c->last_queued) {

@@ -25,11 +25,15 @@
 #include "backend/net/http_head.h"
 #include "backend/net/http_server.h"
 
-#define ELO_HTTP_PIECE          ELO_HTTP_WHOLE_MAX /* read at once of a body */
-#define ELO_HTTP_DRAIN_MAX      (1u << 20) /* unread body that is worth reading */
-#define ELO_HTTP_CORK_MAX       (64u << 10) /* answers kept back to be sent at once */
-#define ELO_HTTP_TURN_MAX       (512u << 10) /* the same, of all connections */
-#define ELO_HTTP_LINGER_MS      5000u /* for a client to notice our answer */
+#define ELO_HTTP_PIECE     ELO_HTTP_WHOLE_MAX /* read at once of a body */
+#define ELO_HTTP_DRAIN_MAX (1u << 20)  /* unread body that is worth reading */
+#define ELO_HTTP_CORK_MAX  (64u << 10) /* answers kept back to be sent at once */
+#define ELO_HTTP_TURN_MAX  (512u << 10) /* the same, of all connections */
+#define ELO_HTTP_RESERVE                                                       \
+    8 /* one of so many connections isn't for slow bodies */
+#define ELO_HTTP_SHED_MS        500u   /* what comes may be on its way */
+#define ELO_HTTP_SHED_TELL_MS   10000u /* between two lines of the log */
+#define ELO_HTTP_LINGER_MS      5000u  /* for a client to notice our answer */
 #define ELO_HTTP_LINGER_MAX     (256u << 20) /* what it may send meanwhile */
 #define ELO_HTTP_FIELDS_LEN_MAX (64u << 10)  /* of a response */
 #define ELO_HTTP_SPARE_BUFS     16           /* piece buffers kept for reuse */
@@ -60,9 +64,10 @@ struct elo_http_server_s {
     elo_http_req_t *conns;
     elo_http_req_t *kicked_first;
     elo_http_req_t *kicked_last;
-    size_t corked;     /* bytes that leave when the loop's turn is over */
-    bool is_turn_over; /* they are leaving */
-    bool has_waiting;  /* a connection waits to be accepted */
+    size_t corked;         /* bytes that leave when the loop's turn is over */
+    bool is_turn_over;     /* they are leaving */
+    bool has_waiting;      /* a connection waits to be accepted */
+    uint64_t shed_told_ms; /* when the log heard of it last; 0: never */
     bool is_draining;
     bool is_ending;
     uint64_t cut_at_ms; /* when draining ends by force */
@@ -106,6 +111,8 @@ struct elo_http_req_s {
     uint64_t body_left; /* with a Content-Length */
     uint64_t drained;
     elo_http_chunk_t chunk;
+    uint64_t body_ms;    /* that it was waited for lately, */
+    uint64_t body_bytes; /* and what came meanwhile */
     bool is_body_done;
     bool is_body_read;  /* the read in progress goes to bbuf */
     bool is_whole;      /* all of the body is asked for */
@@ -152,6 +159,9 @@ void elo_conn_run(elo_http_req_t *c);
 /* The response is complete in out or on its way: ends the exchange. */
 void elo_conn_exchange_end(elo_http_req_t *c);
 void elo_conn_tick(elo_http_req_t *c, uint64_t now);
+/* Of a body that is waited for: how long lately, and what came. False: it isn't. */
+bool elo_conn_body_pace(const elo_http_req_t *c, uint64_t now, uint64_t *ms,
+                        uint64_t *bytes);
 
 /* http_body.c */
 void elo_conn_start_reading(elo_http_req_t *c);

@@ -14,7 +14,7 @@
 
 #define BACKLOG     511
 #define TICK_MIN_MS 10u
-#define TICK_MAX_MS 1000u
+#define TICK_MAX_MS 250u
 #define HEAD_LEAST  512u /* below it no real request fits */
 
 
@@ -104,12 +104,60 @@ elo_http_put_piece_buf(elo_http_server_t *s, uint8_t *buf)
 
 /* ---- accepting ---- */
 
+static elo_http_req_t *
+slowest_body(const elo_http_server_t *s, uint64_t now)
+{
+    elo_http_req_t *slowest = NULL;
+    double least = 0;
+
+    for (elo_http_req_t *c = s->conns; c != NULL; c = c->next) {
+        uint64_t ms, bytes;
+
+        if (!elo_conn_body_pace(c, now, &ms, &bytes) || ms < ELO_HTTP_SHED_MS) {
+            continue;
+        }
+        if (slowest == NULL || (double) bytes / (double) ms < least) {
+            slowest = c;
+            least = (double) bytes / (double) ms;
+        }
+    }
+    return slowest;
+}
+
+
+/* Somebody comes, and few places are left: the slowest body makes room. */
+static void
+shed(elo_http_server_t *s)
+{
+    uint64_t now = uv_now(elo_loop_uv(s->loop));
+    elo_http_req_t *c = slowest_body(s, now);
+
+    if (c == NULL) {
+        return;
+    }
+    if (s->shed_told_ms == 0 || now - s->shed_told_ms > ELO_HTTP_SHED_TELL_MS) {
+        s->shed_told_ms = now;
+        elo_log(ELO_LOG_WARN,
+                "%u connections of %u are taken: the slowest uploads are cut, "
+                "raise max_connections if these are clients of yours",
+                s->n_conns, s->cfg.max_conns);
+    }
+    elo_conn_close(c);
+}
+
+
 static void
 accept_waiting(elo_http_server_t *s)
 {
     elo_err_t rc;
 
-    if (!s->has_waiting || s->is_draining || s->n_conns >= s->cfg.max_conns) {
+    if (!s->has_waiting || s->is_draining) {
+        return;
+    }
+    if (s->n_conns >= s->cfg.max_conns - s->cfg.max_conns / ELO_HTTP_RESERVE) {
+        shed(s);
+    }
+    if (s->n_conns >= s->cfg.max_conns) {
         return;
     }
     /* Without memory it goes on waiting, until the next tick. */

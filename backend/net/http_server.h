@@ -11,7 +11,9 @@
    calls on a dead one do nothing and report ELO_ECLOSED. So a handler always runs
    to its end, and frees what it has there. A request body that the handler did
    not read is drained (up to 1 MiB) or the connection closed after the response.
-   What on_request borrows of the request, and a body that was read whole, stay
+   When all but an eighth of max_conns are taken, each further one that comes ends the
+   slowest request body that was waited for at least half a second: so slow bodies, however
+   many, keep nobody out. What on_request borrows of the request, and a body that was read whole, stay
    until the response ends. */
 #ifndef ELO_NET_HTTP_SERVER_H
 #define ELO_NET_HTTP_SERVER_H
@@ -39,6 +41,9 @@ typedef struct {
     uint32_t max_conns; /* further ones wait in the backlog */
     uint32_t idle_ms;   /* between requests, and between reads of one */
     uint32_t max_head;  /* bytes of request line and headers; 431 past it */
+    uint32_t
+        min_rate; /* bytes a second that a body must come in at, while it is
+                           waited for; over idle_ms each. 0: any */
 } elo_http_cfg_t;
 
 elo_err_t elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,

@@ -232,14 +232,34 @@ put_role(maker_t *m, const field_t *f, const elo_json_t *v)
 }
 
 
-static bool
-put_lifecycle(maker_t *m, const field_t *f, const elo_json_t *v)
+/* The lifecycle of a text that names none. */
+static elo_lifecycle_t
+lifecycle_of(const maker_t *m)
 {
+    const elo_lifecycle_t *was = m->env->was;
     bool has_something =
         elo_json_len(elo_json_get(m->top, "blobs")) > 0
         || elo_json_kind(elo_json_get(m->top, "body")) != ELO_JSON_NULL;
 
-    return put_word_or(m, f, v, has_something ? "published" : "draft");
+    if (was != NULL && *was != ELO_LIFECYCLE_DRAFT
+        && *was != ELO_LIFECYCLE_FORGOTTEN)
+    {
+        return *was == ELO_LIFECYCLE_STALE ? ELO_LIFECYCLE_PUBLISHED : *was;
+    }
+    return has_something ? ELO_LIFECYCLE_PUBLISHED : ELO_LIFECYCLE_DRAFT;
+}
+
+
+static bool
+put_lifecycle(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    const elo_content_set_t *set = m->env->set;
+
+    if (set != NULL && set->lifecycle != NULL) {
+        elo_json_put_cstr(&m->w, f->name, elo_lifecycle_name(*set->lifecycle));
+        return true;
+    }
+    return put_word_or(m, f, v, elo_lifecycle_name(lifecycle_of(m)));
 }
 
 
@@ -271,9 +291,14 @@ put_format(maker_t *m, const field_t *f, const elo_json_t *v)
 static bool
 put_reach(maker_t *m, const field_t *f, const elo_json_t *v)
 {
+    const elo_content_set_t *set = m->env->set;
     elo_slice_t s = ELO_SLICE("private");
     elo_reach_t reach;
 
+    if (set != NULL && set->reach != NULL) {
+        elo_json_put_cstr(&m->w, f->name, elo_reach_name(*set->reach));
+        return true;
+    }
     if (v != NULL && !elo_json_string(v, &s)) {
         return bad_kind(m, f->name, "a string", v);
     }
@@ -406,6 +431,16 @@ put_tags(maker_t *m, const field_t *f, const elo_json_t *v)
 static bool
 put_invited(maker_t *m, const field_t *f, const elo_json_t *v)
 {
+    const elo_content_set_t *set = m->env->set;
+
+    if (set != NULL && set->invited != NULL) {
+        elo_json_put_array(&m->w, f->name);
+        for (uint32_t i = 0; i < set->n_invited; i++) {
+            elo_json_put_string(&m->w, NULL, set->invited[i]);
+        }
+        elo_json_end_array(&m->w);
+        return true;
+    }
     return put_texts(m, f, v, ELO_CONTENT_INVITED_MAX);
 }
 
@@ -598,6 +633,20 @@ put_fields(maker_t *m, const elo_json_t *j, const field_t *fields, size_t n)
 }
 
 
+/* Is it to be left out, for its time has come? */
+static bool
+is_expired(const maker_t *m, const elo_json_t *blob)
+{
+    const elo_content_set_t *set = m->env->set;
+    elo_slice_t text;
+    int64_t at;
+
+    return set != NULL
+           && elo_json_string(elo_json_get(blob, "expiresAt"), &text)
+           && elo_shape_time(text, &at) && at <= set->expired_by;
+}
+
+
 static bool
 put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
 {
@@ -611,6 +660,9 @@ put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu]", f->name, i);
         if (elo_json_kind(blob) != ELO_JSON_OBJECT) {
             return bad_kind(m, "", "an object", blob);
+        }
+        if (is_expired(m, blob)) {
+            continue;
         }
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu].", f->name, i);
         elo_json_put_object(&m->w, NULL);
@@ -702,6 +754,37 @@ put_updated_at(maker_t *m, const field_t *f, const elo_json_t *v)
 }
 
 
+static bool
+put_refreshed_at(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    (void) v;
+    if (m->env->fresh_at != 0 && m->env->fresh_at != m->env->updated_at) {
+        put_time(m, f->name, m->env->fresh_at);
+    }
+    return true;
+}
+
+
+static bool
+put_hold(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    const elo_content_hold_t *hold = m->env->hold;
+
+    (void) v;
+    if (hold == NULL) {
+        return true;
+    }
+    elo_json_put_object(&m->w, f->name);
+    if (hold->reason.len != 0) {
+        elo_json_put_string(&m->w, "reason", hold->reason);
+    }
+    put_time(m, "since", hold->since);
+    elo_json_put_string(&m->w, "by", hold->by);
+    elo_json_end_object(&m->w);
+    return true;
+}
+
+
 static const field_t node_fields[] = {
     { .name = "id", .put = put_id },
     { .name = "version", .put = put_version },
@@ -728,6 +811,8 @@ static const field_t node_fields[] = {
     { .name = "metadata", .put = put_object },
     { .name = "createdAt", .put = put_created_at },
     { .name = "updatedAt", .put = put_updated_at },
+    { .name = "refreshedAt", .put = put_refreshed_at },
+    { .name = "hold", .put = put_hold },
 };
 
 

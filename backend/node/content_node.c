@@ -65,7 +65,35 @@ load_blob(const elo_json_t *j, elo_content_blob_t *b)
     b->language = text_of(j, "language");
     elo_ignore(!elo_json_integer(elo_json_get(j, "sizeBytes"), &size)); /* 0 */
     b->size = size > 0 ? (uint64_t) size : 0;
+    elo_ignore(!elo_shape_time(text_of(j, "expiresAt"), &b->expires_at));
     return true;
+}
+
+
+static bool
+load_times(const elo_json_t *j, elo_content_t *n)
+{
+    if (!elo_shape_time(text_of(j, "createdAt"), &n->created_at)) {
+        return false;
+    }
+    elo_ignore(!elo_shape_time(text_of(j, "updatedAt"), &n->updated_at));
+    n->fresh_at = n->updated_at != 0 ? n->updated_at : n->created_at;
+    elo_ignore(!elo_shape_time(text_of(j, "refreshedAt"), &n->fresh_at));
+    return true;
+}
+
+
+static void
+load_hold(const elo_json_t *j, elo_content_t *n)
+{
+    const elo_json_t *hold = elo_json_get(j, "hold");
+
+    n->is_held = elo_json_kind(hold) == ELO_JSON_OBJECT;
+    if (n->is_held) {
+        n->hold.reason = text_of(hold, "reason");
+        n->hold.by = text_of(hold, "by");
+        elo_ignore(!elo_shape_time(text_of(hold, "since"), &n->hold.since));
+    }
 }
 
 
@@ -82,14 +110,17 @@ load(const elo_json_t *j, elo_content_t *n)
     n->reach = elo_reach_or_private(text_of(j, "reach"));
     if (lifecycle < 0 || !elo_content_id_ok(n->id)
         || !elo_json_integer(elo_json_get(j, "version"), &version)
-        || version < 1
-        || !elo_shape_time(text_of(j, "createdAt"), &n->created_at)
-        || elo_json_len(blobs) > ELO_CONTENT_BLOBS_MAX)
+        || version < 1 || elo_json_len(blobs) > ELO_CONTENT_BLOBS_MAX)
     {
         return false;
     }
     n->version = (uint64_t) version;
     n->lifecycle = (elo_lifecycle_t) lifecycle;
+    n->interval = text_of(j, "refreshInterval");
+    load_hold(j, n);
+    if (!load_times(j, n)) {
+        return false;
+    }
     n->n_blobs = (uint32_t) elo_json_len(blobs);
     for (uint32_t i = 0; i < n->n_blobs; i++) {
         if (!load_blob(elo_json_at(blobs, i), &n->blobs[i])) {
@@ -162,6 +193,88 @@ elo_content_invites(const elo_content_t *n, const elo_agent_t *a)
         }
     }
     return false;
+}
+
+
+int64_t
+elo_content_due(const elo_content_t *n)
+{
+    int64_t due = 0;
+
+    if (n->lifecycle == ELO_LIFECYCLE_PUBLISHED) {
+        due = elo_lifecycle_stale_at(n->interval, n->fresh_at);
+    }
+    for (uint32_t i = 0; i < n->n_blobs && !n->is_held; i++) {
+        int64_t at = n->blobs[i].expires_at;
+
+        if (at != 0 && (due == 0 || at < due)) {
+            due = at;
+        }
+    }
+    return due;
+}
+
+
+static bool
+is_expired(const elo_content_blob_t *b, int64_t now)
+{
+    return b->expires_at != 0 && b->expires_at <= now;
+}
+
+
+elo_lifecycle_t
+elo_content_age(const elo_content_t *n, int64_t now, bool *expired)
+{
+    uint32_t n_gone = 0, n_originals = 0, n_left = 0;
+    int64_t stale_at;
+
+    for (uint32_t i = 0; i < n->n_blobs && !n->is_held; i++) {
+        bool is_gone = is_expired(&n->blobs[i], now);
+
+        n_gone += is_gone ? 1 : 0;
+        if (n->blobs[i].role == ELO_ROLE_ORIGINAL) {
+            n_originals++;
+            n_left += is_gone ? 0 : 1;
+        }
+    }
+    if (expired != NULL) {
+        *expired = n_gone > 0;
+    }
+    if (n_gone > 0 && n_originals > 0 && n_left == 0
+        && (n->lifecycle == ELO_LIFECYCLE_PUBLISHED
+            || n->lifecycle == ELO_LIFECYCLE_STALE))
+    {
+        return ELO_LIFECYCLE_DEPRECATED;
+    }
+    if (n->lifecycle != ELO_LIFECYCLE_PUBLISHED) {
+        return n->lifecycle;
+    }
+    stale_at = elo_lifecycle_stale_at(n->interval, n->fresh_at);
+    return stale_at != 0 && stale_at <= now ? ELO_LIFECYCLE_STALE
+                                            : ELO_LIFECYCLE_PUBLISHED;
+}
+
+
+void
+elo_content_drop_expired(elo_content_t *n, int64_t now)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < n->n_blobs; i++) {
+        if (!is_expired(&n->blobs[i], now)) {
+            n->blobs[kept] = n->blobs[i];
+            n->refs[kept++] = n->refs[i];
+        }
+    }
+    n->n_blobs = kept;
+}
+
+
+bool
+elo_content_invited_at(const elo_content_t *n, size_t i, elo_slice_t *out)
+{
+    return elo_json_string(elo_json_at(elo_json_get(n->_tree, "invited"), i),
+                           out);
 }
 
 

@@ -213,7 +213,7 @@ known_clear(elo_accept_t *a, elo_kv_tx_t *tx, elo_rec_blob_t *rec,
             return rc;
         }
     }
-    return elo_orphan_del(tx, a->plain); /* somebody wants it */
+    return elo_orphan_del(tx, a->plain, agent); /* somebody wants it */
 }
 
 
@@ -370,7 +370,7 @@ accept_sealed(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
     elo_err_t rc;
 
     if ((rc = sent_in_clear(a, tx, agent)) != ELO_OK || a->existed) {
-        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain);
+        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain, agent);
     }
     rc = elo_sealed_row(&r, a->blind, agent, &no, &e, &rec);
     is_again = rc == ELO_OK;
@@ -378,7 +378,7 @@ accept_sealed(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
         && ((rc = known_sealed(a, tx, agent, &rec, &e)) != ELO_OK
             || a->existed))
     {
-        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain);
+        return rc != ELO_OK ? rc : elo_orphan_del(tx, a->plain, agent);
     }
     if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
         return rc;
@@ -395,7 +395,7 @@ accept_sealed(elo_accept_t *a, elo_kv_tx_t *tx, uint32_t agent)
         || (rc = sealed_put(a, tx, agent, now_us)) != ELO_OK
         || (rc = look_for_referrers(a, tx)) != ELO_OK
         || (a->has_referrers && (rc = elo_wide_note_tx(tx, a->plain)) != ELO_OK)
-        || (rc = elo_orphan_del(tx, a->plain)) != ELO_OK
+        || (rc = elo_orphan_del(tx, a->plain, agent)) != ELO_OK
         || (rc = elo_sealed_row(&r, a->blind, agent, &no, &e, &rec)) != ELO_OK
         || (rc = elo_blob_row(&r, a->object, &e, &obj)) != ELO_OK)
     {

@@ -196,10 +196,12 @@ elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
         return rc;
     }
     rc = elo_kv_get(&v, ELO_T_NODE, id, &e);
-    if (rc == ELO_OK && (rc = elo_rec_node_parse(e.value, &node)) == ELO_OK) {
+    if (rc == ELO_OK
+        && (rc = elo_rec_node_parse_head(e.value, &node)) == ELO_OK) {
         elo_holding_init(&h, s, &r, d);
-        rc = node.current != version ? ELO_EPRECOND
-                                     : ref_stat(&h, node.owner, &st);
+        rc = (node.flags & ELO_NODE_IS_TOMB) != 0 ? ELO_ENOTFOUND
+             : node.current != version            ? ELO_EPRECOND
+                                       : ref_stat(&h, node.owner, &st);
     }
     elo_kv_view_end(&v);
     if (rc == ELO_OK) {

@@ -18,6 +18,8 @@ typedef struct {
     elo_kv_view_t *view;
     uint64_t refs; /* that nodes have */
     uint64_t ref_rows;
+    uint64_t facets; /* that nodes are found by */
+    uint64_t facet_rows;
     uint64_t agents, agent_rows;
     uint64_t last[ELO_JOURNALS]; /* entry that was seen */
     elo_digest_t head;           /* AUDIT: hash of its value */
@@ -194,12 +196,47 @@ row_file(rows_t *r, const row_t *row)
 }
 
 
+/* An entry that must be there for a node. */
+static void
+derived(rows_t *r, const row_t *row, uint8_t table, elo_slice_t key)
+{
+    char text[ELO_FSCK_KEY_TEXT];
+
+    if (!is_there(r, table, key)) {
+        elo_fsck_found(r->f, ELO_FSCK_REFERENCE, 1, "missing: of %s",
+                       elo_fsck_key(ELO_T_NODE, row->key, text));
+        r->f->wants_index = true;
+    }
+}
+
+
+static void
+node_derived(rows_t *r, const row_t *row, const elo_rec_node_t *rec)
+{
+    uint8_t ref[ELO_REF_KEY_MAX], mem[ELO_NODEX_KEY_MAX];
+    elo_node_dim_t dim;
+    uint64_t value;
+
+    for (uint32_t i = 0; i < rec->n_refs; i++) {
+        r->refs++;
+        derived(r, row, ELO_T_REF,
+                elo_ref_key(&rec->refs[i], rec->owner, elo_ref_rank(rec),
+                            row->key, ref));
+    }
+    for (uint32_t at = 0; elo_rec_node_facet(rec, &at, &dim, &value);) {
+        r->facets++;
+        derived(r, row, ELO_T_NODEX, elo_nodex_key(dim, value, row->key, mem));
+    }
+}
+
+
 static elo_err_t
 row_node(rows_t *r, const row_t *row)
 {
-    uint8_t mem[ELO_NODEV_KEY_MAX], ref[ELO_REF_KEY_MAX], no[ELO_AGENTNO_KEY];
+    uint8_t mem[ELO_NODEV_KEY_MAX], no[ELO_AGENTNO_KEY];
     char text[ELO_FSCK_KEY_TEXT];
     elo_rec_node_t rec;
+    bool is_tomb;
     elo_err_t rc;
 
     if (!elo_content_id_ok(row->key)) {
@@ -208,8 +245,11 @@ row_node(rows_t *r, const row_t *row)
     if ((rc = elo_rec_node_parse(row->e->value, &rec)) != ELO_OK) {
         return rc;
     }
-    r->f->out->nodes++;
-    if (!is_there(r, ELO_T_NODEV, elo_nodev_key(row->key, rec.current, mem))) {
+    is_tomb = (rec.flags & ELO_NODE_IS_TOMB) != 0;
+    r->f->out->nodes += !is_tomb;
+    if (!is_tomb
+        && !is_there(r, ELO_T_NODEV, elo_nodev_key(row->key, rec.current, mem)))
+    {
         elo_fsck_found(r->f, ELO_FSCK_NODE, 1, "%s version %llu",
                        elo_fsck_key(ELO_T_NODE, row->key, text),
                        (unsigned long long) rec.current);
@@ -220,16 +260,7 @@ row_node(rows_t *r, const row_t *row)
         elo_fsck_found(r->f, ELO_FSCK_NODE, 1, "%s owner %u",
                        elo_fsck_key(ELO_T_NODE, row->key, text), rec.owner);
     }
-    for (uint32_t i = 0; i < rec.n_refs; i++) {
-        r->refs++;
-        if (!is_there(r, ELO_T_REF,
-                      elo_ref_key(&rec.refs[i], rec.owner, row->key, ref)))
-        {
-            elo_fsck_found(r->f, ELO_FSCK_REFERENCE, 1, "missing: of %s",
-                           elo_fsck_key(ELO_T_NODE, row->key, text));
-            r->f->wants_index = true;
-        }
-    }
+    node_derived(r, row, &rec);
     return ELO_OK;
 }
 
@@ -255,9 +286,22 @@ row_ref(rows_t *r, const row_t *row)
     elo_digest_t d;
     elo_slice_t id;
     uint32_t owner;
+    uint8_t rank;
 
     r->ref_rows++;
-    return elo_ref_key_parse(row->key, &d, &owner, &id);
+    return elo_ref_key_parse(row->key, &d, &owner, &rank, &id);
+}
+
+
+static elo_err_t
+row_nodex(rows_t *r, const row_t *row)
+{
+    elo_node_dim_t dim;
+    uint64_t value;
+    elo_slice_t id;
+
+    r->facet_rows++;
+    return elo_nodex_key_parse(row->key, &dim, &value, &id);
 }
 
 
@@ -354,8 +398,9 @@ static elo_err_t
 row_orphan(rows_t *r, const row_t *row)
 {
     elo_digest_t d;
+    uint32_t agent;
     int64_t due;
-    elo_err_t rc = elo_orphan_key_parse(row->key, &due, &d);
+    elo_err_t rc = elo_orphan_key_parse(row->key, &due, &d, &agent);
 
     (void) r;
     return rc == ELO_ENOTFOUND ? ELO_OK : rc;
@@ -458,6 +503,7 @@ static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_PIN] = row_pin,     [ELO_T_ORPHAN] = row_orphan,
     [ELO_T_BAD] = row_bad,     [ELO_T_RECORD] = row_record,
     [ELO_T_AUDIT] = row_audit, [ELO_T_SETTING] = row_setting,
+    [ELO_T_NODEX] = row_nodex,
 };
 
 
@@ -487,6 +533,17 @@ table(rows_t *r, uint8_t no)
 }
 
 
+/* Derived entries that nothing accounts for. */
+static void
+too_many(elo_fsck_t *f, uint64_t rows, uint64_t due, const char *what)
+{
+    if (rows > due) {
+        elo_fsck_found(f, ELO_FSCK_REFERENCE, rows - due, "%s", what);
+        f->wants_index = true;
+    }
+}
+
+
 elo_err_t
 elo_fsck_rows(elo_fsck_t *f)
 {
@@ -504,15 +561,10 @@ elo_fsck_rows(elo_fsck_t *f)
         }
     }
     elo_kv_view_end(&v);
-    if (rc == ELO_OK && r.ref_rows > r.refs) {
-        elo_fsck_found(f, ELO_FSCK_REFERENCE, r.ref_rows - r.refs,
-                       "without a node");
-        f->wants_index = true;
-    }
-    if (rc == ELO_OK && r.agent_rows > r.agents) {
-        elo_fsck_found(f, ELO_FSCK_REFERENCE, r.agent_rows - r.agents,
-                       "numbers without an agent");
-        f->wants_index = true;
+    if (rc == ELO_OK) {
+        too_many(f, r.ref_rows, r.refs, "without a node");
+        too_many(f, r.facet_rows, r.facets, "facets without a node");
+        too_many(f, r.agent_rows, r.agents, "numbers without an agent");
     }
     return rc;
 }

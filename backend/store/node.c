@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* node: content nodes: the current record of each, and every version's JSON, both
-   changed in one operation. References from blobs back to nodes are derived from
-   the current records. A blob whose last effective reference goes becomes an orphan
-   in the same operation. */
+/* node: writing content nodes: the row of each, and every version's JSON, both changed
+   in one operation. A blob whose owner's last effective reference goes becomes an
+   orphan of his in the same operation. What is removed or forgotten leaves a row, so
+   that an id never has the same version twice. */
 #include "backend/store/node_internal.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
+#include "backend/os/clock.h"
 #include "backend/store/possess.h"
 #include "backend/store/put_internal.h"
 #include "backend/store/store_internal.h"
@@ -20,9 +22,11 @@ typedef struct {
     elo_slice_t id;
     uint64_t expect;
     const elo_agent_t *owner;
-    bool may_give;         /* it may have been another's */
-    int64_t due;           /* of what becomes an orphan */
-    elo_rec_node_t is;     /* n_refs 0 and current 0: a removal */
+    bool may_give; /* it may have been another's */
+    int64_t due;   /* of what becomes an orphan */
+    elo_rec_node_t is;
+    elo_buf_t lists; /* of is */
+    elo_buf_t row;
     elo_slice_t ver_value; /* of NODEV */
     elo_slice_t ver_data;
     elo_slots_t slots;
@@ -34,139 +38,6 @@ typedef struct {
     const elo_digest_t *d;
     elo_slots_t slots;
 } changed_op_t;
-
-
-static bool
-has_ref(const elo_rec_node_t *n, const elo_digest_t *d)
-{
-    for (uint32_t i = 0; i < n->n_refs; i++) {
-        if (memcmp(n->refs[i].b, d->b, ELO_SHA256_LEN) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-
-/* ---- references ---- */
-
-/* The reference is one of a, and of b by the same owner. */
-static bool
-stays(const elo_rec_node_t *a, const elo_rec_node_t *b, const elo_digest_t *d)
-{
-    return a->owner == b->owner && has_ref(a, d) && has_ref(b, d);
-}
-
-
-/* Puts or deletes the references of key to those digests of n that other hasn't. */
-static elo_err_t
-refs_derive(elo_kv_tx_t *tx, elo_slice_t id, const elo_rec_node_t *n,
-            const elo_rec_node_t *other, bool is_put)
-{
-    elo_slice_t none = elo_slice("", 0);
-    uint8_t mem[ELO_REF_KEY_MAX];
-    elo_err_t rc;
-
-    for (uint32_t i = 0; i < n->n_refs; i++) {
-        if (stays(n, other, &n->refs[i])) {
-            continue;
-        }
-        rc = elo_kv_tx_derive(tx, ELO_T_REF,
-                              elo_ref_key(&n->refs[i], n->owner, id, mem),
-                              is_put ? &none : NULL);
-        if (rc != ELO_OK) {
-            return rc;
-        }
-    }
-    return ELO_OK;
-}
-
-
-elo_err_t
-elo_node_derive(elo_kv_tx_t *tx, elo_slice_t key, const elo_kv_entry_t *was,
-                const elo_kv_entry_t *now)
-{
-    elo_rec_node_t old = { 0 }, is = { 0 };
-    elo_err_t rc;
-
-    if (!elo_content_id_ok(key)
-        || (was != NULL && elo_rec_node_parse(was->value, &old) != ELO_OK)
-        || (now != NULL && elo_rec_node_parse(now->value, &is) != ELO_OK))
-    {
-        return ELO_ECORRUPT;
-    }
-    if ((rc = refs_derive(tx, key, &old, &is, false)) != ELO_OK
-        || (rc = refs_derive(tx, key, &is, &old, true)) != ELO_OK
-        || (was != NULL) == (now != NULL))
-    {
-        return rc;
-    }
-    return elo_kv_tx_add(tx, ELO_SUM_TOTAL, ELO_TOTAL_NODES,
-                         now != NULL ? 1 : -1);
-}
-
-
-elo_err_t
-elo_ref_next(elo_kv_cursor_t *c, const elo_digest_t *d, uint32_t *owner,
-             elo_slice_t *id)
-{
-    elo_digest_t is;
-    elo_kv_entry_t e;
-    elo_slice_t key;
-    elo_err_t rc = elo_kv_cursor_next(c, &key, &e);
-
-    if (rc == ELO_OK && (rc = elo_ref_key_parse(key, &is, owner, id)) == ELO_OK
-        && memcmp(is.b, d->b, ELO_SHA256_LEN) != 0)
-    {
-        rc = ELO_ENOTFOUND;
-    }
-    return rc;
-}
-
-
-elo_err_t
-elo_node_refers(elo_kv_tx_t *tx, const elo_digest_t *d, bool *out)
-{
-    elo_kv_cursor_t *c;
-    uint32_t owner;
-    elo_slice_t id;
-    elo_err_t rc;
-
-    if ((rc = elo_kv_tx_cursor_open(tx, ELO_T_REF, elo_digest_slice(d), &c))
-        != ELO_OK)
-    {
-        return rc;
-    }
-    rc = elo_ref_next(c, d, &owner, &id);
-    elo_kv_cursor_close(&c);
-    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
-        *out = rc == ELO_OK;
-        rc = ELO_OK;
-    }
-    return rc;
-}
-
-
-elo_err_t
-elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
-                   void (*fn)(void *ctx, elo_slice_t id), void *ctx)
-{
-    elo_kv_cursor_t *c;
-    uint32_t owner;
-    elo_slice_t id;
-    elo_err_t rc;
-
-    if ((rc = elo_kv_tx_cursor_open(tx, ELO_T_REF, elo_digest_slice(d), &c))
-        != ELO_OK)
-    {
-        return rc;
-    }
-    while ((rc = elo_ref_next(c, d, &owner, &id)) == ELO_OK) {
-        fn(ctx, id);
-    }
-    elo_kv_cursor_close(&c);
-    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
-}
 
 
 /* ---- writing ---- */
@@ -181,38 +52,32 @@ node_get_tx(elo_kv_tx_t *tx, elo_slice_t id, elo_rec_node_t *out)
 }
 
 
-/* A reference that has gone; it had kept the blob only if it was effective. */
+/* A reference that has gone; it had kept the blob only if it was effective by what its
+   owner has sent. */
 static elo_err_t
 ref_gone(elo_kv_tx_t *tx, node_op_t *o, const elo_digest_t *d, uint32_t owner)
 {
-    bool has, is_kept = false, is_held = false;
+    elo_rows_t r = { .tx = tx };
+    bool has, is_kept = false;
     elo_holding_t h;
     elo_err_t rc;
 
-    elo_holding_init(&h, o->s, &(elo_rows_t){ .tx = tx }, d);
-    if ((rc = elo_holding_has(&h, owner, &has)) != ELO_OK || !has
-        || (rc = elo_refs_any(&h, &is_kept)) != ELO_OK || is_kept
-        || (rc = elo_blob_is_held(o->s, tx, d, &is_held)) != ELO_OK || !is_held)
+    elo_holding_init(&h, o->s, &r, d);
+    if ((rc = elo_holding_sent(&h, owner, &has)) != ELO_OK || !has
+        || (rc = elo_refs_of(&r, d, owner, &is_kept)) != ELO_OK || is_kept)
     {
         return rc;
     }
-    return elo_orphan_add(tx, d, o->due);
+    return elo_orphan_add(tx, d, owner, o->due);
 }
 
 
-/* One that has come. */
-static elo_err_t
-ref_come(elo_kv_tx_t *tx, node_op_t *o, const elo_digest_t *d)
+/* The reference is one of a, and of b by the same owner. */
+static bool
+stays(const elo_rec_node_t *a, const elo_rec_node_t *b, const elo_digest_t *d)
 {
-    elo_holding_t h;
-    bool has;
-    elo_err_t rc;
-
-    elo_holding_init(&h, o->s, &(elo_rows_t){ .tx = tx }, d);
-    if ((rc = elo_holding_has(&h, o->is.owner, &has)) != ELO_OK || !has) {
-        return rc;
-    }
-    return elo_orphan_del(tx, d);
+    return a->owner == b->owner && elo_rec_node_refers(a, d)
+           && elo_rec_node_refers(b, d);
 }
 
 
@@ -236,7 +101,9 @@ orphans_move(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
         const elo_digest_t *d = &o->is.refs[i];
 
         elo_slots_mark(&o->slots, elo_digest_slice(d));
-        if (!stays(was, &o->is, d) && (rc = ref_come(tx, o, d)) != ELO_OK) {
+        if (!stays(was, &o->is, d)
+            && (rc = elo_orphan_del(tx, d, o->is.owner)) != ELO_OK)
+        {
             return rc;
         }
     }
@@ -277,14 +144,24 @@ note_wide(elo_kv_tx_t *tx, const node_op_t *o)
 }
 
 
-/* ELO_EDENIED: was is another's. was NULL: there is none yet. */
+static bool
+is_tomb(const elo_rec_node_t *n)
+{
+    return (n->flags & ELO_NODE_IS_TOMB) != 0;
+}
+
+
+/* ELO_EDENIED: was is another's. What was removed is nobody's any more; what was
+   forgotten stays its owner's. */
 static elo_err_t
 own(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
 {
+    bool is_somebodys =
+        was->current != 0 && (!is_tomb(was) || was->life == ELO_NODE_FORGOTTEN);
     uint32_t no;
     elo_err_t rc;
 
-    if (was != NULL && !o->may_give) {
+    if (is_somebodys && !o->may_give) {
         rc = elo_agent_no_tx(tx, o->owner, &no);
         if (rc == ELO_ENOTFOUND || (rc == ELO_OK && no != was->owner)) {
             return ELO_EDENIED;
@@ -298,19 +175,43 @@ own(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
 
 
 static elo_err_t
-row_put(elo_kv_tx_t *tx, const node_op_t *o)
+row_put(elo_kv_tx_t *tx, node_op_t *o)
 {
-    uint8_t mem[ELO_NODE_REC_MAX];
-    elo_buf_t buf;
     elo_err_t rc;
 
-    elo_buf_init_fixed(&buf, mem, sizeof(mem));
-    elo_rec_node_encode(&o->is, &buf);
-    if ((rc = elo_buf_err(&buf)) != ELO_OK) {
+    elo_buf_clear(&o->row);
+    elo_rec_node_encode(&o->is, &o->row);
+    if ((rc = elo_buf_err(&o->row)) != ELO_OK) {
         return rc;
     }
-    return elo_kv_tx_put(tx, ELO_T_NODE, o->id, elo_buf_slice(&buf), NULL, 0);
+    return elo_kv_tx_put(tx, ELO_T_NODE, o->id, elo_buf_slice(&o->row), NULL,
+                         0);
 }
+
+
+/* May version o->is.current follow on was (current 0: there is no row)? */
+static elo_err_t
+follows(const node_op_t *o, const elo_rec_node_t *was)
+{
+    if (was->current == 0) {
+        return o->expect == 0 ? ELO_OK : ELO_EPRECOND;
+    }
+    if (is_tomb(was)) {
+        return o->expect == 0 && o->is.current > was->current ? ELO_OK
+                                                              : ELO_EPRECOND;
+    }
+    if (o->expect == 0) {
+        return ELO_EEXISTS;
+    }
+    if (was->current != o->expect) {
+        return ELO_EPRECOND;
+    }
+    return is_tomb(&o->is) && (was->flags & ELO_NODE_IS_HELD) != 0 ? ELO_EBUSY
+                                                                   : ELO_OK;
+}
+
+
+static elo_err_t versions_del(elo_kv_tx_t *tx, elo_slice_t id);
 
 
 static elo_err_t
@@ -318,25 +219,43 @@ put_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 {
     node_op_t *o = (node_op_t *) op;
     uint8_t mem[ELO_NODEV_KEY_MAX];
-    elo_rec_node_t was = { 0 };
+    elo_rec_node_t was = { .current = 0 };
     elo_err_t rc = node_get_tx(tx, o->id, &was);
 
-    bool is_new = rc == ELO_ENOTFOUND;
-
-    if (rc == ELO_OK && o->expect == 0) {
-        return ELO_EEXISTS;
-    }
-    if (is_new) {
-        rc = o->expect == 0 ? ELO_OK : ELO_EPRECOND;
-    } else if (rc == ELO_OK && was.current != o->expect) {
-        rc = ELO_EPRECOND;
-    }
-    if (rc != ELO_OK || (rc = own(tx, o, is_new ? NULL : &was)) != ELO_OK) {
+    if ((rc != ELO_OK && rc != ELO_ENOTFOUND)
+        || (rc = follows(o, &was)) != ELO_OK
+        || (rc = own(tx, o, &was)) != ELO_OK)
+    {
         return rc;
     }
-    rc =
-        elo_kv_tx_put(tx, ELO_T_NODEV, elo_nodev_key(o->id, o->is.current, mem),
-                      o->ver_value, &o->ver_data, o->ver_data.len > 0 ? 1 : 0);
+    rc = is_tomb(&o->is)
+             ? versions_del(tx, o->id)
+             : elo_kv_tx_put(
+                 tx, ELO_T_NODEV, elo_nodev_key(o->id, o->is.current, mem),
+                 o->ver_value, &o->ver_data, o->ver_data.len > 0 ? 1 : 0);
+    if (rc != ELO_OK || (rc = row_put(tx, o)) != ELO_OK
+        || (rc = note_wide(tx, o)) != ELO_OK)
+    {
+        return rc;
+    }
+    return orphans_move(tx, o, &was);
+}
+
+
+static elo_err_t
+restate_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    node_op_t *o = (node_op_t *) op;
+    elo_rec_node_t was = { .current = 0 };
+    elo_err_t rc = node_get_tx(tx, o->id, &was);
+
+    if (rc == ELO_OK && is_tomb(&was)) {
+        rc = ELO_ENOTFOUND;
+    }
+    if (rc == ELO_OK && was.current != o->is.current) {
+        rc = ELO_EPRECOND;
+    }
+    o->is.owner = was.owner;
     if (rc != ELO_OK || (rc = row_put(tx, o)) != ELO_OK
         || (rc = note_wide(tx, o)) != ELO_OK)
     {
@@ -358,18 +277,146 @@ exec(node_op_t *o)
 }
 
 
-elo_err_t
-elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect,
-                   bool may_give)
+static bool
+is_valid(const elo_node_t *n)
 {
-    node_op_t o = { .op.run = put_run,
-                    .s = s,
-                    .id = node->id,
-                    .expect = expect,
-                    .owner = &node->owner,
-                    .may_give = may_give,
-                    .due = elo_store_orphan_due(s),
-                    .is = { .reach = node->reach, .current = node->version } };
+    bool is_served = n->life != ELO_NODE_DRAFT && n->life != ELO_NODE_FORGOTTEN;
+
+    return elo_content_id_ok(n->id) && n->version > 0
+           && (unsigned) n->reach < ELO_REACH_COUNT
+           && (unsigned) n->stated < ELO_REACH_COUNT
+           && (unsigned) n->life < ELO_NODE_LIVES
+           && (is_served || n->reach == ELO_REACH_PRIVATE)
+           && (n->flags | ELO_NODE_IS_HELD) == ELO_NODE_IS_HELD
+           && n->created_at >= 0 && n->updated_at >= 0 && n->due_s >= 0;
+}
+
+
+static int
+key_cmp(const void *a, const void *b)
+{
+    return memcmp(a, b, ELO_AGENT_LEN);
+}
+
+
+static int
+facet_cmp(const void *a, const void *b)
+{
+    return memcmp(a, b, ELO_NODE_FACET);
+}
+
+
+/* Sorts n pieces; how many are left, each once. */
+static uint32_t
+sort_once(uint8_t *p, uint32_t n, size_t len,
+          int (*cmp)(const void *a, const void *b))
+{
+    uint32_t kept = n > 0 ? 1 : 0;
+
+    if (n > 1) {
+        qsort(p, n, len, cmp);
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        if (cmp(p + (kept - 1) * len, p + i * len) != 0) {
+            memmove(p + kept * len, p + i * len, len);
+            kept++;
+        }
+    }
+    return kept;
+}
+
+
+/* The lists of o->is, in o->lists. */
+static elo_err_t
+lists_make(node_op_t *o, const elo_node_t *n)
+{
+    uint8_t key[ELO_NODEX_KEY_MAX];
+    elo_rec_node_t *is = &o->is;
+    uint8_t *p;
+    elo_err_t rc;
+
+    for (uint32_t i = 0; i < n->n_refs; i++) {
+        if (!elo_rec_node_refers(is, &n->refs[i])) {
+            is->refs[is->n_refs++] = n->refs[i];
+        }
+    }
+    for (uint32_t i = 0; i < n->n_invited; i++) {
+        elo_buf_put(&o->lists, n->invited[i].b, ELO_AGENT_LEN);
+    }
+    for (uint32_t i = 0; i < n->n_facets; i++) {
+        const elo_node_facet_t *f = &n->facets[i];
+
+        if (f->dim != ELO_NODE_FORMAT && f->dim != ELO_NODE_TAG
+            && f->dim != ELO_NODE_RELATED)
+        {
+            return ELO_EINVAL;
+        }
+        elo_nodex_key(f->dim, elo_nodex_text(f->text), elo_slice(NULL, 0), key);
+        elo_buf_put(&o->lists, key, ELO_NODE_FACET);
+    }
+    if ((rc = elo_buf_err(&o->lists)) != ELO_OK || o->lists.len == 0) {
+        return rc;
+    }
+    p = o->lists.p;
+    is->n_invited = sort_once(p, n->n_invited, ELO_AGENT_LEN, key_cmp);
+    is->invited = elo_slice(p, (size_t) is->n_invited * ELO_AGENT_LEN);
+    p += (size_t) n->n_invited * ELO_AGENT_LEN;
+    is->n_facets = sort_once(p, n->n_facets, ELO_NODE_FACET, facet_cmp);
+    is->facets = elo_slice(p, (size_t) is->n_facets * ELO_NODE_FACET);
+    return ELO_OK;
+}
+
+
+/* The row that n asks for; a tombstone of what is forgotten. */
+static elo_err_t
+row_make(node_op_t *o, const elo_node_t *n)
+{
+    bool is_forgotten = n->life == ELO_NODE_FORGOTTEN;
+
+    if (!is_valid(n)) {
+        return ELO_EINVAL;
+    }
+    if (n->n_refs > ELO_CONTENT_BLOBS_MAX || n->n_facets > ELO_NODE_FACETS_MAX
+        || n->n_invited > ELO_CONTENT_INVITED_MAX
+        || n->json.len > ELO_CONTENT_JSON_MAX)
+    {
+        return ELO_ETOOBIG;
+    }
+    o->is.reach = n->reach;
+    o->is.stated =
+        n->life == ELO_NODE_DRAFT || is_forgotten ? n->stated : n->reach;
+    o->is.life = n->life;
+    o->is.flags = is_forgotten ? ELO_NODE_IS_TOMB : n->flags;
+    o->is.current = n->version;
+    o->is.created_at = n->created_at;
+    o->is.updated_at = n->updated_at;
+    o->is.due_s = is_forgotten ? 0 : n->due_s;
+    return is_forgotten ? ELO_OK : lists_make(o, n);
+}
+
+
+static void
+op_init(node_op_t *o, elo_store_t *s)
+{
+    o->s = s;
+    o->due = elo_store_orphan_due(s);
+    elo_buf_init(&o->lists, ELO_NODE_REC_MAX);
+    elo_buf_init(&o->row, ELO_NODE_REC_MAX);
+}
+
+
+static elo_err_t
+op_end(node_op_t *o, elo_err_t rc)
+{
+    elo_buf_dispose(&o->lists);
+    elo_buf_dispose(&o->row);
+    return rc;
+}
+
+
+static elo_err_t
+put(node_op_t *o, const elo_node_t *node)
+{
     elo_rec_nodev_t ver = { .reach = node->reach,
                             .len = (uint32_t) node->json.len,
                             .json = node->json };
@@ -377,33 +424,55 @@ elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect,
     elo_buf_t ver_buf;
     elo_err_t rc;
 
-    assert(s->magic == ELO_STORE_MAGIC);
-    if (!elo_content_id_ok(node->id) || node->version <= expect
-        || (unsigned) node->reach >= ELO_REACH_COUNT)
-    {
-        return ELO_EINVAL;
-    }
-    if (node->n_refs > ELO_CONTENT_BLOBS_MAX
-        || node->json.len > ELO_CONTENT_JSON_MAX)
-    {
-        return ELO_ETOOBIG;
-    }
-    for (uint32_t i = 0; i < node->n_refs; i++) {
-        if (!has_ref(&o.is, &node->refs[i])) {
-            o.is.refs[o.is.n_refs++] = node->refs[i];
-        }
+    if ((rc = row_make(o, node)) != ELO_OK) {
+        return rc;
     }
     if (node->json.len > ELO_NODEV_VALUE_MAX) {
         ver.json = elo_slice(NULL, 0);
-        o.ver_data = node->json;
+        o->ver_data = node->json;
     }
     elo_buf_init_fixed(&ver_buf, ver_mem, sizeof(ver_mem));
     elo_rec_nodev_encode(&ver, &ver_buf);
     if ((rc = elo_buf_err(&ver_buf)) != ELO_OK) {
         return rc;
     }
-    o.ver_value = elo_buf_slice(&ver_buf);
-    return exec(&o);
+    o->ver_value = elo_buf_slice(&ver_buf);
+    return exec(o);
+}
+
+
+elo_err_t
+elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect,
+                   bool may_give)
+{
+    node_op_t o = { .op.run = put_run,
+                    .id = node->id,
+                    .expect = expect,
+                    .owner = &node->owner,
+                    .may_give = may_give };
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (node->version <= expect) {
+        return ELO_EINVAL;
+    }
+    op_init(&o, s);
+    return op_end(&o, put(&o, node));
+}
+
+
+elo_err_t
+elo_store_node_restate(elo_store_t *s, const elo_node_t *node)
+{
+    node_op_t o = { .op.run = restate_run, .id = node->id };
+    elo_err_t rc;
+
+    assert(s->magic == ELO_STORE_MAGIC);
+    if (node->life == ELO_NODE_FORGOTTEN) {
+        return ELO_EINVAL;
+    }
+    op_init(&o, s);
+    rc = row_make(&o, node);
+    return op_end(&o, rc != ELO_OK ? rc : exec(&o));
 }
 
 
@@ -464,6 +533,21 @@ versions_del(elo_kv_tx_t *tx, elo_slice_t id)
 }
 
 
+/* What is left of was. */
+static void
+tomb_make(node_op_t *o, const elo_rec_node_t *was)
+{
+    o->is = (elo_rec_node_t){ .reach = ELO_REACH_PRIVATE,
+                              .stated = was->stated,
+                              .life = was->life,
+                              .flags = ELO_NODE_IS_TOMB,
+                              .current = was->current + 1,
+                              .owner = was->owner,
+                              .created_at = was->created_at,
+                              .updated_at = elo_clock_unix_s() };
+}
+
+
 static elo_err_t
 remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 {
@@ -471,12 +555,21 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     elo_rec_node_t was;
     elo_err_t rc = node_get_tx(tx, o->id, &was);
 
+    if (rc == ELO_OK && is_tomb(&was)) {
+        rc = ELO_ENOTFOUND;
+    }
     if (rc == ELO_OK && o->expect != 0 && was.current != o->expect) {
         rc = ELO_EPRECOND;
     }
-    if (rc != ELO_OK || (rc = versions_del(tx, o->id)) != ELO_OK
-        || (rc = elo_kv_tx_del(tx, ELO_T_NODE, o->id)) != ELO_OK)
-    {
+    if (rc == ELO_OK && (was.flags & ELO_NODE_IS_HELD) != 0) {
+        rc = ELO_EBUSY;
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    tomb_make(o, &was);
+    if ((rc = versions_del(tx, o->id)) != ELO_OK
+        || (rc = row_put(tx, o)) != ELO_OK) {
         return rc;
     }
     return orphans_move(tx, o, &was);
@@ -486,14 +579,14 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 elo_err_t
 elo_store_node_remove(elo_store_t *s, elo_slice_t id, uint64_t expect)
 {
-    node_op_t o = { .op.run = remove_run,
-                    .s = s,
-                    .id = id,
-                    .expect = expect,
-                    .due = elo_store_orphan_due(s) };
+    node_op_t o = { .op.run = remove_run, .id = id, .expect = expect };
 
     assert(s->magic == ELO_STORE_MAGIC);
-    return elo_content_id_ok(id) ? exec(&o) : ELO_ENOTFOUND;
+    if (!elo_content_id_ok(id)) {
+        return ELO_ENOTFOUND;
+    }
+    op_init(&o, s);
+    return op_end(&o, exec(&o));
 }
 
 
@@ -505,14 +598,12 @@ changed_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     changed_op_t *o = (changed_op_t *) op;
     elo_rows_t rows = { .tx = tx };
     elo_reach_t reach = ELO_REACH_PRIVATE;
-    bool is_kept = false, is_clear;
     elo_holding_t h;
+    bool is_clear;
     elo_err_t rc;
 
     elo_holding_init(&h, o->s, &rows, o->d);
-    if ((rc = elo_refs_any(&h, &is_kept)) != ELO_OK
-        || (is_kept && (rc = elo_orphan_del(tx, o->d)) != ELO_OK)
-        || (rc = elo_refs_reach(&h, &reach)) != ELO_OK
+    if ((rc = elo_refs_reach(&h, &reach)) != ELO_OK
         || (rc = elo_blob_is_clear(tx, o->d, &is_clear)) != ELO_OK)
     {
         return rc;

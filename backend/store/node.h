@@ -3,31 +3,42 @@
 #ifndef ELO_STORE_NODE_H
 #define ELO_STORE_NODE_H
 
+#include "backend/store/node_row.h"
 #include "backend/store/store.h"
-
-/* A node as the store sees it: a JSON text that it doesn't read, and what it
-   must know to keep references. reach is the effective one: private for
-   drafts. A reference is effective when the owner possesses the blob: he has sent
-   it, in the clear or sealed, or was given the right to refer to it (promoted of
-   elo_store_cfg_t). Any other gives nothing and keeps nothing, until he sends it. */
-typedef struct {
-    elo_slice_t id;
-    uint64_t version; /* from 1 */
-    elo_reach_t reach;
-    elo_agent_t owner; /* zero: the operator */
-    uint32_t n_refs;
-    const elo_digest_t *refs;
-    elo_slice_t json;
-} elo_node_t;
 
 /* [work] Writes version node->version of a node. expect is the version that
    must be current (0: none may exist), else ELO_EPRECOND, or ELO_EEXISTS when
-   expect is 0. Referred blobs need not be held. Older versions are kept. A reach
+   expect is 0. Over a tombstone, which doesn't exist, the version must be past the
+   tombstone's (elo_store_node_last), else ELO_EPRECOND: an id never has the same
+   version twice. Referred blobs need not be held. Older versions are kept. A reach
    wider than that of sealed blobs it refers to effectively has the owner's copies
    written in the clear in the background (backend/care). ELO_EDENIED: the node is
-   another's, and may_give, which lets it change its owner, is false. */
+   another's, as is one that he has forgotten, and may_give, which lets it change
+   its owner, is false. */
 elo_err_t elo_store_node_put(elo_store_t *s, const elo_node_t *node,
                              uint64_t expect, bool may_give) ELO_MUST_USE;
+
+/* [work] Writes the row of node->version, which must be current (ELO_EPRECOND), as
+   node says; the JSON, owner and version stay. For what is no change of the content:
+   a hold, a time that is due, facets of a row that is IS_BARE. */
+elo_err_t elo_store_node_restate(elo_store_t *s,
+                                 const elo_node_t *node) ELO_MUST_USE;
+
+/* [any] The row, without the JSON. ELO_ENOTFOUND, for tombstones too. */
+elo_err_t elo_store_node_head(elo_store_t *s, elo_slice_t id,
+                              elo_node_head_t *out) ELO_MUST_USE;
+
+/* [any] The same, of tombstones too: flags tell. A tombstone has id, version, owner
+   (of the last), life FORGOTTEN when it was forgotten (else what it was when it was
+   removed), created_at, and updated_at: when. */
+elo_err_t elo_store_node_last(elo_store_t *s, elo_slice_t id,
+                              elo_node_head_t *out) ELO_MUST_USE;
+
+/* [any] The row, and in *out whether it invites that agent, by all 32 bytes of his
+   key. False for a row that is IS_BARE. */
+elo_err_t elo_store_node_invites(elo_store_t *s, elo_slice_t id,
+                                 const elo_agent_t *agent,
+                                 elo_node_head_t *head, bool *out) ELO_MUST_USE;
 
 /* [any] Appends the JSON of the current version (version 0) or of that one to
    json; *reach and *current as of now. ELO_ENOTFOUND. NULL outputs are skipped. */
@@ -51,18 +62,19 @@ elo_err_t elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
 elo_err_t elo_store_refs_changed(elo_store_t *s,
                                  const elo_digest_t *d) ELO_MUST_USE;
 
-/* [work] Removes all versions. expect as above; 0 means any. */
+/* [work] Removes all versions; a tombstone of the next version is left. expect as
+   above; 0 means any. ELO_EBUSY: it IS_HELD. */
 elo_err_t elo_store_node_remove(elo_store_t *s, elo_slice_t id,
                                 uint64_t expect) ELO_MUST_USE;
 
 /* [any] Current nodes in order of id, after `after` (empty: from the start).
-   The slices end with the call. */
+   The slices end with the call; facets and invited aren't told. */
 typedef bool (*elo_node_each_fn)(void *ctx, const elo_node_t *node);
 elo_err_t elo_store_node_each(elo_store_t *s, elo_slice_t after,
                               elo_node_each_fn fn, void *ctx) ELO_MUST_USE;
 
 /* [any] Ids of the nodes that refer to d, effectively or not; those of one owner
-   together and in order. */
+   together, the widest reach first. */
 typedef bool (*elo_id_each_fn)(void *ctx, elo_slice_t id);
 elo_err_t elo_store_referrers(elo_store_t *s, const elo_digest_t *d,
                               elo_id_each_fn fn, void *ctx) ELO_MUST_USE;
@@ -72,6 +84,21 @@ elo_err_t elo_store_referrers(elo_store_t *s, const elo_digest_t *d,
 elo_err_t elo_store_effective_referrers(elo_store_t *s, const elo_digest_t *d,
                                         elo_id_each_fn fn,
                                         void *ctx) ELO_MUST_USE;
+
+/* [any] Rows of nodes that refer to d effectively, for a reader of its bytes: of
+   each owner the widest first, drafts last, and at most ELO_READERS_PER_REACH of a
+   reach, for towards one owner a reader is the same by all of a reach. With agent
+   (else NULL), is_invited says whether the node lists him, and those of reach
+   invited are looked for among what he is invited to, in ELO_READERS_TRIES looks an
+   owner. Of ELO_READERS_OWNERS owners: further ones let nobody in. */
+#define ELO_READERS_PER_REACH 4u
+#define ELO_READERS_TRIES     64u
+#define ELO_READERS_OWNERS    128u
+typedef bool (*elo_reader_fn)(void *ctx, elo_slice_t id,
+                              const elo_node_head_t *head, bool is_invited);
+elo_err_t elo_store_readers(elo_store_t *s, const elo_digest_t *d,
+                            const elo_agent_t *agent, elo_reader_fn fn,
+                            void *ctx) ELO_MUST_USE;
 
 /* [any] Has that agent (zero: the operator) sent the blob, and not taken it back?
    False when it can't be told. Promotions don't count. */

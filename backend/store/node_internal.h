@@ -7,11 +7,12 @@
 #include "backend/store/node.h"
 #include "backend/store/records_node.h"
 #include "backend/store/store.h"
+#include "backend/store/store_internal.h"
 #include "backend/store/tables.h"
 
-/* ---- node.c ---- */
+/* ---- node_derive.c ---- */
 
-/* Derive hook of table NODE: keeps REF and ELO_TOTAL_NODES. */
+/* Derive hook of table NODE: keeps REF, NODEX and ELO_TOTAL_NODES. */
 elo_err_t elo_node_derive(elo_kv_tx_t *tx, elo_slice_t key,
                           const elo_kv_entry_t *was,
                           const elo_kv_entry_t *now) ELO_MUST_USE;
@@ -30,33 +31,59 @@ elo_err_t elo_node_referrers(elo_kv_tx_t *tx, const elo_digest_t *d,
    ELO_ENOTFOUND then. owner: number of the node's. id is borrowed until the next
    call. [any] */
 elo_err_t elo_ref_next(elo_kv_cursor_t *c, const elo_digest_t *d,
-                       uint32_t *owner, elo_slice_t *id) ELO_MUST_USE;
+                       uint32_t *owner, uint8_t *rank,
+                       elo_slice_t *id) ELO_MUST_USE;
 
-/* ---- orphan.c: rows of table ORPHAN, one for a digest ---- */
+/* Does the node name d? */
+bool elo_rec_node_refers(const elo_rec_node_t *n, const elo_digest_t *d);
 
-/* The last effective reference to d has gone: due to be collected at `due` (Unix seconds).
-   One that is there already keeps its time. */
-elo_err_t elo_orphan_add(elo_kv_tx_t *tx, const elo_digest_t *d,
+/* ---- node_read.c ---- */
+
+/* The row of a node as it is shown. */
+void elo_node_head_fill(const elo_rec_node_t *rec, const elo_agent_t *owner,
+                        elo_node_head_t *out);
+/* ELO_ECORRUPT: his number is nobody's. [any] */
+elo_err_t elo_node_owner_of(elo_kv_view_t *v, const elo_rec_node_t *rec,
+                            elo_agent_t *out) ELO_MUST_USE;
+
+/* Appends the JSON of a version. ELO_EAGAIN: compaction has moved it since the view
+   began; ELO_ENOTFOUND. [any] */
+elo_err_t elo_node_json(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id,
+                        uint64_t version, elo_buf_t *json) ELO_MUST_USE;
+
+/* ---- orphan.c: rows of table ORPHAN, one for a digest and agent (N2) ---- */
+
+/* The agent's last effective reference to what he has has gone: due to be collected
+   at `due` (Unix seconds). One that is there already keeps its time. */
+elo_err_t elo_orphan_add(elo_kv_tx_t *tx, const elo_digest_t *d, uint32_t agent,
                          int64_t due) ELO_MUST_USE;
 
-/* It is referred to, pinned, sent or removed again. Fine when there is none. */
-elo_err_t elo_orphan_del(elo_kv_tx_t *tx, const elo_digest_t *d) ELO_MUST_USE;
+/* He refers to it, has sent it again, or has it no more. Fine when there is none. */
+elo_err_t elo_orphan_del(elo_kv_tx_t *tx, const elo_digest_t *d,
+                         uint32_t agent) ELO_MUST_USE;
 
-/* Is d due to be collected at just that time still? */
-elo_err_t elo_orphan_is(elo_kv_tx_t *tx, const elo_digest_t *d, int64_t due,
-                        bool *out) ELO_MUST_USE;
+/* The same for all agents. */
+elo_err_t elo_orphan_clear(elo_kv_tx_t *tx, const elo_digest_t *d) ELO_MUST_USE;
 
-/* Takes that row away, also where no way back leads to it. */
+/* Is that due to be collected at just that time still? */
+elo_err_t elo_orphan_is(elo_kv_tx_t *tx, const elo_digest_t *d, uint32_t agent,
+                        int64_t due, bool *out) ELO_MUST_USE;
+
+/* Takes that row away, also where no way back leads to it, or (ELO_NO_AGENT) it is of
+   the older form. */
 elo_err_t elo_orphan_drop(elo_kv_tx_t *tx, const elo_digest_t *d,
-                          int64_t due) ELO_MUST_USE;
+                          uint32_t agent, int64_t due) ELO_MUST_USE;
 
 /* ---- remove.c ---- */
 
-/* [work] Removes the blob, whoever's, if its row of ORPHAN with that due time is
-   there still, and takes the row away, all in one operation a copy. ELO_EBUSY:
-   there is no such row any more; nothing was done. *is_gone: it was removed; else
-   a node, a pin or nothing at all was found, and only the row went. */
-elo_err_t elo_store_collect(elo_store_t *s, const elo_digest_t *d, int64_t due,
+/* [work] Takes from that agent what he has of the blob, if its row of ORPHAN with
+   that due time is there still, and the row, all in one operation; bytes that nobody
+   has any more go. ELO_EBUSY: there is no such row any more; nothing was done.
+   *is_gone: he has it no more. Else he refers to it, it is pinned, or there was
+   nothing, and only the row went; or another's promoted reference needs just his
+   copy, and the row was put off. */
+elo_err_t elo_store_collect(elo_store_t *s, const elo_digest_t *d,
+                            uint32_t agent, int64_t due,
                             bool *is_gone) ELO_MUST_USE;
 
 /* ---- media_store.c ---- */

@@ -9,21 +9,36 @@
 #define READ_TRIES 3 /* looks at a text that compaction moves meanwhile */
 
 
+/* A tombstone is shown only where it is asked for. */
 static elo_err_t
-node_get(elo_kv_view_t *v, elo_slice_t id, elo_rec_node_t *out)
+row_get(elo_kv_view_t *v, elo_slice_t id, elo_rec_node_t *out)
 {
     elo_kv_entry_t e;
     elo_err_t rc = elo_kv_get(v, ELO_T_NODE, id, &e);
 
-    return rc != ELO_OK ? rc : elo_rec_node_parse(e.value, out);
+    return rc != ELO_OK ? rc : elo_rec_node_parse_head(e.value, out);
 }
 
 
-/* Appends the JSON of a version. ELO_EAGAIN: compaction has moved it since the
-   view began. */
+static bool
+is_tomb(const elo_rec_node_t *rec)
+{
+    return (rec->flags & ELO_NODE_IS_TOMB) != 0;
+}
+
+
 static elo_err_t
-json_get(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id, uint64_t version,
-         elo_buf_t *json)
+node_get(elo_kv_view_t *v, elo_slice_t id, elo_rec_node_t *out)
+{
+    elo_err_t rc = row_get(v, id, out);
+
+    return rc == ELO_OK && is_tomb(out) ? ELO_ENOTFOUND : rc;
+}
+
+
+elo_err_t
+elo_node_json(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id,
+              uint64_t version, elo_buf_t *json)
 {
     uint8_t mem[ELO_NODEV_KEY_MAX], *p;
     elo_rec_nodev_t ver;
@@ -65,7 +80,8 @@ node_look(elo_store_t *s, elo_slice_t id, uint64_t version, elo_buf_t *json,
     }
     rc = node_get(&v, id, rec);
     if (rc == ELO_OK && (json != NULL || version != 0)) {
-        rc = json_get(s, &v, id, version != 0 ? version : rec->current, json);
+        rc = elo_node_json(s, &v, id, version != 0 ? version : rec->current,
+                           json);
         if (rc == ELO_ENOTFOUND && version == 0) {
             rc = ELO_ECORRUPT; /* a record and its text are written together */
         }
@@ -102,10 +118,53 @@ elo_store_node_get(elo_store_t *s, elo_slice_t id, uint64_t version,
 }
 
 
+/* ---- rows ---- */
+
+static elo_stage_t
+stage_of(elo_node_life_t life)
+{
+    return life == ELO_NODE_DRAFT       ? ELO_STAGE_DRAFT
+           : life == ELO_NODE_FORGOTTEN ? ELO_STAGE_FORGOTTEN
+                                        : ELO_STAGE_SERVED;
+}
+
+
+void
+elo_node_head_fill(const elo_rec_node_t *rec, const elo_agent_t *owner,
+                   elo_node_head_t *out)
+{
+    *out = (elo_node_head_t){ .version = rec->current,
+                              .owner = *owner,
+                              .reach = rec->reach,
+                              .stated = rec->stated,
+                              .life = rec->life,
+                              .stage = stage_of(rec->life),
+                              .flags = rec->flags,
+                              .created_at = rec->created_at,
+                              .updated_at = rec->updated_at,
+                              .due_s = rec->due_s,
+                              .n_refs = rec->n_refs,
+                              .n_invited = rec->n_invited };
+}
+
+
 elo_err_t
-elo_store_node_owner(elo_store_t *s, elo_slice_t id, elo_agent_t *out)
+elo_node_owner_of(elo_kv_view_t *v, const elo_rec_node_t *rec, elo_agent_t *out)
+{
+    elo_err_t rc = elo_agent_of(v, rec->owner, out);
+
+    /* his number was given before it was used */
+    return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+}
+
+
+/* agent NULL: nobody asks for *is_invited. */
+static elo_err_t
+head_get(elo_store_t *s, elo_slice_t id, bool is_last, const elo_agent_t *agent,
+         elo_node_head_t *out, bool *is_invited)
 {
     elo_rec_node_t rec;
+    elo_agent_t owner;
     elo_kv_view_t v;
     elo_err_t rc;
 
@@ -116,15 +175,54 @@ elo_store_node_owner(elo_store_t *s, elo_slice_t id, elo_agent_t *out)
     if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
         return rc;
     }
-    if ((rc = node_get(&v, id, &rec)) == ELO_OK
-        && (rc = elo_agent_of(&v, rec.owner, out)) == ELO_ENOTFOUND)
-    {
-        rc = ELO_ECORRUPT; /* his number was given before it was used */
+    rc = is_last ? row_get(&v, id, &rec) : node_get(&v, id, &rec);
+    if (rc == ELO_OK && (rc = elo_node_owner_of(&v, &rec, &owner)) == ELO_OK) {
+        elo_node_head_fill(&rec, &owner, out);
+        if (agent != NULL) {
+            *is_invited = elo_rec_node_invites(&rec, agent);
+        }
     }
     elo_kv_view_end(&v);
     return rc;
 }
 
+
+elo_err_t
+elo_store_node_head(elo_store_t *s, elo_slice_t id, elo_node_head_t *out)
+{
+    return head_get(s, id, false, NULL, out, NULL);
+}
+
+
+elo_err_t
+elo_store_node_last(elo_store_t *s, elo_slice_t id, elo_node_head_t *out)
+{
+    return head_get(s, id, true, NULL, out, NULL);
+}
+
+
+elo_err_t
+elo_store_node_invites(elo_store_t *s, elo_slice_t id, const elo_agent_t *agent,
+                       elo_node_head_t *head, bool *out)
+{
+    return head_get(s, id, false, agent, head, out);
+}
+
+
+elo_err_t
+elo_store_node_owner(elo_store_t *s, elo_slice_t id, elo_agent_t *out)
+{
+    elo_node_head_t head;
+    elo_err_t rc = elo_store_node_head(s, id, &head);
+
+    if (rc == ELO_OK) {
+        *out = head.owner;
+    }
+    return rc;
+}
+
+
+/* ---- all of them ---- */
 
 /* buf: for the text. */
 static elo_err_t
@@ -139,11 +237,11 @@ node_show(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id, elo_slice_t value,
     if (!elo_content_id_ok(id)) {
         return ELO_ECORRUPT;
     }
-    if ((rc = elo_rec_node_parse(value, &rec)) != ELO_OK) {
+    if ((rc = elo_rec_node_parse(value, &rec)) != ELO_OK || is_tomb(&rec)) {
         return rc;
     }
     elo_buf_clear(buf);
-    rc = json_get(s, v, id, rec.current, buf);
+    rc = elo_node_json(s, v, id, rec.current, buf);
     if (rc == ELO_EAGAIN) {
         /* that version as it is now; a node removed since is left out */
         rc = elo_store_node_get(s, id, rec.current, buf, NULL, NULL);
@@ -154,13 +252,18 @@ node_show(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id, elo_slice_t value,
     if (rc != ELO_OK) {
         return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
     }
-    rc = elo_agent_of(v, rec.owner, &owner);
-    if (rc != ELO_OK) {
-        return rc == ELO_ENOTFOUND ? ELO_ECORRUPT : rc;
+    if ((rc = elo_node_owner_of(v, &rec, &owner)) != ELO_OK) {
+        return rc;
     }
     node = (elo_node_t){ .id = id,
                          .version = rec.current,
                          .reach = rec.reach,
+                         .stated = rec.stated,
+                         .life = rec.life,
+                         .flags = rec.flags,
+                         .created_at = rec.created_at,
+                         .updated_at = rec.updated_at,
+                         .due_s = rec.due_s,
                          .owner = owner,
                          .n_refs = rec.n_refs,
                          .refs = rec.refs,
@@ -210,13 +313,15 @@ refs_each(elo_kv_view_t *v, const elo_digest_t *d, elo_id_each_fn fn, void *ctx)
 {
     elo_kv_cursor_t *c;
     uint32_t owner;
+    uint8_t rank;
     elo_slice_t id;
     elo_err_t rc = elo_kv_cursor_open(v, ELO_T_REF, elo_digest_slice(d), &c);
 
     if (rc != ELO_OK) {
         return rc;
     }
-    while ((rc = elo_ref_next(c, d, &owner, &id)) == ELO_OK && fn(ctx, id)) {
+    while ((rc = elo_ref_next(c, d, &owner, &rank, &id)) == ELO_OK
+           && fn(ctx, id)) {
     }
     elo_kv_cursor_close(&c);
     return rc == ELO_ENOTFOUND ? ELO_OK : rc;

@@ -142,36 +142,60 @@ elo_holding_has(elo_holding_t *h, uint32_t agent, bool *out)
 
 /* ---- references ---- */
 
+/* Closes *c, and opens it at the first of that owner's rank. */
+static elo_err_t
+ref_seek(elo_holding_t *h, elo_kv_cursor_t **c, uint32_t owner, uint8_t rank)
+{
+    uint8_t mem[ELO_REF_KEY_MAX];
+
+    elo_kv_cursor_close(c);
+    return elo_rows_cursor(
+        h->rows, ELO_T_REF,
+        elo_ref_key(h->d, owner, rank, elo_slice(NULL, 0), mem), c);
+}
+
+
+/* To the first of the owner after this one; ELO_ENOTFOUND: the operator's are the
+   last. */
+static elo_err_t
+owner_skip(elo_holding_t *h, elo_kv_cursor_t **c, uint32_t owner)
+{
+    return owner == 0
+               ? ELO_ENOTFOUND
+               : ref_seek(h, c, owner == UINT32_MAX - 1 ? 0 : owner + 1, 0);
+}
+
+
 /* The next effective reference. Those of an owner who doesn't possess the blob are
    passed over all at once: however many nodes name it, they cost nobody anything. */
 static elo_err_t
 ref_next(elo_holding_t *h, elo_kv_cursor_t **c, uint32_t *owner,
          elo_slice_t *id)
 {
-    uint8_t mem[ELO_REF_KEY_MAX];
-    elo_slice_t none = elo_slice(NULL, 0);
-    bool has = false;
+    uint8_t rank;
+    bool has;
     elo_err_t rc;
 
-    while (!has) {
-        if ((rc = elo_ref_next(*c, h->d, owner, id)) != ELO_OK
-            || (rc = elo_holding_has(h, *owner, &has)) != ELO_OK || has)
+    for (;;) {
+        if ((rc = elo_ref_next(*c, h->d, owner, &rank, id)) != ELO_OK
+            || (rc = elo_holding_has(h, *owner, &has)) != ELO_OK || has
+            || (rc = owner_skip(h, c, *owner)) != ELO_OK)
         {
             return rc;
         }
-        if (*owner == 0) {
-            return ELO_ENOTFOUND; /* the operator's are the last */
-        }
-        elo_kv_cursor_close(c);
-        rc = elo_rows_cursor(
-            h->rows, ELO_T_REF,
-            elo_ref_key(h->d, *owner == UINT32_MAX ? 0 : *owner + 1, none, mem),
-            c);
-        if (rc != ELO_OK) {
-            return rc;
-        }
     }
-    return ELO_OK;
+}
+
+
+/* A reference without a sound node gives nothing: the gate fails shut. */
+static bool
+node_of(elo_holding_t *h, uint32_t owner, elo_slice_t id, elo_rec_node_t *out)
+{
+    elo_kv_entry_t e;
+
+    return elo_rows_get(h->rows, ELO_T_NODE, id, &e) == ELO_OK
+           && elo_rec_node_parse_head(e.value, out) == ELO_OK
+           && out->owner == owner && (out->flags & ELO_NODE_IS_TOMB) == 0;
 }
 
 
@@ -181,7 +205,6 @@ elo_refs_each(elo_holding_t *h, elo_ref_fn fn, void *ctx)
     elo_err_t rc, result = ELO_EAGAIN;
     elo_kv_cursor_t *c = NULL;
     elo_rec_node_t node;
-    elo_kv_entry_t e;
     elo_slice_t id;
     uint32_t owner;
 
@@ -189,11 +212,7 @@ elo_refs_each(elo_holding_t *h, elo_ref_fn fn, void *ctx)
     while (rc == ELO_OK && result == ELO_EAGAIN
            && (rc = ref_next(h, &c, &owner, &id)) == ELO_OK)
     {
-        /* A reference without a sound node gives nothing: the gate fails shut. */
-        if (elo_rows_get(h->rows, ELO_T_NODE, id, &e) == ELO_OK
-            && elo_rec_node_parse(e.value, &node) == ELO_OK
-            && node.owner == owner)
-        {
+        if (node_of(h, owner, id, &node)) {
             result = fn(ctx, id, &node);
         }
     }
@@ -202,6 +221,31 @@ elo_refs_each(elo_holding_t *h, elo_ref_fn fn, void *ctx)
         return rc;
     }
     return result == ELO_EAGAIN ? ELO_OK : result;
+}
+
+
+elo_err_t
+elo_refs_of(const elo_rows_t *rows, const elo_digest_t *d, uint32_t agent,
+            bool *out)
+{
+    uint8_t mem[ELO_REF_KEY_MAX], rank;
+    elo_slice_t id = elo_slice(NULL, 0);
+    elo_kv_cursor_t *c;
+    uint32_t owner;
+    elo_err_t rc;
+
+    rc =
+        elo_rows_cursor(rows, ELO_T_REF, elo_ref_key(d, agent, 0, id, mem), &c);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc = elo_ref_next(c, d, &owner, &rank, &id);
+    elo_kv_cursor_close(&c);
+    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
+        *out = rc == ELO_OK && owner == agent;
+        rc = ELO_OK;
+    }
+    return rc;
 }
 
 
@@ -228,27 +272,41 @@ elo_refs_any(elo_holding_t *h, bool *out)
 }
 
 
-static elo_err_t
-widen(void *ctx, elo_slice_t id, const elo_rec_node_t *node)
-{
-    elo_reach_t *widest = ctx;
-
-    (void) id;
-    if (node->reach > *widest) {
-        *widest = node->reach;
-    }
-    return *widest < ELO_REACH_COMMONS ? ELO_EAGAIN : ELO_OK;
-}
-
-
+/* The first sound one of an owner is his widest. */
 elo_err_t
 elo_refs_reach(elo_holding_t *h, elo_reach_t *out)
 {
     elo_reach_t widest = ELO_REACH_PRIVATE;
-    elo_err_t rc = elo_refs_each(h, widen, &widest);
+    elo_kv_cursor_t *c = NULL;
+    uint32_t owner, owners = 0, last = UINT32_MAX;
+    elo_rec_node_t node;
+    elo_slice_t id;
+    uint8_t rank;
+    bool has;
+    elo_err_t rc;
 
-    if (rc == ELO_OK) {
+    rc = elo_rows_cursor(h->rows, ELO_T_REF, elo_digest_slice(h->d), &c);
+    while (rc == ELO_OK && widest < ELO_REACH_COMMONS
+           && (rc = elo_ref_next(c, h->d, &owner, &rank, &id)) == ELO_OK)
+    {
+        if (owner != last && owners++ == ELO_READERS_OWNERS) {
+            break;
+        }
+        last = owner;
+        if ((rc = elo_holding_has(h, owner, &has)) != ELO_OK
+            || (has && !node_of(h, owner, id, &node)))
+        {
+            continue;
+        }
+        if (has && node.reach > widest) {
+            widest = node.reach;
+        }
+        rc = owner_skip(h, &c, owner);
+    }
+    elo_kv_cursor_close(&c);
+    if (rc == ELO_OK || rc == ELO_ENOTFOUND) {
         *out = widest;
+        rc = ELO_OK;
     }
     return rc;
 }

@@ -56,10 +56,15 @@ typedef elo_err_t (*elo_ref_fn)(void *ctx, elo_slice_t id,
 elo_err_t elo_refs_each(elo_holding_t *h, elo_ref_fn fn,
                         void *ctx) ELO_MUST_USE;
 
+/* True in *out when that agent's nodes refer to d, effectively or not. */
+elo_err_t elo_refs_of(const elo_rows_t *rows, const elo_digest_t *d,
+                      uint32_t agent, bool *out) ELO_MUST_USE;
+
 /* True in *out when a node refers to the blob effectively. */
 elo_err_t elo_refs_any(elo_holding_t *h, bool *out) ELO_MUST_USE;
 
-/* The widest reach of nodes that refer to it effectively; private without any. */
+/* The widest reach of nodes that refer to it effectively; private without any. It
+   costs a few looks an owner, of ELO_READERS_OWNERS at most: the first who came. */
 elo_err_t elo_refs_reach(elo_holding_t *h, elo_reach_t *out) ELO_MUST_USE;
 
 #endif

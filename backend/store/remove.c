@@ -7,14 +7,21 @@
 #include "backend/store/files.h"
 #include "backend/store/node_internal.h"
 #include "backend/store/possess.h"
+#include "common/base/num.h"
+
+/* A copy that is needed yet is looked at again after this long, or the grace. */
+#define PUT_OFF_S 3600
 
 typedef struct {
     elo_kv_op_t op;
     elo_store_t *s;
     const elo_digest_t *d;
     const elo_agent_t *agent; /* NULL: whoever's */
-    int64_t due;              /* collection: of the row that says so */
-    bool is_kept;             /* collection: it stays */
+    bool is_anyones;
+    uint32_t no;   /* collection: whose; ELO_NO_AGENT: nobody says */
+    int64_t due;   /* collection: of the row that says so */
+    bool is_kept;  /* collection: it stays */
+    bool has_more; /* he has another copy of it */
     bool has_blind;
     elo_digest_t blind;
     elo_slots_t slots;
@@ -81,7 +88,7 @@ remove_clear(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
     if ((rc = elo_blob_row(&r, o->d, &e, &rec)) != ELO_OK) {
         return rc;
     }
-    if (o->agent == NULL) {
+    if (o->is_anyones) {
         rc = elo_own_any(&r, o->d, &rec, &has);
         return rc != ELO_OK ? rc : has ? clear_del(o, tx, &rec) : ELO_ENOTFOUND;
     }
@@ -116,7 +123,7 @@ is_there(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
     bool has = false;
     elo_err_t rc;
 
-    if (o->agent == NULL) {
+    if (o->is_anyones) {
         rc = elo_blob_is_held(o->s, tx, o->d, &has);
         return rc != ELO_OK ? rc : has ? ELO_OK : ELO_ENOTFOUND;
     }
@@ -134,13 +141,38 @@ is_there(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
 
 /* One of what there is: the clear blob, or a sealed one. */
 static elo_err_t
+take_one(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
+{
+    elo_err_t rc;
+
+    o->blob_file = o->media_file = 0;
+    rc = remove_clear(o, tx, agent);
+    if (rc == ELO_ENOTFOUND) {
+        rc = remove_sealed(o, tx, agent);
+    }
+    if (rc != ELO_OK
+        || (rc = elo_blob_is_held(o->s, tx, o->d, &o->is_held)) != ELO_OK)
+    {
+        return rc;
+    }
+    rc = o->is_held ? is_there(o, tx, agent) : ELO_ENOTFOUND;
+    o->has_more = rc == ELO_OK;
+    if (rc == ELO_ENOTFOUND) {
+        rc = !o->is_held     ? elo_orphan_clear(tx, o->d)
+             : o->is_anyones ? ELO_OK
+                             : elo_orphan_del(tx, o->d, agent);
+    }
+    return rc != ELO_OK ? rc : elo_slots_mark_blob(&o->slots, tx, o->d);
+}
+
+
+static elo_err_t
 remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 {
     remove_op_t *o = (remove_op_t *) op;
     uint32_t agent = ELO_NO_AGENT;
     elo_err_t rc;
 
-    o->blob_file = o->media_file = 0;
     if ((o->agent != NULL
          && (rc = elo_agent_no_tx(tx, o->agent, &agent)) != ELO_OK))
     {
@@ -151,40 +183,82 @@ remove_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     {
         return rc;
     }
-    rc = remove_clear(o, tx, agent);
-    if (rc == ELO_ENOTFOUND) {
-        rc = remove_sealed(o, tx, agent);
+    return take_one(o, tx, agent);
+}
+
+
+/* ---- collection: one agent's, whatever others do with theirs (N2) ---- */
+
+/* ELO_ENOTFOUND: there is nothing of his to be collected. */
+static elo_err_t
+is_collected(remove_op_t *o, elo_kv_tx_t *tx)
+{
+    elo_rows_t r = { .tx = tx };
+    bool is_kept;
+    elo_err_t rc;
+
+    if (o->no == ELO_NO_AGENT) {
+        return ELO_ENOTFOUND;
     }
-    if (rc != ELO_OK
-        || (rc = elo_blob_is_held(o->s, tx, o->d, &o->is_held)) != ELO_OK
-        || (!o->is_held && (rc = elo_orphan_del(tx, o->d)) != ELO_OK))
+    if ((rc = elo_refs_of(&r, o->d, o->no, &is_kept)) != ELO_OK
+        || (!is_kept
+            && (rc = elo_row_is(&r, ELO_T_PIN, o->d, &is_kept)) != ELO_OK))
     {
         return rc;
     }
-    return elo_slots_mark_blob(&o->slots, tx, o->d);
+    return is_kept ? ELO_ENOTFOUND : is_there(o, tx, o->no);
 }
 
 
 /* The row is looked at where it is decided: what was sent or referred to since it
-   was listed has taken it away. */
+   was listed has taken it away. ELO_EAGAIN, and nothing is written: his is the last
+   copy, and others were promoted to refer to it. */
 static elo_err_t
 collect_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
 {
     remove_op_t *o = (remove_op_t *) op;
-    bool is_due;
+    elo_rows_t r = { .tx = tx };
+    bool is_due, is_needed = false;
+    elo_holding_t h;
     elo_err_t rc;
 
-    o->is_kept = false;
-    if ((rc = elo_orphan_is(tx, o->d, o->due, &is_due)) != ELO_OK || !is_due) {
+    o->is_kept = o->has_more = false;
+    if ((rc = elo_orphan_is(tx, o->d, o->no, o->due, &is_due)) != ELO_OK
+        || !is_due) {
         return rc != ELO_OK ? rc : ELO_EBUSY;
     }
-    rc = remove_run(op, tx);
-    if (rc == ELO_EBUSY || rc == ELO_ENOTFOUND) { /* and wrote nothing */
+    if ((rc = is_collected(o, tx)) == ELO_ENOTFOUND) {
         o->is_kept = true;
-        o->is_held = false;
-        rc = ELO_OK;
+        return elo_orphan_drop(tx, o->d, o->no, o->due);
     }
-    return rc != ELO_OK || o->is_held ? rc : elo_orphan_drop(tx, o->d, o->due);
+    if (rc != ELO_OK || (rc = take_one(o, tx, o->no)) != ELO_OK || o->has_more)
+    {
+        return rc;
+    }
+    elo_holding_init(&h, o->s, &r, o->d);
+    if (!o->is_held && (rc = elo_refs_any(&h, &is_needed)) != ELO_OK) {
+        return rc;
+    }
+    return is_needed ? ELO_EAGAIN : elo_orphan_drop(tx, o->d, o->no, o->due);
+}
+
+
+static elo_err_t
+put_off_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
+{
+    remove_op_t *o = (remove_op_t *) op;
+    bool is_due;
+    elo_err_t rc = elo_orphan_is(tx, o->d, o->no, o->due, &is_due);
+
+    if (rc != ELO_OK || !is_due) {
+        return rc;
+    }
+    if ((rc = elo_orphan_drop(tx, o->d, o->no, o->due)) != ELO_OK) {
+        return rc;
+    }
+    return elo_orphan_add(
+        tx, o->d, o->no,
+        ELO_MAX(elo_store_orphan_due(o->s), elo_clock_unix_s() + PUT_OFF_S));
 }
 
 
@@ -220,10 +294,12 @@ blind(remove_op_t *o)
 
 
 elo_err_t
-elo_store_collect(elo_store_t *s, const elo_digest_t *d, int64_t due,
-                  bool *is_gone)
+elo_store_collect(elo_store_t *s, const elo_digest_t *d, uint32_t agent,
+                  int64_t due, bool *is_gone)
 {
-    remove_op_t o = { .op.run = collect_run, .s = s, .d = d, .due = due };
+    remove_op_t o = {
+        .op.run = collect_run, .s = s, .d = d, .no = agent, .due = due
+    };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
@@ -232,7 +308,12 @@ elo_store_collect(elo_store_t *s, const elo_digest_t *d, int64_t due,
     }
     do { /* sealed ones too, each by itself */
         rc = remove_one(&o);
-    } while (rc == ELO_OK && o.is_held);
+    } while (rc == ELO_OK && o.has_more);
+    if (rc == ELO_EAGAIN) {
+        o.op.run = put_off_run;
+        o.is_kept = true;
+        rc = elo_store_exec(s, &o.op);
+    }
     if (rc == ELO_OK) {
         *is_gone = !o.is_kept;
     }
@@ -244,7 +325,11 @@ elo_err_t
 elo_store_remove(elo_store_t *s, const elo_digest_t *d,
                  const elo_agent_t *agent)
 {
-    remove_op_t o = { .op.run = remove_run, .s = s, .d = d, .agent = agent };
+    remove_op_t o = { .op.run = remove_run,
+                      .s = s,
+                      .d = d,
+                      .agent = agent,
+                      .is_anyones = agent == NULL };
     elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
@@ -254,7 +339,8 @@ elo_store_remove(elo_store_t *s, const elo_digest_t *d,
     if ((rc = remove_one(&o)) != ELO_OK) {
         return rc;
     }
-    while (rc == ELO_OK && o.is_held) { /* sealed ones too, each by itself */
+    while (rc == ELO_OK && (agent == NULL ? o.is_held : o.has_more))
+    { /* sealed ones too, each by itself */
         rc = remove_one(&o);
     }
     return rc == ELO_ENOTFOUND ? ELO_OK : rc;

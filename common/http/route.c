@@ -181,14 +181,27 @@ match_manifest(const parts_t *parts, elo_route_t *out)
 }
 
 
-/* /api/content/{id} */
+/* /api/content/{id}, /api/content/{id}/{what is changed of it} */
 static void
 match_content(const parts_t *parts, elo_route_t *out)
 {
-    if (parts->n == 1 && elo_content_id_ok(parts->part[0])) {
-        out->kind = ELO_ROUTE_CONTENT;
-        out->id = parts->part[0];
+    elo_slice_t what = parts->part[1];
+
+    if (parts->n > 2 || !elo_content_id_ok(parts->part[0])) {
+        return;
     }
+    if (parts->n == 1) {
+        out->kind = ELO_ROUTE_CONTENT;
+    } else if (elo_slice_eq(what, ELO_SLICE("lifecycle"))) {
+        out->kind = ELO_ROUTE_CONTENT_LIFECYCLE;
+    } else if (elo_slice_eq(what, ELO_SLICE("reach"))) {
+        out->kind = ELO_ROUTE_CONTENT_REACH;
+    } else if (elo_slice_eq(what, ELO_SLICE("invite"))) {
+        out->kind = ELO_ROUTE_CONTENT_INVITE;
+    } else {
+        return;
+    }
+    out->id = parts->part[0];
 }
 
 

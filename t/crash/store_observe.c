@@ -196,7 +196,7 @@ see_media(look_t *l, uint32_t b)
 /* ---- nodes ---- */
 
 static bool
-see_text(look_t *l, uint32_t n, elo_slice_t id, uint8_t version)
+see_text(look_t *l, uint32_t n, elo_slice_t id, uint64_t at, uint8_t version)
 {
     uint8_t room[SM_JSON_MAX];
     elo_buf_t got;
@@ -204,7 +204,7 @@ see_text(look_t *l, uint32_t n, elo_slice_t id, uint8_t version)
     bool ok = false;
 
     elo_buf_init(&got, SM_JSON_MAX + 1);
-    rc = elo_store_node_get(l->s, id, version, &got, NULL, NULL);
+    rc = elo_store_node_get(l->s, id, at, &got, NULL, NULL);
     if (rc == ELO_OK) {
         unsigned k = 0;
 
@@ -249,6 +249,19 @@ see_owner(look_t *l, uint32_t n, elo_slice_t id)
 }
 
 
+/* The version before its first: that of a tombstone, 0 when there was none. */
+static uint64_t
+base_of(look_t *l, elo_slice_t id, uint64_t current)
+{
+    while (current > 0
+           && elo_store_node_get(l->s, id, current, NULL, NULL, NULL) == ELO_OK)
+    {
+        current--;
+    }
+    return current;
+}
+
+
 static bool
 see_node(look_t *l, uint32_t n)
 {
@@ -256,7 +269,7 @@ see_node(look_t *l, uint32_t n)
     sm_node_t *x = &l->seen->nodes[n];
     elo_slice_t name;
     elo_reach_t reach;
-    uint64_t current;
+    uint64_t current, base;
     elo_err_t rc;
 
     snprintf(id, sizeof(id), "node%u", n);
@@ -274,16 +287,17 @@ see_node(look_t *l, uint32_t n)
     if (rc == ELO_ENOTFOUND) {
         return x->refs == 0 || crash_fail("node %u is gone and refers", n);
     }
-    if (rc != ELO_OK || current > SM_VERSIONS) {
+    base = rc == ELO_OK ? base_of(l, name, current) : 0;
+    if (rc != ELO_OK || current - base > SM_VERSIONS) {
         return bad("node", n, rc);
     }
-    x->version = (uint8_t) current;
+    x->version = (uint8_t) (current - base);
     x->reach = (uint8_t) reach;
     if (!see_owner(l, n, name)) {
         return false;
     }
-    for (uint8_t v = 1; v <= current; v++) {
-        if (!see_text(l, n, name, v)) {
+    for (uint8_t v = 1; v <= x->version; v++) {
+        if (!see_text(l, n, name, base + v, v)) {
             return false;
         }
     }

@@ -24,11 +24,18 @@ sw_node(sw_t *w)
     char id[8];
     elo_node_t x = { .version = was->version + 1u,
                      .reach = sw_reaches[sw_below(w, 8)],
+                     .life = ELO_NODE_PUBLISHED,
                      .refs = refs };
+    elo_node_head_t last;
+    uint64_t base = 0;
     sm_facts_t *f;
 
     snprintf(id, sizeof(id), "node%u", n);
     x.id = elo_slice_str(id);
+    if (elo_store_node_last(w->s, x.id, &last) == ELO_OK) {
+        base = last.version - was->version; /* of a tombstone before it */
+        x.version += base;
+    }
     owner = sw_below(w, SM_AGENTS);
     may_give = sw_below(w, 4) == 0;
     if (was->version > 0 && !may_give && sw_below(w, 4) > 0) {
@@ -39,7 +46,8 @@ sw_node(sw_t *w)
         && (was->version == SM_VERSIONS || sw_below(w, 4) == 0)) {
         memset(&sw_next_facts(w)->nodes[n], 0, sizeof(*was));
         sw_settle(w, "node removal",
-                  elo_store_node_remove(w->s, x.id, was->version), ELO_OK);
+                  elo_store_node_remove(w->s, x.id, base + was->version),
+                  ELO_OK);
         return;
     }
     for (uint32_t i = 0; i < n_refs; i++) {
@@ -59,17 +67,20 @@ sw_node(sw_t *w)
     }
     if (was->version > 0 && owner != was->owner && !may_give) {
         sw_settle(w, "another's node",
-                  elo_store_node_put(w->s, &x, was->version, false),
+                  elo_store_node_put(w->s, &x, base + was->version, false),
                   ELO_EDENIED);
         return;
     }
     f = sw_next_facts(w);
     f->nodes[n].owner = (uint8_t) owner;
-    f->nodes[n].version = (uint8_t) x.version;
+    f->nodes[n].version = (uint8_t) (was->version + 1);
     f->nodes[n].reach = (uint8_t) x.reach;
     f->nodes[n].refs = set;
-    f->nodes[n].serial[x.version] = w->m->serial;
-    sw_settle(w, "node", elo_store_node_put(w->s, &x, was->version, may_give),
+    f->nodes[n].serial[was->version + 1] = w->m->serial;
+    sw_settle(w, "node",
+              elo_store_node_put(w->s, &x,
+                                 was->version == 0 ? 0 : base + was->version,
+                                 may_give),
               ELO_OK);
 }
 

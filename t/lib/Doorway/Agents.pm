@@ -23,6 +23,8 @@ my %KIND = (
     invitation       => 4,
     acceptance       => 5,
     grant            => 6,
+    promotion        => 8,
+    lifecycle        => 9,
     revocation       => 10,
     token_revocation => 15,
 );
@@ -194,7 +196,8 @@ sub publish {
 # ---- records
 
 # Deterministic CBOR (RFC 8949, 4.2.1) of what records are made of: undef, unsigned
-# integers, references to strings of bytes, arrays, and maps of small keys.
+# integers, references to strings of bytes, references to those to texts, arrays, and
+# maps of small keys.
 sub cbor_head {
     my ( $major, $n ) = @_;
 
@@ -209,8 +212,9 @@ sub cbor {
     my ($v) = @_;
     my $kind = ref $v;
 
-    return "\xf6"                           if !defined $v;
-    return cbor_head( 2, length $$v ) . $$v if $kind eq 'SCALAR';
+    return "\xf6" if !defined $v;
+    return cbor_head( 2, length $$v ) . $$v   if $kind eq 'SCALAR';
+    return cbor_head( 3, length $$$v ) . $$$v if $kind eq 'REF';
     return join '', cbor_head( 4, scalar @$v ), map { cbor($_) } @$v
       if $kind eq 'ARRAY';
     return join '', cbor_head( 5, scalar keys %$v ),

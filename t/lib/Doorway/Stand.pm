@@ -222,9 +222,10 @@ sub start_nginx {
       map { "${_}_temp_path $root/$_;" }
       qw(client_body proxy fastcgi scgi uwsgi);
 
-    $opt{$_}      //= '' for qw(http main);
-    $opt{config}  //= 'location / { elohim on; }';
-    $opt{workers} //= 1;
+    $opt{$_}          //= '' for qw(http main);
+    $opt{config}      //= 'location / { elohim on; }';
+    $opt{workers}     //= 1;
+    $opt{connections} //= 256;
     make_path("$root/html");
     spew( "$root/nginx.conf",
             nginx_main()
@@ -232,7 +233,7 @@ sub start_nginx {
           . "worker_processes $opt{workers};\n"
           . "pid $root/nginx.pid;\nerror_log $root/error.log info;\n"
           . "env ASAN_OPTIONS; env UBSAN_OPTIONS;\n"
-          . "events { worker_connections 256; }\nhttp {\n$temp\n"
+          . "events { worker_connections $opt{connections}; }\nhttp {\n$temp\n"
           . "access_log $root/access.log;\n"
           . $self->nginx_http
           . "$opt{http}\nserver {\nlisten 127.0.0.1:$port;\n"

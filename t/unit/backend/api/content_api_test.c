@@ -189,7 +189,6 @@ test_anonymous(void **state)
         { "b", "regional", "published", 404, false },
         { "c", "private", "published", 404, false },
         { "d", "commons", "draft", 404, false },
-        { "e", "commons", "forgotten", 404, false },
         { "f", "commons", "stale", 200, true },
         { "g", "commons", "deprecated", 200, false },
         { "h", "commons", "archived", 200, false },
@@ -226,6 +225,20 @@ test_anonymous(void **state)
     }
     answer_free(&all);
     answer_free(&some);
+
+    /* nothing begins as forgotten; what is, is told of to the operator alone */
+    assert_int_equal(post_status(a, "PUT", "/api/content/e", JSON,
+                                 "{\"title\":\"t\",\"lifecycle\":"
+                                 "\"forgotten\"}"),
+                     409);
+    assert_int_equal(post_status(a, "POST", "/api/content/h/lifecycle", JSON,
+                                 "{\"state\":\"forgotten\"}"),
+                     200);
+    assert_int_equal(api_status(a, "GET", "/api/content/h", ANONYMOUS), 404);
+    assert_int_equal(api_status(a, "GET", "/api/content/h", ""), 410);
+    all = api_get(a, "/api/content", "");
+    assert_false(body_has(&all, "\"id\":\"h\""));
+    answer_free(&all);
 
     /* a version from before it was made commons */
     assert_int_equal(

@@ -82,13 +82,14 @@ orphan_due(care_t *c, elo_digest_t *d, int64_t *due)
     elo_kv_entry_t e;
     elo_kv_view_t v;
     elo_slice_t key;
+    uint32_t agent;
     bool is_there;
 
     assert_int_equal(elo_kv_view_begin(elo_store_kv(c->dir.s), &v), ELO_OK);
     assert_int_equal(
         elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice(NULL, 0), &cur), ELO_OK);
     is_there = elo_kv_cursor_next(cur, &key, &e) == ELO_OK
-               && elo_orphan_key_parse(key, due, d) == ELO_OK;
+               && elo_orphan_key_parse(key, due, d, &agent) == ELO_OK;
     elo_kv_cursor_close(&cur);
     elo_kv_view_end(&v);
     return is_there;
@@ -139,7 +140,7 @@ test_sent_again_stays(void **state)
         assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, &existed), ELO_OK);
         assert_true(existed);
         assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
-        assert_int_equal(elo_store_collect(c->dir.s, &listed, due, &is_gone),
+        assert_int_equal(elo_store_collect(c->dir.s, &listed, 1, due, &is_gone),
                          ELO_EBUSY);
         assert_false(is_gone);
         assert_true(is_held(c, &d));
@@ -149,8 +150,17 @@ test_sent_again_stays(void **state)
 }
 
 
+static bool
+has(care_t *c, uint8_t agent, const elo_digest_t *d)
+{
+    elo_agent_t a = agent_of(agent);
+
+    return elo_store_possesses(c->dir.s, &a, d);
+}
+
+
 /* One operation takes the copies and the row; a row of a blob that is pinned, or is
-   gone already, goes by itself. */
+   gone already, goes by itself. What others have sent stays theirs. */
 static void
 test_row_goes_with_it(void **state)
 {
@@ -169,7 +179,7 @@ test_row_goes_with_it(void **state)
     make_orphan(c, &d, "r1");
     assert_int_equal(elo_store_pin(c->dir.s, &d, true), ELO_OK);
     assert_true(orphan_due(c, &listed, &due));
-    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone), ELO_OK);
     assert_false(is_gone);
     assert_true(is_held(c, &d));
     assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
@@ -177,14 +187,17 @@ test_row_goes_with_it(void **state)
     assert_int_equal(elo_store_pin(c->dir.s, &d, false), ELO_OK);
     make_orphan(c, &d, "r2");
     assert_true(orphan_due(c, &listed, &due));
-    assert_int_equal(elo_store_collect(c->dir.s, &d, due + 1, &is_gone),
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due + 1, &is_gone),
                      ELO_EBUSY);
-    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone), ELO_OK);
     assert_true(is_gone);
-    assert_false(is_held(c, &d));
+    assert_false(has(c, 1, &d));
+    assert_true(has(c, 2, &d));
+    assert_true(has(c, 3, &d));
     assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
-    assert_int_equal(rows_of(c->dir.s, ELO_T_SEALED), 0);
-    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_EBUSY);
+    assert_int_equal(rows_of(c->dir.s, ELO_T_SEALED), 1);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone),
+                     ELO_EBUSY);
     bytes_free(b);
 }
 
@@ -215,9 +228,92 @@ test_references_without_effect(void **state)
     assert_int_equal(put_node(c->dir.s, "e4", 1, ELO_REACH_COMMONS, &d, "{}"),
                      ELO_OK);
     assert_true(orphan_due(c, &listed, &due));
-    assert_int_equal(elo_store_collect(c->dir.s, &d, due, &is_gone), ELO_OK);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone), ELO_OK);
     assert_true(is_gone);
     assert_false(is_held(c, &d));
+    bytes_free(b);
+}
+
+
+/* Who sends bytes that another has, and makes and removes a node, takes nothing from
+   him: neither at once nor when all of his own is collected. */
+static void
+test_anothers_copy_stays(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(1000, 90);
+    elo_digest_t d = digest_of(b), listed;
+    elo_put_opt_t opt;
+    bool is_gone = false;
+    int64_t due;
+
+    for (uint8_t a = 1; a <= 2; a++) {
+        opt = opt_of(ELO_REACH_COMMONS, a);
+        assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+    }
+    make_orphan(c, &d, "mine");
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 2, due, &is_gone),
+                     ELO_EBUSY); /* there is none of agent 2 */
+    /* 1 is collected although 2's node refers to the bytes: 2 has his own */
+    assert_int_equal(
+        put_node_of(c->dir.s, 2, "his", 1, ELO_REACH_COMMONS, &d, "{}"),
+        ELO_OK);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone), ELO_OK);
+    assert_true(is_gone);
+    assert_false(has(c, 1, &d));
+    assert_true(has(c, 2, &d));
+    assert_true(is_held(c, &d));
+    assert_int_equal(elo_store_blob_reach(c->dir.s, &d), ELO_REACH_COMMONS);
+    bytes_free(b);
+}
+
+
+static bool
+to_agent_2(void *ctx, const elo_digest_t *d, const elo_agent_t *to)
+{
+    elo_agent_t a = agent_of(2);
+
+    (void) ctx;
+    (void) d;
+    return elo_agent_eq(to, &a);
+}
+
+
+/* The last copy, which a promoted reference of another's needs, is put off; once that
+   has gone, it is collected. */
+static void
+test_needed_copy_is_put_off(void **state)
+{
+    care_t *c = *state;
+    elo_slice_t b = bytes_of(1000, 91);
+    elo_put_opt_t opt = opt_of(ELO_REACH_COMMONS, 1);
+    elo_digest_t d = digest_of(b), listed;
+    bool is_gone = true;
+    int64_t due, then;
+
+    c->dir.cfg.promoted = to_agent_2;
+    dir_reopen(&c->dir);
+    assert_int_equal(put_opt(c->dir.s, &opt, b, 0, NULL, NULL), ELO_OK);
+    assert_int_equal(
+        put_node_of(c->dir.s, 2, "given", 1, ELO_REACH_COMMONS, &d, "{}"),
+        ELO_OK);
+    make_orphan(c, &d, "mine");
+    assert_true(orphan_due(c, &listed, &due));
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, due, &is_gone), ELO_OK);
+    assert_false(is_gone);
+    assert_true(is_held(c, &d));
+    assert_true(orphan_due(c, &listed, &then));
+    assert_true(then > due);
+    assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 2);
+
+    assert_int_equal(elo_store_node_remove(c->dir.s, ELO_SLICE("given"), 0),
+                     ELO_OK);
+    assert_int_equal(elo_store_collect(c->dir.s, &d, 1, then, &is_gone),
+                     ELO_OK);
+    assert_true(is_gone);
+    assert_false(is_held(c, &d));
+    assert_int_equal(rows_of(c->dir.s, ELO_T_ORPHAN), 0);
     bytes_free(b);
 }
 
@@ -231,6 +327,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_sent_again_stays, care_setup,
                                         care_teardown),
         cmocka_unit_test_setup_teardown(test_row_goes_with_it, care_setup,
+                                        care_teardown),
+        cmocka_unit_test_setup_teardown(test_anothers_copy_stays, care_setup,
+                                        care_teardown),
+        cmocka_unit_test_setup_teardown(test_needed_copy_is_put_off, care_setup,
                                         care_teardown),
         cmocka_unit_test_setup_teardown(test_references_without_effect,
                                         care_setup, care_teardown),

@@ -299,6 +299,56 @@ test_age(void **state)
 }
 
 
+/* Fills the table of that agent's kind by others of it: each use a different id. */
+static void
+flood(elo_nonces_t *n, int64_t now)
+{
+    uint8_t id[ELO_NONCE_ID_LEN] = { 0xf1 };
+    elo_agent_t by = { { 0xf2 } };
+
+    for (uint32_t i = 0; i < ELO_CTL_NONCES_MAX; i++) {
+        memcpy(id + 8, &i, sizeof(i));
+        memcpy(by.b + 8, &i, sizeof(i));
+        if (elo_nonces_check(n, id, &by, now) == ELO_OK) {
+            elo_nonces_use(n, id, &by, now);
+        }
+    }
+}
+
+
+/* As many made-up keys as may log in: who is admitted still can, and the node's
+   owner; and when all of these are there, the strangers. */
+static void
+test_flood(void **state)
+{
+    plane_t *p = *state;
+    person_t owner = owner_of(p), ada = person(1), eve = person(3),
+             zoe = person(4);
+    elo_ctl_login_t l = ready(p, &zoe), early = ready(p, &ada);
+
+    assert_int_equal(login(p, &early), ELO_OK); /* a stranger, as yet */
+    must_tell(p, &owner, admission(&ada, ELO_LEVEL_AUTHENTICATED, 0));
+    assert_int_equal(login(p, &early), ELO_EDENIED); /* used all the same */
+    flood(p->c->strange, START);
+    assert_int_equal(login(p, &l), ELO_EBUSY);
+    for (uint32_t i = 0; i < ELO_CTL_NONCES_EACH; i++) {
+        l = ready(p, &ada);
+        assert_int_equal(login(p, &l), ELO_OK);
+    }
+    l = ready(p, &ada);
+    assert_int_equal(login(p, &l), ELO_EBUSY); /* it is her share */
+    l = ready(p, &owner);
+    assert_int_equal(login(p, &l), ELO_OK);
+    assert_int_equal(login(p, &l), ELO_EDENIED);
+    l = ready(p, &eve);
+    assert_int_equal(login(p, &l), ELO_EBUSY);
+    atomic_store(&p->now, START + ELO_CTL_NONCE_S + 1);
+    flood(p->c->nonces, START + ELO_CTL_NONCE_S + 1);
+    l = ready(p, &eve);
+    assert_int_equal(login(p, &l), ELO_OK);
+}
+
+
 /* A nonce of the same node holds over a start, another node's doesn't. */
 static void
 test_nodes(void **state)
@@ -325,9 +375,9 @@ main(void)
 #define T(name)                                                                \
     cmocka_unit_test_setup_teardown(name, plane_setup, plane_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_token),    T(test_scopes), T(test_life),
-        T(test_nonsense), T(test_bits),   T(test_others),
-        T(test_once),     T(test_age),    T(test_nodes),
+        T(test_token), T(test_scopes), T(test_life), T(test_nonsense),
+        T(test_bits),  T(test_others), T(test_once), T(test_age),
+        T(test_flood), T(test_nodes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

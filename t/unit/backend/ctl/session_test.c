@@ -365,6 +365,40 @@ test_revoked_by_key(void **state)
 }
 
 
+/* A signed URL is as good as the key it was signed by, however late its own end. */
+static void
+test_retired_key(void **state)
+{
+    plane_t *p = *state;
+    person_t ada = person(1);
+    elo_signed_url_t u = { .scopes = ELO_SCOPE_READ,
+                           .ceiling = ELO_REACH_COMMONS,
+                           .exp = START + 1000000,
+                           .agent = ada.id,
+                           .prefix = ELO_SLICE("/api/blob") };
+    int64_t end = START + 3600 + ELO_TOKEN_LEEWAY_S;
+    elo_ctl_session_t s;
+    elo_buf_t b;
+    text_t link;
+
+    elo_buf_init_fixed(&b, link.p, sizeof(link.p));
+    assert_int_equal(elo_signed_url_make(&u, p->c->secrets->seed, &b), ELO_OK);
+    link.len = b.len;
+    elo_ctl_url_session(p->c, text_slice(&link), end + 1, &s);
+    assert_int_equal(s.verdict, ELO_TOKEN_OK); /* it is the newest */
+    assert_int_equal(elo_ctl_rotate(p->c), ELO_OK);
+    elo_ctl_url_session(p->c, text_slice(&link), end - 1, &s);
+    assert_int_equal(s.verdict, ELO_TOKEN_OK);
+    for (int64_t now = end; now < end + 3; now++) {
+        elo_ctl_url_session(p->c, text_slice(&link), now, &s);
+        assert_int_equal(s.verdict, ELO_TOKEN_UNKNOWN_KEY);
+    }
+    atomic_store(&p->now, end);
+    elo_ctl_url_session(p->c, text_slice(&link), end, &s);
+    assert_int_equal(s.verdict, ELO_TOKEN_UNKNOWN_KEY);
+}
+
+
 /* ---- upstream's tokens ---- */
 
 static text_t
@@ -619,6 +653,7 @@ main(void)
         T(test_revoked_by_id),
         T(test_revoked_by_version),
         T(test_revoked_by_key),
+        T(test_retired_key),
         T(test_upstream),
         T(test_confusion),
         T(test_urls),

@@ -17,6 +17,7 @@
 #include "backend/os/clock.h"
 #include "backend/os/unix_socket.h"
 #include "common/base/buf.h"
+#include "common/base/num.h"
 #include "t/unit/backend/net/test_server.h"
 
 #define IDLE_MS   400u
@@ -646,6 +647,89 @@ test_max_conns(void **state)
 }
 
 
+/* One byte now and then isn't idle, and isn't an upload either. */
+static void
+test_slow_bodies(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t n; /* bytes each 20 ms: 50 n a second */
+        bool is_cut;
+    } rows[] = {
+        { "/count", 1, true },
+        { "/whole", 1, true },
+        { "/count", 10, false },
+        { "/whole", 10, false },
+    };
+    char piece[16] = "################";
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        uint64_t begin = elo_clock_mono_ns();
+        int fd = dial();
+        char head[128];
+        size_t left = rows[i].is_cut ? 1000 : 600;
+
+        (void) snprintf(head, sizeof(head),
+                        "PUT %s HTTP/1.1\r\n" H "Connection: close\r\n"
+                        "Content-Length: %zu\r\n\r\n",
+                        rows[i].path, left);
+        put_str(fd, head);
+        while (left > 0 && put(fd, piece, rows[i].n)) {
+            left -= rows[i].n;
+            (void) usleep(20000);
+        }
+        assert_int_equal(left > 0, rows[i].is_cut);
+        assert_int_equal(status_of(get_all(fd)), rows[i].is_cut ? 0 : 200);
+        if (rows[i].is_cut) {
+            assert_true(elo_clock_mono_ns() - begin
+                        >= (IDLE_MS - 50) * 1000000ull);
+        }
+    }
+}
+
+
+/* As many bodies as there are connections, and one more, none of which moves: who
+   comes then is served soon, and of the bodies only so many are ended, the slowest,
+   as he needs. */
+static void
+test_reserve(void **state)
+{
+    char piece[4096] = "";
+    test_server_t s;
+    int fds[MAX_CONNS], fd;
+    unsigned n_cut = 0;
+
+    (void) state;
+    test_server_start(&s, 60000, MAX_CONNS);
+    for (size_t i = 0; i < MAX_CONNS; i++) {
+        assert_int_equal(elo_unix_connect(s.path, &fds[i]), ELO_OK);
+        put_str(fds[i],
+                "PUT /count HTTP/1.1\r\n" H "Content-Length: 1000000\r\n\r\n");
+        assert_true(put(fds[i], piece, i == 3 ? 1 : sizeof(piece)));
+    }
+    for (unsigned n = 1; n <= 3; n++) {
+        uint64_t begin = elo_clock_mono_ns();
+
+        assert_int_equal(elo_unix_connect(s.path, &fd), ELO_OK);
+        put_str(fd, GET_CLOSE);
+        assert_int_equal(status_of(get_all(fd)), 200);
+        assert_true(elo_clock_mono_ns() - begin < 3000000000ull);
+        n_cut = 0;
+        for (size_t i = 0; i < MAX_CONNS; i++) {
+            n_cut += elo_unix_is_hung_up(fds[i]);
+        }
+        /* one to let him in, one so that there is a place again */
+        assert_int_equal(n_cut, 2);
+        assert_true(elo_unix_is_hung_up(fds[3]));
+    }
+    for (size_t i = 0; i < MAX_CONNS; i++) {
+        elo_unix_close(fds[i]);
+    }
+    assert_int_equal(test_server_stop(&s), 0);
+}
+
+
 static void
 test_name(void **state)
 {
@@ -721,6 +805,8 @@ main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_client_gone),
         cmocka_unit_test(test_max_conns),
+        cmocka_unit_test(test_slow_bodies),
+        cmocka_unit_test(test_reserve),
         cmocka_unit_test(test_name),
         cmocka_unit_test(test_drain),
     };

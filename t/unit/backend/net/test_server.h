@@ -17,6 +17,8 @@
 #include "backend/net/http_server.h"
 #include "t/unit/backend/net/test_handler.h"
 
+#define TEST_MIN_RATE 100u /* bytes a second */
+
 typedef struct {
     char dir[64];
     char path[128];
@@ -50,7 +52,8 @@ static inline int
 ts_run(const char *path, uint32_t idle_ms, uint32_t max_conns, int ready)
 {
     elo_http_handler_t handler = { ts_on_request };
-    elo_http_cfg_t cfg = { path, 0600, -1, max_conns, idle_ms, 4096 };
+    elo_http_cfg_t cfg = { path,    0600, -1,           max_conns,
+                           idle_ms, 4096, TEST_MIN_RATE };
 
     (void) signal(SIGPIPE, SIG_IGN);
     if (elo_loop_create(&ts_loop) != ELO_OK

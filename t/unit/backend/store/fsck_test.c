@@ -21,6 +21,7 @@ fill(dir_t *d)
     elo_node_t node = { .id = ELO_SLICE("a-node"),
                         .version = 1,
                         .reach = ELO_REACH_COMMONS,
+                        .life = ELO_NODE_PUBLISHED,
                         .n_refs = 2,
                         .refs = refs,
                         .json = ELO_SLICE("{}") };
@@ -160,7 +161,19 @@ damage_reference(const dir_t *d)
     uint8_t mem[ELO_REF_KEY_MAX];
 
     damage_index(d, ELO_T_REF,
-                 elo_ref_key(&digest, 0, ELO_SLICE("a-node"), mem), false);
+                 elo_ref_key(&digest, 0, 0, ELO_SLICE("a-node"), mem), false);
+}
+
+
+static void
+damage_facet(const dir_t *d)
+{
+    uint8_t mem[ELO_NODEX_KEY_MAX];
+
+    damage_index(d, ELO_T_NODEX,
+                 elo_nodex_key(ELO_NODE_REACH, ELO_REACH_COMMONS,
+                               ELO_SLICE("a-node"), mem),
+                 false);
 }
 
 
@@ -233,6 +246,7 @@ static const struct {
     { "a row is missing", damage_row, ELO_FSCK_LACKS, 0 },
     { "an entry is missing", damage_journal, ELO_FSCK_JOURNAL, 0 },
     { "a reference is missing", damage_reference, ELO_FSCK_REFERENCE, 0 },
+        { "a facet is missing", damage_facet, ELO_FSCK_REFERENCE, 0 },
     { "a file is missing", damage_file, ELO_FSCK_MISSING, 1 },
     { "a file is short", damage_length, ELO_FSCK_SIZE, 1 },
     { "bytes of a file", damage_bytes, ELO_FSCK_HASH, 1 },

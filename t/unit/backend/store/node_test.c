@@ -163,7 +163,10 @@ test_refusals(void **state)
     dir_t *d = *state;
     static elo_digest_t refs[ELO_CONTENT_BLOBS_MAX + 1];
     char longest[ELO_CONTENT_ID_MAX + 2];
-    elo_node_t node = { .id = ID("a"), .version = 1, .json = ID("{}") };
+    elo_node_t node = { .id = ID("a"),
+                        .version = 1,
+                        .life = ELO_NODE_PUBLISHED,
+                        .json = ID("{}") };
     elo_node_t n;
 
     memset(longest, 'a', sizeof(longest));
@@ -242,6 +245,7 @@ test_references(void **state)
     elo_node_t node = { .id = ID("twice"),
                         .version = 1,
                         .reach = ELO_REACH_LOCAL,
+                        .life = ELO_NODE_PUBLISHED,
                         .n_refs = 3,
                         .refs = twice,
                         .json = ID("{}") };
@@ -327,13 +331,14 @@ orphan_due(elo_store_t *s, const elo_digest_t *x)
     elo_kv_view_t v;
     elo_slice_t key;
     elo_digest_t d;
+    uint32_t agent;
     int64_t due, found = 0;
 
     assert_int_equal(elo_kv_view_begin(s->kv, &v), ELO_OK);
     assert_int_equal(elo_kv_cursor_open(&v, ELO_T_ORPHAN, elo_slice("", 0), &c),
                      ELO_OK);
     while (elo_kv_cursor_next(c, &key, &e) == ELO_OK) {
-        if (elo_orphan_key_parse(key, &due, &d) == ELO_OK
+        if (elo_orphan_key_parse(key, &due, &d, &agent) == ELO_OK
             && memcmp(d.b, x->b, ELO_SHA256_LEN) == 0)
         {
             assert_int_equal(found, 0); /* one for a digest */

@@ -67,13 +67,95 @@ only_whole(parse_fn fn, elo_buf_t *b, uint32_t data_len)
 }
 
 
+#define INVITED (ELO_CONTENT_INVITED_MAX * ELO_AGENT_LEN)
+#define LISTS   (INVITED + ELO_NODE_FACETS_MAX * ELO_NODE_FACET)
+
+/* As many as there may be. */
+static void
+lists_fill(elo_rec_node_t *r, uint8_t mem[LISTS])
+{
+    uint8_t key[ELO_NODEX_KEY_MAX];
+
+    memset(mem, 0, LISTS);
+    r->n_invited = ELO_CONTENT_INVITED_MAX;
+    r->n_facets = ELO_NODE_FACETS_MAX;
+    for (uint32_t i = 0; i < ELO_CONTENT_INVITED_MAX; i++) {
+        /* two and two begin alike */
+        mem[i * ELO_AGENT_LEN + 6] = (uint8_t) (i >> 9);
+        mem[i * ELO_AGENT_LEN + 7] = (uint8_t) (i >> 1);
+        mem[i * ELO_AGENT_LEN + 31] = (uint8_t) i;
+    }
+    for (uint32_t i = 0; i < ELO_NODE_FACETS_MAX; i++) {
+        elo_nodex_key(i < 1     ? ELO_NODE_FORMAT
+                      : i < 300 ? ELO_NODE_TAG
+                                : ELO_NODE_RELATED,
+                      i, ELO_SLICE(""), key);
+        memcpy(mem + INVITED + i * ELO_NODE_FACET, key, ELO_NODE_FACET);
+    }
+    r->invited = elo_slice(mem, INVITED);
+    r->facets = elo_slice(mem + INVITED, LISTS - INVITED);
+}
+
+
+/* Each facet is listed once and found again; nothing else is. */
+static void
+test_node_facets(void **state)
+{
+    static uint8_t lists[LISTS];
+    elo_rec_node_t r = { .reach = ELO_REACH_COMMONS,
+                         .stated = ELO_REACH_COMMONS,
+                         .life = ELO_NODE_PUBLISHED,
+                         .current = 1,
+                         .owner = 9,
+                         .due_s = 5 };
+    uint32_t n = 0, of[ELO_NODE_DUE + 1] = { 0 };
+    elo_agent_t a = { { 0 } };
+    elo_node_dim_t dim;
+    uint64_t value;
+
+    (void) state;
+    lists_fill(&r, lists);
+    for (uint32_t at = 0; elo_rec_node_facet(&r, &at, &dim, &value); n++) {
+        of[dim]++;
+        assert_true(elo_rec_node_has(&r, dim, value));
+        assert_false(elo_rec_node_has(&r, dim, value ^ (UINT64_C(1) << 63)));
+    }
+    assert_int_equal(n, 5 + ELO_NODE_FACETS_MAX + ELO_CONTENT_INVITED_MAX / 2);
+    assert_int_equal(of[ELO_NODE_INVITED], ELO_CONTENT_INVITED_MAX / 2);
+    assert_int_equal(of[ELO_NODE_DUE], 1);
+    a.b[7] = 1;
+    a.b[31] = 2;
+    assert_true(elo_rec_node_invites(&r, &a));
+    a.b[31] = 4; /* begins as one that is listed */
+    assert_true(elo_rec_node_has(&r, ELO_NODE_INVITED, elo_nodex_invited(a.b)));
+    assert_false(elo_rec_node_invites(&r, &a));
+
+    r.life = ELO_NODE_DEPRECATED; /* not listed by its reach */
+    assert_false(elo_rec_node_has(&r, ELO_NODE_REACH, ELO_REACH_COMMONS));
+    assert_true(elo_rec_node_has(&r, ELO_NODE_OWNER_REACH,
+                                 elo_nodex_owner_reach(9, ELO_REACH_COMMONS)));
+    r.flags = ELO_NODE_IS_TOMB;
+    for (uint32_t at = 0; elo_rec_node_facet(&r, &at, &dim, &value);) {
+        fail();
+    }
+    assert_false(elo_rec_node_has(&r, ELO_NODE_OWNER, elo_nodex_owner(9)));
+}
+
+
 static void
 test_node(void **state)
 {
-    elo_rec_node_t r = {
-        .reach = ELO_REACH_LOCAL, .current = 7, .owner = 0xfedcba98, .n_refs = 2
-    };
-    uint8_t mem[ELO_NODE_REC_MAX];
+    static uint8_t mem[ELO_NODE_REC_MAX], lists[LISTS];
+    elo_rec_node_t r = { .reach = ELO_REACH_LOCAL,
+                         .stated = ELO_REACH_LOCAL,
+                         .life = ELO_NODE_STALE,
+                         .flags = ELO_NODE_IS_HELD,
+                         .current = 7,
+                         .owner = 0xfedcba98,
+                         .created_at = 1,
+                         .updated_at = INT64_MAX,
+                         .due_s = 1u << 31,
+                         .n_refs = 2 };
     elo_buf_t b;
 
     (void) state;
@@ -88,14 +170,27 @@ test_node(void **state)
     assert_int_equal(node.owner, 0xfedcba98);
     assert_int_equal(node.n_refs, 2);
     assert_memory_equal(node.refs, r.refs, sizeof(r.refs[0]) * 2);
+    assert_int_equal(node.stated, r.stated);
+    assert_int_equal(node.life, r.life);
+    assert_int_equal(node.flags, ELO_NODE_IS_HELD);
+    assert_int_equal(node.created_at, r.created_at);
+    assert_int_equal(node.updated_at, r.updated_at);
+    assert_int_equal(node.due_s, r.due_s);
 
     /* as many as there may be take all the room */
     r.n_refs = ELO_CONTENT_BLOBS_MAX;
+    lists_fill(&r, lists);
     elo_buf_clear(&b);
     elo_rec_node_encode(&r, &b);
     assert_int_equal(elo_buf_err(&b), ELO_OK);
     assert_int_equal(b.len, sizeof(mem));
-    only_whole(parse_node, &b, 0);
+    assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node), ELO_OK);
+    assert_true(elo_slice_eq(node.invited, r.invited));
+    assert_true(elo_slice_eq(node.facets, r.facets));
+    for (size_t len = 0; len < b.len; len += len < 64 ? 1 : 31) {
+        assert_int_equal(elo_rec_node_parse(elo_slice(mem, len), &node),
+                         ELO_ECORRUPT);
+    }
 }
 
 
@@ -108,24 +203,60 @@ test_node_bounds(void **state)
         uint8_t value;
     } cases[] = {
         { "reach beyond the table", 1, ELO_REACH_COUNT },
-        { "more references than may be", 15, ELO_CONTENT_BLOBS_MAX + 1 },
         { "version 0", 9, 0 },
+        { "stated beyond the table", 14, ELO_REACH_COUNT },
+        { "effective is not what is stated", 14, ELO_REACH_COMMONS },
+        { "a draft that is not private", 15, ELO_NODE_DRAFT },
+        { "forgotten, and no tombstone", 15, ELO_NODE_FORGOTTEN },
+        { "life beyond the table", 15, ELO_NODE_LIVES },
+        { "a flag that rows don't have", 16, ELO_NODE_IS_BARE },
+        { "a tombstone with lists", 16, ELO_NODE_IS_TOMB },
+        { "made before all time", 17, 0x80 },
+        { "changed before all time", 25, 0x80 },
+        { "due before all time", 33, 0x80 },
+        { "more references than may be", 42, ELO_CONTENT_BLOBS_MAX + 1 },
+        { "more invited than may be", 43, 0xff },
+        { "more facets than may be", 45, 0xff },
+        { "invited twice", 47 + 31, 2 },
+        { "invited out of order", 47, 9 },
+        { "a facet that isn't a text's", 47 + 64, ELO_NODE_OWNER },
+        { "a facet of no dimension", 47 + 64, 99 },
+        { "facets out of order", 47 + 64 + 8, 9 },
     };
-    elo_rec_node_t r = { .current = 7 };
+    static const uint8_t tail[2 * ELO_AGENT_LEN + 2 * ELO_NODE_FACET] = {
+        [31] = 1, [63] = 2, [64] = ELO_NODE_TAG, [72] = 1, [73] = ELO_NODE_TAG,
+        [81] = 2,
+    };
+    elo_rec_node_t r = { .reach = ELO_REACH_LOCAL,
+                         .stated = ELO_REACH_LOCAL,
+                         .life = ELO_NODE_PUBLISHED,
+                         .current = 7,
+                         .n_invited = 2,
+                         .n_facets = 2,
+                         .invited = elo_slice(tail, 64),
+                         .facets = elo_slice(tail + 64, 18) };
 
     (void) state;
     for (size_t i = 0; i < ELO_COUNT(cases); i++) {
-        uint8_t mem[ELO_NODE_REC_MAX + ELO_SHA256_LEN] = { 0 };
+        static uint8_t mem[ELO_NODE_REC_MAX * 2];
         elo_buf_t b;
-        size_t len;
 
+        memset(mem, 0, sizeof(mem));
         elo_buf_init_fixed(&b, mem, sizeof(mem));
         elo_rec_node_encode(&r, &b);
+        assert_int_equal(elo_rec_node_parse(elo_slice(mem, b.len), &node),
+                         ELO_OK);
         mem[cases[i].at] = cases[i].value;
-        len = b.len + (size_t) mem[15] * ELO_SHA256_LEN;
-        assert_int_equal(elo_rec_node_parse(
-                             elo_slice(mem, ELO_MIN(len, sizeof(mem))), &node),
-                         ELO_ECORRUPT);
+        if (elo_rec_node_parse(elo_slice(mem, b.len), &node) != ELO_ECORRUPT) {
+            fail_msg("%s", cases[i].name);
+        }
+        /* and where the bytes for it are there */
+        for (size_t more = 1; more < sizeof(mem) - b.len; more++) {
+            if (elo_rec_node_parse(elo_slice(mem, b.len + more), &node)
+                == ELO_OK) {
+                fail_msg("%s, longer", cases[i].name);
+            }
+        }
     }
 }
 
@@ -148,9 +279,34 @@ test_node_version_1(void **state)
     only_whole(parse_node, &b, 0);
     assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node), ELO_OK);
     assert_int_equal(node.owner, 0);
+    assert_int_equal(node.flags, ELO_NODE_IS_BARE);
+    assert_int_equal(node.life, ELO_NODE_PUBLISHED);
+    assert_int_equal(node.stated, ELO_REACH_COMMONS);
     assert_int_equal(node.current, 9);
     assert_int_equal(node.n_refs, 2);
     assert_int_equal(node.refs[1].b[31], 63);
+    elo_buf_dispose(&b);
+}
+
+
+/* Rows of version 2 have an owner, but nothing tells a draft from what is private:
+   it is its owner's alone, as a draft. */
+static void
+test_node_version_2(void **state)
+{
+    uint8_t row[] = {
+        2, ELO_REACH_PRIVATE, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 5, 0, 0
+    };
+    elo_buf_t b;
+
+    (void) state;
+    elo_buf_init(&b, INPUT_MAX);
+    elo_buf_put(&b, row, sizeof(row));
+    assert_int_equal(elo_rec_node_parse(elo_buf_slice(&b), &node), ELO_OK);
+    assert_int_equal(node.owner, 5);
+    assert_int_equal(node.flags, ELO_NODE_IS_BARE);
+    assert_int_equal(node.life, ELO_NODE_DRAFT);
+    assert_int_equal(node.n_invited, 0);
     elo_buf_dispose(&b);
 }
 
@@ -160,7 +316,7 @@ static void
 test_node_owner(void **state)
 {
     elo_rec_node_t r = { .current = 7, .owner = UINT32_MAX };
-    uint8_t mem[ELO_NODE_REC_MAX];
+    uint8_t mem[100];
     elo_buf_t b;
 
     (void) state;
@@ -308,18 +464,21 @@ test_ref_keys(void **state)
 {
     static const struct {
         uint32_t owner;
+        uint8_t rank;
         const char *id;
     } cases[] = {
-        { 1, "" },        { 1, "0" },
-        { 1, "id" },      { 2, "" },
-        { 2, "a" },       { 255, "" },
-        { 256, "" },      { 256, "z" },
-        { 1u << 31, "" }, { UINT32_MAX - 1, "z" },
-        { 0, "" },        { 0, "0" },
-        { 0, "id" },
+        { 1, 0, "" },        { 1, 0, "0" },
+        { 1, 0, "id" },      { 1, 7, "" },
+        { 1, 7, "0" },       { 1, ELO_REF_RANK_DRAFT, "a" },
+        { 1, 9, "" },        { 2, 0, "" },
+        { 2, 0, "a" },       { 255, 0, "" },
+        { 256, 0, "" },      { 256, 0, "z" },
+        { 1u << 31, 0, "" }, { UINT32_MAX - 1, 8, "z" },
+        { 0, 0, "" },        { 0, 0, "0" },
+        { 0, 8, "id" },
     };
     elo_digest_t d = { { 1, 2, 3 } }, got;
-    uint8_t mem[2][ELO_REF_KEY_MAX], longest[ELO_CONTENT_ID_MAX];
+    uint8_t mem[2][ELO_REF_KEY_MAX], longest[ELO_CONTENT_ID_MAX], rank = 77;
     elo_slice_t key, before = { NULL, 0 }, id;
     uint32_t owner = 77;
 
@@ -327,8 +486,8 @@ test_ref_keys(void **state)
     for (size_t i = 0; i < ELO_COUNT(cases); i++) {
         size_t n;
 
-        key = elo_ref_key(&d, cases[i].owner, elo_slice_str(cases[i].id),
-                          mem[i % 2]);
+        key = elo_ref_key(&d, cases[i].owner, cases[i].rank,
+                          elo_slice_str(cases[i].id), mem[i % 2]);
         n = ELO_MIN(key.len, before.len);
         if (i > 0) {
             int cmp = memcmp(before.p, key.p, n);
@@ -337,60 +496,114 @@ test_ref_keys(void **state)
         }
         before = key;
         if (cases[i].id[0] == '\0') {
-            assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id),
+            assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
                              ELO_ECORRUPT);
             continue;
         }
-        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_OK);
+        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
+                         ELO_OK);
         assert_memory_equal(got.b, d.b, ELO_SHA256_LEN);
         assert_int_equal(owner, cases[i].owner);
+        assert_int_equal(rank, cases[i].rank);
         assert_true(elo_slice_eq(id, elo_slice_str(cases[i].id)));
         for (size_t len = 0; len < key.len - id.len + 1; len++) {
-            assert_int_equal(
-                elo_ref_key_parse(elo_slice(key.p, len), &got, &owner, &id),
-                ELO_ECORRUPT);
+            assert_int_equal(elo_ref_key_parse(elo_slice(key.p, len), &got,
+                                               &owner, &rank, &id),
+                             ELO_ECORRUPT);
         }
     }
     memset(longest, 'a', sizeof(longest));
     for (uint32_t o = 0; o < 2; o++) {
-        key = elo_ref_key(&d, o, elo_slice(longest, sizeof(longest)), mem[0]);
+        key =
+            elo_ref_key(&d, o, 0, elo_slice(longest, sizeof(longest)), mem[0]);
         assert_true(key.len <= sizeof(mem[0]));
-        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_OK);
+        assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
+                         ELO_OK);
     }
-    /* an owner that must not be written like this, and what is no id */
-    key = elo_ref_key(&d, 1, ELO_SLICE("a"), mem[0]);
-    mem[0][ELO_SHA256_LEN + 4] = 0;
-    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_ECORRUPT);
-    key = elo_ref_key(&d, 0, ELO_SLICE("a"), mem[0]);
-    mem[0][ELO_SHA256_LEN] = '/';
-    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &id), ELO_ECORRUPT);
+    /* a rank that there isn't, an owner that is nobody, and what is no id */
+    key = elo_ref_key(&d, 1, ELO_REF_RANKS, ELO_SLICE("a"), mem[0]);
+    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
+                     ELO_ECORRUPT);
+    key = elo_ref_key(&d, UINT32_MAX, 0, ELO_SLICE("a"), mem[0]);
+    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
+                     ELO_ECORRUPT);
+    key = elo_ref_key(&d, 0, 0, ELO_SLICE("/"), mem[0]);
+    assert_int_equal(elo_ref_key_parse(key, &got, &owner, &rank, &id),
+                     ELO_ECORRUPT);
 }
 
 
 static void
-test_other_keys(void **state)
+test_nodex_keys(void **state)
+{
+    uint8_t mem[ELO_NODEX_KEY_MAX], longest[ELO_CONTENT_ID_MAX];
+    elo_node_dim_t dim;
+    elo_slice_t key, id;
+    uint64_t value;
+
+    (void) state;
+    memset(longest, 'a', sizeof(longest));
+    key = elo_nodex_key(ELO_NODE_DUE, UINT64_MAX - 1,
+                        elo_slice(longest, sizeof(longest)), mem);
+    assert_int_equal(elo_nodex_key_parse(key, &dim, &value, &id), ELO_OK);
+    assert_int_equal(dim, ELO_NODE_DUE);
+    assert_true(value == UINT64_MAX - 1);
+    assert_int_equal(id.len, sizeof(longest));
+    for (size_t len = 0; len <= ELO_NODEX_PREFIX; len++) {
+        assert_int_equal(
+            elo_nodex_key_parse(elo_slice(key.p, len), &dim, &value, &id),
+            ELO_ECORRUPT);
+    }
+    for (uint32_t no = 0; no < 256; no++) {
+        mem[0] = (uint8_t) no;
+        assert_int_equal(
+            elo_nodex_key_parse(key, &dim, &value, &id),
+            no >= ELO_NODE_OWNER && no <= ELO_NODE_DUE ? ELO_OK : ELO_ECORRUPT);
+    }
+    key = elo_nodex_key(ELO_NODE_TAG, 1, ELO_SLICE("../x"), mem);
+    assert_int_equal(elo_nodex_key_parse(key, &dim, &value, &id), ELO_ECORRUPT);
+}
+
+
+static void
+test_orphan_keys(void **state)
 {
     elo_digest_t d = { { 1, 2, 3 } }, got;
-    uint8_t mem[ELO_REF_KEY_MAX], orphan[ELO_ORPHAN_KEY];
+    uint8_t back[ELO_ORPHAN_BACK], orphan[ELO_ORPHAN_KEY];
     elo_slice_t key;
+    uint32_t agent = 0;
     int64_t due = 0;
 
     (void) state;
-    key = elo_orphan_key(77, &d, orphan);
-    assert_int_equal(elo_orphan_key_parse(key, &due, &got), ELO_OK);
+    key = elo_orphan_key(77, &d, 5, orphan);
+    assert_int_equal(elo_orphan_key_parse(key, &due, &got, &agent), ELO_OK);
     assert_int_equal(due, 77);
+    assert_int_equal(agent, 5);
     assert_memory_equal(got.b, d.b, ELO_SHA256_LEN);
-    key.len--;
-    assert_int_equal(elo_orphan_key_parse(key, &due, &got), ELO_ECORRUPT);
-    key.len++;
-    orphan[0] = 0xff; /* a time before all time */
-    assert_int_equal(elo_orphan_key_parse(key, &due, &got), ELO_ECORRUPT);
+    for (size_t len = 0; len < key.len; len++) {
+        assert_int_equal(
+            elo_orphan_key_parse(elo_slice(key.p, len), &due, &got, &agent),
+            len == key.len - 4 ? ELO_OK : ELO_ECORRUPT);
+    }
+    assert_int_equal(agent, UINT32_MAX); /* the older form */
+    orphan[0] = 0xff;                    /* a time before all time */
+    assert_int_equal(elo_orphan_key_parse(key, &due, &got, &agent),
+                     ELO_ECORRUPT);
     /* the way back sorts behind whatever is due, ever */
-    key = elo_orphan_key(INT64_MAX, &d, orphan);
-    assert_true(memcmp(elo_orphan_back(&d, mem).p, key.p, ELO_ORPHAN_BACK) > 0);
-    assert_int_equal(
-        elo_orphan_key_parse(elo_slice(mem, ELO_ORPHAN_BACK), &due, &got),
-        ELO_ENOTFOUND);
+    key = elo_orphan_key(INT64_MAX, &d, 0, orphan);
+    assert_true(memcmp(elo_orphan_back(&d, 0, back).p, key.p, ELO_ORPHAN_BACK)
+                > 0);
+    key = elo_orphan_back(&d, 0x01020304, back);
+    assert_int_equal(elo_orphan_key_parse(key, &due, &got, &agent),
+                     ELO_ENOTFOUND);
+    assert_int_equal(elo_orphan_back_parse(key, &d, &agent), ELO_OK);
+    assert_int_equal(agent, 0x01020304);
+    got.b[0] ^= 1;
+    assert_int_equal(elo_orphan_back_parse(key, &got, &agent), ELO_ENOTFOUND);
+    key.len -= 4; /* the older form */
+    assert_int_equal(elo_orphan_key_parse(key, &due, &got, &agent),
+                     ELO_ENOTFOUND);
+    assert_int_equal(elo_orphan_back_parse(key, &d, &agent), ELO_ENOTFOUND);
 }
 
 
@@ -406,7 +619,10 @@ main(void)
         cmocka_unit_test(test_nodev),
         cmocka_unit_test(test_media),
         cmocka_unit_test(test_nodev_keys),
-        cmocka_unit_test(test_other_keys),
+        cmocka_unit_test(test_nodex_keys),
+        cmocka_unit_test(test_orphan_keys),
+        cmocka_unit_test(test_node_facets),
+        cmocka_unit_test(test_node_version_2),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,7 @@ side_blob_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
                                   o->rec.created_us))
                 != ELO_OK
             || (rc = elo_media_del(tx, &o->digest, &o->media)) != ELO_OK
-            || (rc = elo_orphan_del(tx, &o->digest)) != ELO_OK)
+            || (rc = elo_orphan_clear(tx, &o->digest)) != ELO_OK)
         {
             return rc;
         }

@@ -411,7 +411,8 @@ gen_of(elo_store_t *s, elo_slice_t key)
 }
 
 
-/* A node of one reference, of the n-th agent; the next version, if he may. */
+/* A node of one reference, of the n-th agent; the next version, if he may. Version 1
+   of an id that was removed is the one after its tombstone. */
 static inline elo_err_t
 put_node_of(elo_store_t *s, uint8_t agent, const char *id, uint64_t version,
             elo_reach_t reach, const elo_digest_t *ref, const char *json)
@@ -419,11 +420,20 @@ put_node_of(elo_store_t *s, uint8_t agent, const char *id, uint64_t version,
     elo_node_t node = { .id = elo_slice_str(id),
                         .version = version,
                         .reach = reach,
+                        .life = ELO_NODE_PUBLISHED,
                         .owner = agent_of(agent),
                         .n_refs = ref != NULL,
                         .refs = ref,
                         .json = elo_slice_str(json) };
 
+    elo_node_head_t last;
+
+    if (version == 1 && elo_store_node_last(s, node.id, &last) == ELO_OK
+        && (last.flags & ELO_NODE_IS_TOMB) != 0)
+    {
+        node.version = last.version + 1;
+        return elo_store_node_put(s, &node, 0, false);
+    }
     return elo_store_node_put(s, &node, version - 1, false);
 }
 
