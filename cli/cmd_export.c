@@ -16,6 +16,7 @@
 #include "cli/tar.h"
 #include "common/auth/reach.h"
 #include "common/base/crypto.h"
+#include "common/base/num.h"
 
 #define PAGE       "500"
 #define TARGET_MAX 1024
@@ -246,25 +247,34 @@ export_node(export_t *x, const elo_json_t *item)
 
 typedef elo_exit_t (*item_fn)(export_t *x, const elo_json_t *item);
 
+/* A listing, and the parameter that takes what its "next" was. */
+typedef struct {
+    const char *path, *by;
+    item_fn fn;
+} listing_t;
+
 
 static elo_exit_t
-export_page(export_t *x, const char *path, item_fn fn, char after[NAME_ROOM])
+export_page(export_t *x, const listing_t *l, char after[NAME_ROOM])
 {
     char target[TARGET_MAX];
-    elo_ask_t ask = { .method = "GET", .target = target, .what = path };
+    elo_ask_t ask = { .method = "GET", .target = target, .what = l->path };
     const elo_json_t *items;
     elo_json_t *page = NULL;
     elo_exit_t status;
     elo_slice_t next;
     elo_buf_t answer;
 
-    snprintf(target, sizeof(target), "%s?limit=" PAGE "%s%s", path,
-             after[0] != '\0' ? "&after=" : "", after);
+    snprintf(target, sizeof(target), "%s?limit=" PAGE, l->path);
+    if (after[0] != '\0') {
+        snprintf(target, sizeof(target), "%s?limit=" PAGE "&%s=%s", l->path,
+                 l->by, after);
+    }
     elo_buf_init(&answer, ELO_CALL_JSON_MAX);
     status = elo_ask_json(x->cli, &ask, &answer, &page);
     items = elo_json_get(page, "items");
     for (size_t i = 0; i < elo_json_len(items) && status == ELO_EXIT_OK; i++) {
-        status = fn(x, elo_json_at(items, i));
+        status = l->fn(x, elo_json_at(items, i));
     }
     next = elo_member_str(page, "next");
     if (next.len >= NAME_ROOM || elo_slice_eq(next, elo_slice_str(after))) {
@@ -278,13 +288,13 @@ export_page(export_t *x, const char *path, item_fn fn, char after[NAME_ROOM])
 
 
 static elo_exit_t
-export_list(export_t *x, const char *path, item_fn fn)
+export_list(export_t *x, const listing_t *l)
 {
     char after[NAME_ROOM] = "";
     elo_exit_t status;
 
     do {
-        status = export_page(x, path, fn, after);
+        status = export_page(x, l, after);
     } while (status == ELO_EXIT_OK && after[0] != '\0');
     return status;
 }
@@ -325,10 +335,16 @@ report(const export_t *x, const char *path)
 }
 
 
+static const listing_t listings[] = {
+    { "/api/blob", "after", export_blob },
+    { "/api/content", "cursor", export_node },
+};
+
+
 static elo_exit_t
 work(export_t *x, const char *path)
 {
-    elo_exit_t status;
+    elo_exit_t status = ELO_EXIT_OK;
     elo_err_t rc;
 
     if ((rc = elo_tar_create(path, &x->tar)) != ELO_OK
@@ -336,9 +352,8 @@ work(export_t *x, const char *path)
     {
         return elo_out_failed(x->cli, path, rc);
     }
-    status = export_list(x, "/api/blob", export_blob);
-    if (status == ELO_EXIT_OK) {
-        status = export_list(x, "/api/content", export_node);
+    for (size_t i = 0; i < ELO_COUNT(listings) && status == ELO_EXIT_OK; i++) {
+        status = export_list(x, &listings[i]);
     }
     if (status == ELO_EXIT_OK && (rc = elo_tar_commit(x->tar)) != ELO_OK) {
         status = elo_out_failed(x->cli, path, rc);

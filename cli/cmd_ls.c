@@ -100,7 +100,7 @@ list(list_t *l)
         elo_buf_printf(&t, "/api/%s?limit=%u", l->content ? "content" : "blob",
                        (unsigned) ELO_MIN(l->left, (uint64_t) PAGE));
         if (l->cursor.len > 0) {
-            elo_buf_put_str(&t, "&after=");
+            elo_buf_put_str(&t, l->content ? "&cursor=" : "&after=");
             elo_query_escape(&t, elo_buf_slice(&l->cursor));
         }
         if (elo_buf_err(&t) != ELO_OK) {

@@ -92,7 +92,7 @@ $stand->publish( id => "hidden-$_", reach => $_, blobs => [$blob] )
   for qw(private invited local neighborhood municipal bioregional regional);
 $stand->publish( id => 'draft', lifecycle => 'draft', blobs => [$blob] );
 
-plan tests => 3 * @wrong + 3 * @broken + 85;
+plan tests => 3 * @wrong + 3 * @broken + 101;
 run_tests();
 
 __DATA__
@@ -303,7 +303,24 @@ GET /api/content/first
 --- error_code: 404
 
 
-=== TEST 25: a blob in use stays
+=== TEST 25: what was removed goes on from the version it had: it had three
+--- config eval: $::writes
+--- request eval
+[
+qq|PUT /api/content/again\n{"title":"1"}|,
+qq|PUT /api/content/again\n{"title":"2"}|,
+qq|DELETE /api/content/again|,
+qq|PUT /api/content/again\n{"title":"4"}|,
+qq|DELETE /api/content/again|,
+qq|POST /api/content\n{"id":"again","title":"6"}|,
+]
+--- error_code eval
+[201, 200, 204, 201, 204, 201]
+--- response_headers eval
+[qq|ETag: "1"|, qq|ETag: "2"|, '', qq|ETag: "4"|, '', qq|ETag: "6"|]
+
+
+=== TEST 26: a blob in use stays
 --- config eval: $::writes
 --- request eval
 "DELETE /api/blob/$::blob"
@@ -311,7 +328,7 @@ GET /api/content/first
 --- response_body_like: "code":"IN_USE"
 
 
-=== TEST 26: the wrong method
+=== TEST 27: the wrong method
 --- config eval: $::writes
 --- request
 PATCH /api/content/first

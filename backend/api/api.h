@@ -26,6 +26,7 @@ typedef struct elo_api_s elo_api_t;
 typedef struct {
     elo_loop_t *loop;
     elo_store_t *store;
+    elo_keyring_t *keyring;     /* seals cursors of listings */
     const char *version;        /* of the program; must outlive the api */
     uint64_t max_blob;          /* bytes; a larger upload is 413 */
     uint32_t inline_bytes;      /* the store's: what is kept in the log */

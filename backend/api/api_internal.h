@@ -56,6 +56,7 @@ struct elo_api_s {
     uint32_t n_pumps;          /* bodies with large buffers */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
     bool is_draining;
+    int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
     /* shared */
     _Atomic uint64_t n_writes;

@@ -1,97 +1,224 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* content_list: pages of content nodes, in order of id. A page ends at its limit
-   of nodes or of bytes, whichever comes first; "next" is the id to go on after,
-   null at the end. Made on the pool: nodes may be large. */
+/* content_list: pages of content nodes, in order of id. Which are asked for:
+   backend/node/filter.h. Where they are looked for: list_query.h. Each is shown only
+   if the gate lets the caller read it, as he is at the time of the question (a view:
+   relations, invitations and grants count).
+
+   Unasked, what is published or stale is listed, and to its owner (and the operator)
+   all of his. lifecycle=deprecated or archived shows those to whoever may read them.
+
+   A page ends at its limit of nodes or of bytes, or when too many candidates were
+   looked at; "next" is a cursor to go on by, null at the end. Nothing in an answer
+   depends on what the caller may not read, but for that last end, and the cursor
+   that it gives says nothing (list_cursor.h). Only operators go on by an id
+   ("after"), too. Made on the pool: nodes may be large. */
 #include "backend/api/calls.h"
 
 #include <stdlib.h>
 
+#include "backend/api/list_cursor.h"
+#include "backend/api/list_query.h"
 #include "backend/api/who.h"
 #include "backend/json/json_write.h"
+#include "backend/os/clock.h"
+#include "backend/os/log.h"
 
-#define LIST_LIMIT  50
-#define LIST_MAX    500
 #define PAGE_BYTES  (4u << 20)
 #define LIST_BUDGET 10000 /* nodes looked at for one page */
+#define CUT_LOG_S   60    /* one line in so long */
 
 typedef struct {
     elo_job_t job; /* first */
     elo_call_t call;
-    char after[ELO_CONTENT_ID_MAX + 1];
-    uint32_t limit;
-    uint32_t n_seen;
+    elo_filter_t filter;
+    elo_list_bound_t bound;
+    elo_ctl_view_t *view; /* NULL: he has proved no key */
+    elo_list_query_t query;
+    elo_node_at_t at;
+    int64_t now;
     uint32_t n_put;
-    bool has_more;
     elo_json_writer_t w;
     elo_buf_t json;
+    elo_buf_t text; /* of the node that is looked at */
     elo_err_t err;
 } list_t;
 
 
-/* What can be told on the pool, where relations and grants are out of reach: is it
-   his, and is he on its list? */
-static elo_who_subject_t
-own_facts(const elo_call_t *c, const elo_node_t *node, const elo_content_t *n)
-{
-    elo_who_subject_t of = { .reach = n->reach, .stage = elo_content_stage(n) };
+/* ---- what is shown ---- */
 
-    if ((c->facts & ELO_FACT_PROVED) == 0) {
-        return of;
+/* A node that is looked at: its row, and its text where that was needed. */
+typedef struct {
+    const elo_node_hit_t *hit;
+    elo_reach_t reach; /* as stated */
+    elo_node_life_t life;
+    elo_stage_t stage;
+    bool has_text;
+    elo_content_t n; /* of a text that was read */
+    bool is_loaded;
+} seen_t;
+
+
+/* False when it has gone, or (in l->err) can't be read. */
+static bool
+read_text(list_t *l, seen_t *s)
+{
+    elo_err_t rc;
+
+    if (s->has_text) {
+        return true;
     }
-    if (elo_agent_eq(&node->owner, &c->agent)) {
-        of.facts |= ELO_FACT_OWNER;
+    elo_buf_clear(&l->text);
+    rc = elo_node_hit_json(s->hit, &l->text);
+    if (rc == ELO_OK) {
+        rc = elo_buf_err(&l->text);
     }
-    if (elo_content_invites(n, &c->key)) {
-        of.facts |= ELO_FACT_INVITED;
+    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
+        l->err = rc;
     }
-    return of;
+    s->has_text = rc == ELO_OK;
+    return s->has_text;
+}
+
+
+static bool
+load(list_t *l, seen_t *s)
+{
+    if (s->is_loaded) {
+        return true;
+    }
+    if (!read_text(l, s)) {
+        return false;
+    }
+    s->is_loaded = elo_content_load(elo_buf_slice(&l->text), &s->n) == ELO_OK;
+    return s->is_loaded;
+}
+
+
+/* Of a row that was written before rows said it, the text does. */
+static bool
+look_at(list_t *l, const elo_node_hit_t *hit, seen_t *s)
+{
+    *s = (seen_t){ .hit = hit,
+                   .reach = hit->head.stated,
+                   .life = hit->head.life,
+                   .stage = hit->head.stage };
+    if ((hit->head.flags & ELO_NODE_IS_BARE) == 0) {
+        return true;
+    }
+    if (!load(l, s)) {
+        return false;
+    }
+    s->reach = s->n.reach;
+    s->life = (elo_node_life_t) s->n.lifecycle;
+    s->stage = elo_content_stage(&s->n);
+    return true;
+}
+
+
+static const elo_agent_t *
+owner_of(const list_t *l, const seen_t *s)
+{
+    const elo_agent_t *owner = &s->hit->head.owner;
+
+    return elo_agent_is_zero(owner) ? &l->call.api->node_owner : owner;
+}
+
+
+static bool
+matches_row(const list_t *l, const seen_t *s)
+{
+    const elo_filter_t *f = &l->filter;
+
+    return (!f->has_owner || elo_agent_eq(&f->owner, owner_of(l, s)))
+           && (!f->has_reach || f->reach == s->reach)
+           && (!f->has_lifecycle || (elo_node_life_t) f->lifecycle == s->life);
+}
+
+
+static bool
+is_invited(const list_t *l, const seen_t *s)
+{
+    return s->is_loaded ? elo_content_invites(&s->n, &l->call.key)
+                        : s->hit->head.n_invited > 0
+                              && elo_node_hit_invites(s->hit, &l->call.key);
 }
 
 
 /* Deprecated content and older is served to those who have its address, but not
    shown around. */
 static bool
-is_listed(const list_t *l, const elo_node_t *node)
+is_shown(const list_t *l, const seen_t *s)
 {
-    elo_who_subject_t of;
-    elo_content_t n;
-    bool ok;
+    elo_who_subject_t of = { .reach = s->reach, .stage = s->stage };
 
     if (!l->call.is_guest) {
         return true;
     }
-    if (elo_content_load(node->json, &n) != ELO_OK) {
-        return false;
+    if (l->view != NULL) {
+        of.facts = elo_ctl_view_facts_towards(l->view, owner_of(l, s),
+                                              s->hit->id, s->reach, NULL);
+        if ((of.facts & ELO_FACT_OWNER) == 0 && is_invited(l, s)) {
+            of.facts |= ELO_FACT_INVITED;
+        }
     }
-    of = own_facts(&l->call, node, &n);
-    ok = elo_call_may(&l->call, ELO_OP_READ, &of)
-         && ((of.facts & ELO_FACT_OWNER) != 0
-             || n.lifecycle == ELO_LIFECYCLE_PUBLISHED
-             || n.lifecycle == ELO_LIFECYCLE_STALE);
-    elo_content_dispose(&n);
-    return ok;
+    return elo_call_may(&l->call, ELO_OP_READ, &of)
+           && (l->filter.has_lifecycle || (of.facts & ELO_FACT_OWNER) != 0
+               || s->life == ELO_NODE_PUBLISHED || s->life == ELO_NODE_STALE);
 }
 
 
 static bool
-put_node(void *ctx, const elo_node_t *node)
+matches_text(list_t *l, seen_t *s)
+{
+    return !elo_filter_needs_text(&l->filter)
+           || (load(l, s) && elo_filter_matches_text(&l->filter, &s->n));
+}
+
+
+/* A page is full only when there is one more to be shown: what is hidden behind it
+   makes no difference. */
+static bool
+on_hit(void *ctx, const elo_node_hit_t *hit)
 {
     list_t *l = ctx;
+    bool goes_on = true;
+    seen_t s;
 
-    if (l->n_put == l->limit || l->n_seen == LIST_BUDGET
-        || l->json.len > PAGE_BYTES)
+    if (look_at(l, hit, &s) && matches_row(l, &s) && is_shown(l, &s)
+        && matches_text(l, &s))
     {
-        l->has_more = true;
-        return false;
+        if (l->n_put == l->filter.limit || l->json.len > PAGE_BYTES) {
+            goes_on = false;
+        } else if (read_text(l, &s)) {
+            elo_json_put_raw(&l->w, NULL, elo_buf_slice(&l->text));
+            l->n_put++;
+        }
     }
-    l->n_seen++;
-    memcpy(l->after, node->id.p, node->id.len);
-    l->after[node->id.len] = '\0';
-    if (is_listed(l, node)) {
-        elo_json_put_raw(&l->w, NULL, node->json);
-        l->n_put++;
+    if (s.is_loaded) {
+        elo_content_dispose(&s.n);
     }
-    return true;
+    return goes_on && l->err == ELO_OK;
+}
+
+
+/* ---- the page ---- */
+
+static elo_err_t
+put_next(list_t *l)
+{
+    char cursor[ELO_LIST_CURSOR_TEXT + 1];
+    elo_err_t rc;
+
+    if (l->at.is_end) {
+        elo_json_put_null(&l->w, "next");
+        return ELO_OK;
+    }
+    rc = elo_list_cursor_seal(l->call.api->cfg.keyring, &l->bound, l->now,
+                              elo_slice_str(l->at.id), l->at.is_from, cursor);
+    if (rc == ELO_OK) {
+        elo_json_put_cstr(&l->w, "next", cursor);
+    }
+    return rc;
 }
 
 
@@ -100,21 +227,34 @@ static void
 work_list(elo_job_t *job)
 {
     list_t *l = (list_t *) job;
-    char start[ELO_CONTENT_ID_MAX + 1];
+    elo_err_t rc = ELO_OK;
 
-    memcpy(start, l->after, sizeof(start));
     elo_json_writer_init(&l->w, &l->json);
     elo_json_put_object(&l->w, NULL);
     elo_json_put_array(&l->w, "items");
-    l->err = elo_store_node_each(l->call.api->cfg.store, elo_slice_str(start),
-                                 put_node, l);
-    elo_json_end_array(&l->w);
-    if (l->has_more) {
-        elo_json_put_cstr(&l->w, "next", l->after);
+    elo_list_query_make(&l->call, &l->filter, l->view, &l->query);
+    if (l->query.is_empty) {
+        l->at.is_end = true;
     } else {
-        elo_json_put_null(&l->w, "next");
+        rc = elo_store_node_find(l->call.api->cfg.store, &l->query.q, &l->at,
+                                 on_hit, l);
+    }
+    elo_json_end_array(&l->w);
+    l->err = l->err != ELO_OK ? l->err : rc;
+    if (l->err == ELO_OK) {
+        l->err = put_next(l);
     }
     elo_json_end_object(&l->w);
+}
+
+
+static void
+free_list(list_t *l)
+{
+    elo_ctl_view_free(&l->view);
+    elo_buf_dispose(&l->json);
+    elo_buf_dispose(&l->text);
+    free(l);
 }
 
 
@@ -127,29 +267,89 @@ after_list(elo_job_t *job)
         elo_reply_err(l->call.req, l->err, NULL);
     } else {
         elo_http_res_header(l->call.req, "Cache-Control",
-                            ELO_SLICE("no-cache"));
+                            l->view == NULL ? ELO_SLICE("no-cache")
+                                            : ELO_SLICE("no-store"));
         elo_reply_json(l->call.req, 200, &l->json);
     }
-    elo_buf_dispose(&l->json);
-    free(l);
+    free_list(l);
+}
+
+
+/* ---- the question ---- */
+
+/* False when that is answered: the cursor is no good here. */
+static bool
+go_on(list_t *l)
+{
+    elo_slice_t after = l->filter.after;
+    elo_err_t rc;
+
+    l->at.budget = LIST_BUDGET;
+    if (after.len > 0 && l->call.is_guest) {
+        elo_reply_problem(
+            l->call.req, 400, elo_err_code(ELO_EINVAL),
+            "after is for the operator; cursor takes what \"next\" "
+            "was",
+            "after");
+        return false;
+    }
+    memcpy(l->at.id, after.p == NULL ? (const uint8_t *) "" : after.p,
+           after.len);
+    if (l->filter.cursor.len == 0) {
+        return true;
+    }
+    rc = elo_list_cursor_open(l->call.api->cfg.keyring, &l->bound, l->now,
+                              l->filter.cursor, l->at.id, &l->at.is_from);
+    if (rc == ELO_EINVAL) {
+        elo_reply_problem(l->call.req, 400, elo_err_code(rc),
+                          "cursor isn't of this list for this caller, or is "
+                          "older than a day; ask again without it",
+                          "cursor");
+    } else if (rc != ELO_OK) {
+        elo_reply_err(l->call.req, rc, NULL);
+    }
+    return rc == ELO_OK;
+}
+
+
+/* What he is to everybody, on the loop. */
+static elo_err_t
+take_view(list_t *l)
+{
+    elo_api_t *a = l->call.api;
+    elo_err_t rc;
+
+    if ((l->call.facts & ELO_FACT_PROVED) == 0 || a->ctl == NULL) {
+        return ELO_OK;
+    }
+    rc = elo_ctl_view_make(elo_ctl_state(a->ctl), &l->call.key, l->now,
+                           &l->view);
+    if (rc == ELO_OK && elo_ctl_view_is_cut(l->view)
+        && l->now - a->cut_logged_at >= CUT_LOG_S)
+    {
+        a->cut_logged_at = l->now;
+        elo_log(ELO_LOG_WARN,
+                "too many records name agent %02x%02x%02x%02x: his listing is "
+                "short; revoke those that aren't meant (/api/records)",
+                l->call.key.b[0], l->call.key.b[1], l->call.key.b[2],
+                l->call.key.b[3]);
+    }
+    return rc;
 }
 
 
 static elo_err_t
-list_query(list_t *l, elo_slice_t query)
+bind(list_t *l)
 {
-    elo_slice_t after;
-    elo_err_t rc;
+    const elo_call_t *c = &l->call;
 
-    rc = elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &l->limit);
-    if (rc != ELO_OK) {
-        return rc;
+    l->bound.caller = !c->is_guest                        ? ELO_LISTS_OPERATOR
+                      : (c->facts & ELO_FACT_PROVED) != 0 ? ELO_LISTS_AGENT
+                                                          : ELO_LISTS_ANONYMOUS;
+    if (l->bound.caller == ELO_LISTS_AGENT) {
+        l->bound.agent = c->key;
     }
-    rc = elo_query_text(query, "after", l->after, sizeof(l->after) - 1, &after);
-    if (rc == ELO_OK && after.len != 0 && !elo_content_id_ok(after)) {
-        return ELO_EINVAL;
-    }
-    return rc;
+    return elo_filter_digest(&l->filter, &l->bound.filters);
 }
 
 
@@ -157,19 +357,33 @@ void
 elo_call_content_list(elo_call_t *c)
 {
     list_t *l = calloc(1, sizeof(*l));
+    elo_content_fault_t fault;
+    elo_err_t rc;
 
     if (l == NULL) {
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
         return;
     }
     l->call = *c;
-    if (list_query(l, elo_http_req_query(c->req)) != ELO_OK) {
-        elo_reply_err(c->req, ELO_EINVAL,
-                      "limit must be a number from 1, after a content id");
-        free(l);
+    l->now = elo_clock_unix_s();
+    elo_buf_init(&l->json, PAGE_BYTES + 2 * ELO_CONTENT_TEXT_MAX);
+    elo_buf_init(&l->text, ELO_CONTENT_TEXT_MAX);
+    if (elo_filter_parse(elo_http_req_query(c->req), &l->filter, &fault)
+        != ELO_OK) {
+        elo_reply_problem(c->req, 400, elo_err_code(ELO_EINVAL), fault.detail,
+                          fault.field);
+        free_list(l);
         return;
     }
-    elo_buf_init(&l->json, PAGE_BYTES + 2 * ELO_CONTENT_TEXT_MAX);
+    if ((rc = bind(l)) != ELO_OK || (rc = take_view(l)) != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+        free_list(l);
+        return;
+    }
+    if (!go_on(l)) {
+        free_list(l);
+        return;
+    }
     l->job.work = work_list;
     l->job.after = after_list;
     elo_loop_work(c->api->cfg.loop, &l->job);

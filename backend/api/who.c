@@ -2,21 +2,30 @@
 /* who: see the header. */
 #include "backend/api/who.h"
 
+#include "backend/ctl/view.h"
 #include "backend/os/clock.h"
-#include "backend/os/log.h"
 
-/* Nodes that are looked at for one blob, of those that refer to it effectively.
-   Further ones let nobody in: a blob that so many mean narrowly is not one that a
-   reader comes to by its hash. */
-#define NODES_MAX 256u
+/* Nodes written before rows said who may read them, whose text is read for one
+   question. Further ones let nobody in, until they are written again. */
+#define BARE_MAX 32u
+
+/* Contents that owners name to somebody in a record, of which it is looked up whether
+   they mean a blob: of one owner, and of all. Each is two rows. */
+#define NAMED_MAX     64u
+#define NAMED_ALL_MAX 1024u
 
 typedef struct {
     elo_api_t *api;
     const elo_agent_t *agent;
+    const elo_digest_t *d;
+    int64_t now;
     uint32_t facts; /* what he is to everyone */
     elo_who_subject_t *out;
     elo_rule_t rule; /* what the gate says of *out */
-    uint32_t n;
+    uint32_t n_bare;
+    uint32_t n_owners; /* those whose nodes were looked at */
+    elo_agent_t owners[ELO_READERS_OWNERS];
+    uint32_t n_named[ELO_READERS_OWNERS];
     elo_err_t err;
 } look_t;
 
@@ -53,6 +62,40 @@ elo_who_node(elo_api_t *a, const elo_agent_t *agent, const elo_content_t *n,
         out->facts |= ELO_FACT_INVITED;
     }
     out->until = elo_ctl_until(a->ctl);
+}
+
+
+/* The same by a row, which knows all that is asked here. */
+static void
+by_head(elo_api_t *a, const elo_agent_t *agent, elo_slice_t id,
+        const elo_node_head_t *head, bool is_invited, elo_who_subject_t *out)
+{
+    *out = (elo_who_subject_t){ .reach = head->stated,
+                                .stage = head->stage,
+                                .owner = *owner_of(a, &head->owner) };
+    out->facts =
+        elo_ctl_facts_towards(elo_ctl_state(a->ctl), agent, &out->owner, id,
+                              head->stated, elo_clock_unix_s(), &out->by);
+    if (is_invited) {
+        out->facts |= ELO_FACT_INVITED;
+    }
+    out->until = elo_ctl_until(a->ctl);
+}
+
+
+/* By its text: of a row that was written before rows said it. */
+static elo_err_t
+by_text(elo_api_t *a, const elo_agent_t *agent, elo_slice_t id,
+        const elo_node_head_t *head, elo_who_subject_t *out)
+{
+    elo_content_t node;
+    elo_err_t rc = elo_node_load(a->cfg.store, id, &node);
+
+    if (rc == ELO_OK) {
+        elo_who_node(a, agent, &node, &head->owner, out);
+        elo_content_dispose(&node);
+    }
+    return rc;
 }
 
 
@@ -119,43 +162,136 @@ is_better(const elo_who_subject_t *a, elo_rule_t rule_a,
 }
 
 
-static elo_err_t
-look_at(look_t *l, elo_slice_t id)
+static void
+offer(look_t *l, const elo_who_subject_t *at)
 {
-    elo_store_t *s = l->api->cfg.store;
+    elo_rule_t rule = read_rule(at, l->facts);
+
+    if (is_better(l->out, l->rule, at, rule)) {
+        *l->out = *at;
+        l->rule = rule;
+    }
+}
+
+
+/* The widest that there is, and it lets him in. */
+static bool
+is_done(const look_t *l)
+{
+    return elo_rule_allows(l->rule) && l->out->reach == ELO_REACH_COMMONS;
+}
+
+
+static void
+note_owner(look_t *l, const elo_agent_t *owner)
+{
+    uint32_t n = l->n_owners;
+
+    /* those of one owner come together */
+    if (n < ELO_READERS_OWNERS
+        && (n == 0 || !elo_agent_eq(&l->owners[n - 1], owner)))
+    {
+        l->owners[l->n_owners++] = *owner;
+    }
+}
+
+
+/* What was removed meanwhile lets nobody in. */
+static elo_err_t
+look_at(look_t *l, elo_slice_t id, const elo_node_head_t *head, bool is_invited)
+{
     elo_who_subject_t at;
-    elo_agent_t owner;
-    elo_content_t node;
-    elo_rule_t rule;
     elo_err_t rc;
 
-    if ((rc = elo_node_load(s, id, &node)) != ELO_OK) {
-        return rc;
+    if ((head->flags & ELO_NODE_IS_BARE) == 0) {
+        by_head(l->api, l->agent, id, head, is_invited, &at);
+        offer(l, &at);
+        return ELO_OK;
     }
-    if ((rc = elo_store_node_owner(s, id, &owner)) == ELO_OK) {
-        elo_who_node(l->api, l->agent, &node, &owner, &at);
-        rule = read_rule(&at, l->facts);
-        if (is_better(l->out, l->rule, &at, rule)) {
-            *l->out = at;
-            l->rule = rule;
-        }
+    if (l->n_bare == BARE_MAX) {
+        return ELO_OK;
     }
-    elo_content_dispose(&node);
-    return rc;
+    l->n_bare++;
+    if ((rc = by_text(l->api, l->agent, id, head, &at)) == ELO_OK) {
+        offer(l, &at);
+    }
+    return rc == ELO_ENOTFOUND ? ELO_OK : rc;
 }
 
 
 static bool
-on_referrer(void *ctx, elo_slice_t id)
+on_reader(void *ctx, elo_slice_t id, const elo_node_head_t *head,
+          bool is_invited)
 {
     look_t *l = ctx;
-    elo_err_t rc = look_at(l, id);
 
-    if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
-        l->err = rc; /* what was removed meanwhile lets nobody in */
-        return false;
+    note_owner(l, owner_of(l->api, &head->owner));
+    l->err = look_at(l, id, head, is_invited);
+    return l->err == ELO_OK && !is_done(l);
+}
+
+
+/* May a content of that owner be looked up, for being named? */
+static bool
+may_look(look_t *l, const elo_agent_t *owner)
+{
+    for (uint32_t i = 0; i < l->n_owners; i++) {
+        if (elo_agent_eq(&l->owners[i], owner)) {
+            return l->n_named[i]++ < NAMED_MAX;
+        }
     }
-    return ++l->n < NODES_MAX;
+    return false;
+}
+
+
+/* A content that is named to him: if it means the blob. */
+static elo_err_t
+look_at_named(look_t *l, elo_slice_t id)
+{
+    elo_store_t *s = l->api->cfg.store;
+    elo_blob_stat_t unused;
+    elo_node_head_t head;
+    bool is_invited;
+    elo_err_t rc;
+
+    rc = elo_store_node_invites(s, id, l->agent, &head, &is_invited);
+    if (rc == ELO_OK) {
+        rc = elo_store_ref_stat(s, id, head.version, l->d, &unused);
+    }
+    if (rc == ELO_OK) {
+        return look_at(l, id, &head, is_invited);
+    }
+    /* gone, changed meanwhile, or of other bytes: it lets nobody in */
+    return rc == ELO_ENOTFOUND || rc == ELO_EPRECOND ? ELO_OK : rc;
+}
+
+
+/* Of an owner's nodes only some are looked at. One that he has opened to this agent by
+   its name, in an invitation or a grant, may be another. */
+static elo_err_t
+look_at_all_named(look_t *l)
+{
+    elo_ctl_view_t *view;
+    uint32_t n = 0;
+    elo_err_t rc;
+
+    rc = elo_ctl_view_make(elo_ctl_state(l->api->ctl), l->agent, l->now, &view);
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    for (uint32_t i = 0; i < elo_ctl_view_count(view) && n < NAMED_ALL_MAX
+                         && rc == ELO_OK && !is_done(l);
+         i++)
+    {
+        elo_ctl_view_row_t row = elo_ctl_view_at(view, i);
+
+        if (row.content.len > 0 && may_look(l, &row.owner)) {
+            n++;
+            rc = look_at_named(l, row.content);
+        }
+    }
+    elo_ctl_view_free(&view);
+    return rc;
 }
 
 
@@ -164,11 +300,12 @@ look_by_hash(elo_api_t *a, const elo_agent_t *agent, const elo_digest_t *d,
              elo_who_subject_t *out)
 {
     elo_store_t *s = a->cfg.store;
-    look_t l = { .api = a, .agent = agent, .out = out };
+    look_t l = {
+        .api = a, .agent = agent, .d = d, .now = elo_clock_unix_s(), .out = out
+    };
     elo_err_t rc;
 
-    l.facts =
-        elo_ctl_facts_of(elo_ctl_state(a->ctl), agent, elo_clock_unix_s());
+    l.facts = elo_ctl_facts_of(elo_ctl_state(a->ctl), agent, l.now);
     *out = (elo_who_subject_t){ .reach = ELO_REACH_PRIVATE,
                                 .stage = ELO_STAGE_SERVED };
     if (elo_store_possesses(s, elo_who_in_store(a, agent), d)) {
@@ -176,7 +313,12 @@ look_by_hash(elo_api_t *a, const elo_agent_t *agent, const elo_digest_t *d,
         out->owner = *agent;
     }
     l.rule = read_rule(out, l.facts);
-    rc = elo_store_effective_referrers(s, d, on_referrer, &l);
+    rc = elo_store_readers(s, d, agent, on_reader, &l);
+    if (rc == ELO_OK && l.err == ELO_OK && l.n_owners > 0
+        && !elo_rule_allows(l.rule))
+    {
+        rc = look_at_all_named(&l);
+    }
     return rc != ELO_OK ? rc : l.err;
 }
 
@@ -185,21 +327,21 @@ elo_err_t
 elo_who_look(elo_api_t *a, const elo_agent_t *agent, elo_slice_t text,
              elo_who_subject_t *out)
 {
-    elo_store_t *s = a->cfg.store;
-    elo_content_t node;
-    elo_agent_t owner;
+    elo_node_head_t head;
+    bool is_invited;
     elo_digest_t d;
     elo_err_t rc;
 
     if (elo_addr_parse(text, &d) == ELO_OK) {
         return look_by_hash(a, agent, &d, out);
     }
-    if ((rc = elo_node_load(s, text, &node)) != ELO_OK) {
+    rc = elo_store_node_invites(a->cfg.store, text, agent, &head, &is_invited);
+    if (rc != ELO_OK) {
         return rc;
     }
-    if ((rc = elo_store_node_owner(s, text, &owner)) == ELO_OK) {
-        elo_who_node(a, agent, &node, &owner, out);
+    if ((head.flags & ELO_NODE_IS_BARE) != 0) {
+        return by_text(a, agent, text, &head, out);
     }
-    elo_content_dispose(&node);
-    return rc;
+    by_head(a, agent, text, &head, is_invited, out);
+    return ELO_OK;
 }

@@ -25,6 +25,7 @@ elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
     elo_hashmap_init(&s->agents, key);
     elo_hashmap_init(&s->recs, key);
     elo_hashmap_init(&s->pairs, key);
+    elo_hashmap_init(&s->subjects, key);
     elo_hashmap_init(&s->invitations, key);
     elo_ctl_tokens_init(&s->tokens, key);
     elo_heap_init(&s->due);
@@ -96,6 +97,7 @@ elo_ctl_state_free(elo_ctl_state_t **s)
     free_all(&(*s)->agents);
     free_all(&(*s)->recs);
     free_all(&(*s)->pairs);
+    free_all(&(*s)->subjects);
     elo_hashmap_dispose(&(*s)->invitations); /* its things are in recs */
     elo_heap_dispose(&(*s)->due);
     elo_heap_dispose(&(*s)->lapsed);

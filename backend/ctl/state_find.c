@@ -151,28 +151,129 @@ elo_ctl_pair_find(const elo_ctl_state_t *s, const elo_ctl_pair_key_t *key)
 }
 
 
+static bool
+is_subject(const void *item, const void *key)
+{
+    const elo_ctl_subject_t *a = item;
+
+    return elo_agent_eq(&a->id, key);
+}
+
+
+elo_ctl_subject_t *
+elo_ctl_subject_find(const elo_ctl_state_t *s, const elo_agent_t *id)
+{
+    uint64_t hash = elo_hashmap_hash(&s->subjects, agent_slice(id));
+
+    return elo_hashmap_get(&s->subjects, hash, is_subject, id);
+}
+
+
+static elo_err_t
+subject_need(elo_ctl_state_t *s, const elo_agent_t *id, elo_ctl_subject_t **out)
+{
+    elo_ctl_subject_t *a = elo_ctl_subject_find(s, id);
+    elo_err_t rc;
+
+    if (a == NULL) {
+        if ((rc = elo_hashmap_reserve(&s->subjects, 1)) != ELO_OK) {
+            return rc;
+        }
+        if ((a = elo_ctl_zalloc(sizeof(*a))) == NULL) {
+            return ELO_ENOMEM;
+        }
+        a->id = *id;
+        elo_hashmap_put(&s->subjects,
+                        elo_hashmap_hash(&s->subjects, agent_slice(id)), a);
+    }
+    *out = a;
+    return ELO_OK;
+}
+
+
+static void
+subject_tidy(elo_ctl_state_t *s, elo_ctl_subject_t *a)
+{
+    if (a->pairs == NULL) {
+        elo_hashmap_remove(&s->subjects,
+                           elo_hashmap_hash(&s->subjects, agent_slice(&a->id)),
+                           a);
+        free(a);
+    }
+}
+
+
+static void
+subject_add(elo_ctl_subject_t *a, elo_ctl_pair_t *p)
+{
+    p->of = a;
+    p->next = a->pairs;
+    p->at = &a->pairs;
+    if (p->next != NULL) {
+        p->next->at = &p->next;
+    }
+    a->pairs = p;
+}
+
+
+static void
+subject_leave(elo_ctl_state_t *s, elo_ctl_pair_t *p)
+{
+    if (p->of == NULL) {
+        return;
+    }
+    *p->at = p->next;
+    if (p->next != NULL) {
+        p->next->at = p->at;
+    }
+    subject_tidy(s, p->of);
+}
+
+
+static elo_err_t
+pair_create(elo_ctl_state_t *s, const elo_ctl_pair_key_t *key,
+            elo_ctl_pair_t **out)
+{
+    elo_ctl_subject_t *of = NULL;
+    elo_ctl_pair_t *p;
+    elo_err_t rc;
+
+    if ((rc = elo_hashmap_reserve(&s->pairs, 1)) != ELO_OK
+        || (key->about != PAIR_BYTES
+            && (rc = subject_need(s, key->agent, &of)) != ELO_OK))
+    {
+        return rc;
+    }
+    if ((p = elo_ctl_zalloc(sizeof(*p) + key->what.len)) == NULL) {
+        if (of != NULL) {
+            subject_tidy(s, of);
+        }
+        return ELO_ENOMEM;
+    }
+    p->owner = *key->owner;
+    p->agent = *key->agent;
+    p->about = (uint8_t) key->about;
+    p->len = (uint8_t) key->what.len;
+    if (p->len > 0) {
+        memcpy(p->what, key->what.p, p->len);
+    }
+    if (of != NULL) {
+        subject_add(of, p);
+    }
+    elo_hashmap_put(&s->pairs, pair_hash(s, key), p);
+    *out = p;
+    return ELO_OK;
+}
+
+
 elo_err_t
 elo_ctl_pair_need(elo_ctl_state_t *s, const elo_ctl_pair_key_t *key,
                   elo_ctl_pair_t **out)
 {
     elo_ctl_pair_t *p = elo_ctl_pair_find(s, key);
-    elo_err_t rc;
 
     if (p == NULL) {
-        if ((rc = elo_hashmap_reserve(&s->pairs, 1)) != ELO_OK) {
-            return rc;
-        }
-        if ((p = elo_ctl_zalloc(sizeof(*p) + key->what.len)) == NULL) {
-            return ELO_ENOMEM;
-        }
-        p->owner = *key->owner;
-        p->agent = *key->agent;
-        p->about = (uint8_t) key->about;
-        p->len = (uint8_t) key->what.len;
-        if (p->len > 0) {
-            memcpy(p->what, key->what.p, p->len);
-        }
-        elo_hashmap_put(&s->pairs, pair_hash(s, key), p);
+        return pair_create(s, key, out);
     }
     *out = p;
     return ELO_OK;
@@ -186,6 +287,7 @@ elo_ctl_pair_tidy(elo_ctl_state_t *s, elo_ctl_pair_t *p)
 
     if (p->first == NULL) {
         elo_hashmap_remove(&s->pairs, pair_hash(s, &key), p);
+        subject_leave(s, p);
         free(p);
     }
 }

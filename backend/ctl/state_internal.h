@@ -30,6 +30,7 @@
 typedef struct elo_ctl_agent_s elo_ctl_agent_t;
 typedef struct elo_ctl_pair_s elo_ctl_pair_t;
 typedef struct elo_ctl_rec_s elo_ctl_rec_t;
+typedef struct elo_ctl_subject_s elo_ctl_subject_t;
 
 typedef struct {
     int64_t admin, strong, weak;
@@ -69,11 +70,19 @@ typedef struct {
 
 struct elo_ctl_pair_s {
     elo_agent_t owner, agent;
-    elo_ctl_rec_t *first; /* by LINK_PAIR, the last taken first */
+    elo_ctl_rec_t *first;       /* by LINK_PAIR, the last taken first */
+    elo_ctl_subject_t *of;      /* NULL: of bytes, and in no such list */
+    elo_ctl_pair_t *next, **at; /* of the same agent's */
     uint32_t n;
     uint8_t about;
     uint8_t len;
     uint8_t what[];
+};
+
+/* What owners say to one agent: of those pairs that are about contents. */
+struct elo_ctl_subject_s {
+    elo_agent_t id;
+    elo_ctl_pair_t *pairs; /* the last made first */
 };
 
 typedef enum {
@@ -106,7 +115,7 @@ struct elo_ctl_state_s {
     uint64_t n_chains;
     int64_t clock; /* Unix seconds (S2) */
     int64_t told;  /* up to when expire has told */
-    elo_hashmap_t agents, recs, pairs;
+    elo_hashmap_t agents, recs, pairs, subjects;
     elo_hashmap_t invitations; /* those to the node, by their key */
     elo_heap_t due, lapsed;
     elo_ctl_tokens_t tokens;
@@ -122,6 +131,8 @@ elo_ctl_rec_t *elo_ctl_rec_find(const elo_ctl_state_t *s,
                                 const elo_digest_t *id);
 elo_ctl_pair_t *elo_ctl_pair_find(const elo_ctl_state_t *s,
                                   const elo_ctl_pair_key_t *key);
+elo_ctl_subject_t *elo_ctl_subject_find(const elo_ctl_state_t *s,
+                                        const elo_agent_t *id);
 /* Found or made; ELO_ENOMEM. A pair that nothing is put into, and an agent of whom
    nothing is known, are let go again by elo_ctl_…_tidy. */
 elo_err_t elo_ctl_agent_need(elo_ctl_state_t *s, const elo_agent_t *id,

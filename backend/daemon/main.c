@@ -374,7 +374,8 @@ open_services(daemon_t *d)
                                   .ctx = d };
     elo_err_t rc;
 
-    if ((rc = elo_wire_api(&d->opt, d->loop, d->store, &d->api)) != ELO_OK
+    if ((rc = elo_wire_api(&d->opt, d->loop, d->store, d->keyring, &d->api))
+            != ELO_OK
         || (rc = elo_wire_repl(&d->opt, d->loop, d->store, d->api, &d->repl))
                != ELO_OK
         || (rc = elo_wire_care(&d->opt, d->loop, d->store, d->keyring,

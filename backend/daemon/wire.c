@@ -50,11 +50,12 @@ elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring,
 
 elo_err_t
 elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
-             elo_api_t **out)
+             elo_keyring_t *keyring, elo_api_t **out)
 {
     elo_api_cfg_t cfg = {
         .loop = loop,
         .store = s,
+        .keyring = keyring,
         .version = ELO_VERSION,
         .max_blob = o->max_blob != 0 ? o->max_blob : UINT64_MAX,
         .inline_bytes = (uint32_t) o->inline_max,

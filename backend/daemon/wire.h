@@ -15,7 +15,7 @@ elo_err_t elo_wire_store(const elo_options_t *o, elo_keyring_t *keyring,
                          elo_store_t **out) ELO_MUST_USE;
 
 elo_err_t elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
-                       elo_api_t **out) ELO_MUST_USE;
+                       elo_keyring_t *keyring, elo_api_t **out) ELO_MUST_USE;
 
 /* A secret that can't be read is complained of here. */
 elo_err_t elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,

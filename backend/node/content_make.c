@@ -19,6 +19,8 @@
 #define AGENT_MAX        256
 #define TAG_MAX          128
 #define TAGS_MAX         256
+#define RELATIONS_MAX    64
+#define RELATION_MAX     64 /* the word for a kind of relation */
 #define WORD_MAX         64 /* codec strings, profiles */
 #define URLS_MAX         16
 #define DURATIONS_MAX    16
@@ -647,26 +649,25 @@ is_expired(const maker_t *m, const elo_json_t *blob)
 }
 
 
+/* An array of objects, each of the members of that table. */
 static bool
-put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
+put_objects(maker_t *m, const field_t *f, const elo_json_t *v,
+            const field_t *fields, size_t n)
 {
-    if (!array_ok(m, f->name, v, ELO_CONTENT_BLOBS_MAX)) {
-        return false;
-    }
     elo_json_put_array(&m->w, f->name);
     for (size_t i = 0; i < elo_json_len(v); i++) {
-        const elo_json_t *blob = elo_json_at(v, i);
+        const elo_json_t *one = elo_json_at(v, i);
 
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu]", f->name, i);
-        if (elo_json_kind(blob) != ELO_JSON_OBJECT) {
-            return bad_kind(m, "", "an object", blob);
+        if (elo_json_kind(one) != ELO_JSON_OBJECT) {
+            return bad_kind(m, "", "an object", one);
         }
-        if (is_expired(m, blob)) {
+        if (fields == blob_fields && is_expired(m, one)) {
             continue;
         }
         snprintf(m->prefix, sizeof(m->prefix), "%s[%zu].", f->name, i);
         elo_json_put_object(&m->w, NULL);
-        if (!put_fields(m, blob, blob_fields, ELO_COUNT(blob_fields))) {
+        if (!put_fields(m, one, fields, n)) {
             return false;
         }
         elo_json_end_object(&m->w);
@@ -674,6 +675,59 @@ put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
     elo_json_end_array(&m->w);
     m->prefix[0] = '\0';
     return true;
+}
+
+
+static bool
+put_blobs(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return array_ok(m, f->name, v, ELO_CONTENT_BLOBS_MAX)
+           && put_objects(m, f, v, blob_fields, ELO_COUNT(blob_fields));
+}
+
+
+/* ---- relations ---- */
+
+static bool
+put_relation_type(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return v == NULL ? bad(m, f->name, "is required") : put_text(m, f, v);
+}
+
+
+/* It needn't be there, nor be the owner's: a relation gives nobody anything. */
+static bool
+put_target(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    elo_slice_t s;
+
+    if (v == NULL) {
+        return bad(m, f->name, "is required");
+    }
+    if (!elo_json_string(v, &s)) {
+        return bad_kind(m, f->name, "a string", v);
+    }
+    if (!elo_content_id_ok(s)) {
+        return bad(m, f->name, "must be the id of a content");
+    }
+    elo_json_put_string(&m->w, f->name, s);
+    return true;
+}
+
+
+static const field_t relation_fields[] = {
+    { .name = "type", .put = put_relation_type, .min = 1, .max = RELATION_MAX },
+    { .name = "target", .put = put_target },
+};
+
+
+static bool
+put_relations(maker_t *m, const field_t *f, const elo_json_t *v)
+{
+    return array_ok(m, f->name, v, RELATIONS_MAX)
+           && (v == NULL
+               || put_objects(m, f, v, relation_fields,
+                              ELO_COUNT(relation_fields)));
 }
 
 
@@ -808,6 +862,7 @@ static const field_t node_fields[] = {
     { .name = "blobs", .put = put_blobs },
     { .name = "body", .put = put_body },
     { .name = "tags", .put = put_tags, .min = 1, .max = TAG_MAX },
+    { .name = "relations", .put = put_relations },
     { .name = "metadata", .put = put_object },
     { .name = "createdAt", .put = put_created_at },
     { .name = "updatedAt", .put = put_updated_at },

@@ -271,10 +271,42 @@ elo_content_drop_expired(elo_content_t *n, int64_t now)
 
 
 bool
+elo_content_has_tag(const elo_content_t *n, elo_slice_t tag)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "tags");
+    size_t len = elo_json_len(list);
+    elo_slice_t text;
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_json_string(elo_json_at(list, i), &text)
+            && elo_slice_eq(text, tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+bool
 elo_content_invited_at(const elo_content_t *n, size_t i, elo_slice_t *out)
 {
     return elo_json_string(elo_json_at(elo_json_get(n->_tree, "invited"), i),
                            out);
+}
+
+
+bool
+elo_content_relates_to(const elo_content_t *n, elo_slice_t target)
+{
+    const elo_json_t *list = elo_json_get(n->_tree, "relations");
+    size_t len = elo_json_len(list);
+
+    for (size_t i = 0; i < len; i++) {
+        if (elo_slice_eq(text_of(elo_json_at(list, i), "target"), target)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 

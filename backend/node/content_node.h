@@ -7,12 +7,14 @@
    contentFormat, embedStrategy, reach, owner, invited[], lifecycle,
    refreshInterval, durationSeconds, blobs[] {hash, sizeBytes, mimeType,
    fallbackUrls[], codec, profile, width, height, bitrateMbps, durations{}, role,
-   language, expiresAt}, body, tags[], metadata, createdAt, updatedAt, refreshedAt,
-   hold {reason, since, by}. Only title is required, and hash of each blob. version,
-   the times (but expiresAt) and hold are the server's: what a text says there is
-   ignored, so that a client may send back what it got. Null means absent; any other
-   member is refused. refreshedAt is when somebody last said that it is as it should
-   be; without one that was at updatedAt. */
+   language, expiresAt}, body, tags[], relations[] {type, target}, metadata,
+   createdAt, updatedAt, refreshedAt, hold {reason, since, by}. Only title is
+   required, hash of each blob, and both of a relation: a word of the owner's choice
+   and the id of a content, which needn't be there. version, the times (but expiresAt)
+   and hold are the server's: what a text says there is ignored, so that a client may
+   send back what it got. Null means absent; any other member is refused. refreshedAt
+   is when somebody last said that it is as it should be; without one that was at
+   updatedAt. */
 #ifndef ELO_NODE_CONTENT_NODE_H
 #define ELO_NODE_CONTENT_NODE_H
 
@@ -124,6 +126,12 @@ elo_stage_t elo_content_stage(const elo_content_t *n);
 /* Is the agent on the list of the invited? Of that, texts that name no agent
    (common/auth/agent_text.h) invite nobody. */
 bool elo_content_invites(const elo_content_t *n, const elo_agent_t *a);
+
+/* Has it that tag? Exactly, byte by byte. */
+bool elo_content_has_tag(const elo_content_t *n, elo_slice_t tag);
+
+/* Is one of its relations, of whatever type, to that content? */
+bool elo_content_relates_to(const elo_content_t *n, elo_slice_t target);
 
 /* The reach that counts: private while the node is not served. */
 elo_reach_t elo_content_effective_reach(const elo_content_t *n);

@@ -176,6 +176,18 @@ ref_stat(elo_holding_t *h, uint32_t owner, elo_blob_stat_t *out)
 }
 
 
+static bool
+refers(const elo_rec_node_t *node, const elo_digest_t *d)
+{
+    for (uint32_t i = 0; i < node->n_refs; i++) {
+        if (memcmp(node->refs[i].b, d->b, sizeof(d->b)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 elo_err_t
 elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
                    const elo_digest_t *d, elo_blob_stat_t *out)
@@ -196,12 +208,12 @@ elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
         return rc;
     }
     rc = elo_kv_get(&v, ELO_T_NODE, id, &e);
-    if (rc == ELO_OK
-        && (rc = elo_rec_node_parse_head(e.value, &node)) == ELO_OK) {
+    if (rc == ELO_OK && (rc = elo_rec_node_parse(e.value, &node)) == ELO_OK) {
         elo_holding_init(&h, s, &r, d);
         rc = (node.flags & ELO_NODE_IS_TOMB) != 0 ? ELO_ENOTFOUND
              : node.current != version            ? ELO_EPRECOND
-                                       : ref_stat(&h, node.owner, &st);
+             : refers(&node, d) ? ref_stat(&h, node.owner, &st)
+                                : ELO_ENOTFOUND;
     }
     elo_kv_view_end(&v);
     if (rc == ELO_OK) {

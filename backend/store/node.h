@@ -51,8 +51,8 @@ elo_err_t elo_store_node_owner(elo_store_t *s, elo_slice_t id,
                                elo_agent_t *out) ELO_MUST_USE;
 
 /* [any] The blob that version `version` of a node, which must be current
-   (ELO_EPRECOND), means when it refers to d. ELO_ENOTFOUND: there is no such node,
-   the reference isn't effective, or the blob isn't held. */
+   (ELO_EPRECOND), means by its reference to d. ELO_ENOTFOUND: there is no such node,
+   it has no such reference, the reference isn't effective, or the blob isn't held. */
 elo_err_t elo_store_ref_stat(elo_store_t *s, elo_slice_t id, uint64_t version,
                              const elo_digest_t *d,
                              elo_blob_stat_t *out) ELO_MUST_USE;

@@ -23,6 +23,7 @@ my %KIND = (
     invitation       => 4,
     acceptance       => 5,
     grant            => 6,
+    escalation       => 7,
     promotion        => 8,
     lifecycle        => 9,
     revocation       => 10,

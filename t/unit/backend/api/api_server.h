@@ -68,6 +68,7 @@ api_start(api_t *a)
     assert_int_equal(elo_store_open(&store, &a->store, NULL), ELO_OK);
     api.loop = a->loop;
     api.store = a->store;
+    api.keyring = a->keyring;
     assert_int_equal(elo_api_create(&api, &a->api), ELO_OK);
     a->sink = (elo_sink_t){ .name = "test", .run = api_run_sink };
     repl.loop = a->loop;

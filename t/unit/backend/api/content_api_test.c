@@ -258,12 +258,33 @@ test_anonymous(void **state)
 }
 
 
+/* Items of a page, whose "next" goes to next ("" at the end). */
+static size_t
+page_of(const api_t *a, const char *target, const char *head, char next[256])
+{
+    answer_t r = api_get(a, target, head);
+    const char *p = (char *) r.body;
+    size_t n = 0;
+
+    assert_int_equal(r.status, 200);
+    for (; (p = strstr(p, "{\"id\":")) != NULL; p++) {
+        n++;
+    }
+    next[0] = '\0';
+    p = strstr((char *) r.body, "\"next\":\"");
+    if (p != NULL) {
+        snprintf(next, 256, "%.*s", (int) strcspn(p + 8, "\""), p + 8);
+    }
+    answer_free(&r);
+    return n;
+}
+
+
 static void
 test_list(void **state)
 {
     const api_t *a = *state;
-    char target[128], after[64];
-    answer_t r;
+    char target[512], next[256];
 
     for (int i = 0; i < 7; i++) {
         snprintf(target, sizeof(target), "/api/content/n%d", i);
@@ -271,32 +292,57 @@ test_list(void **state)
             post_status(a, "PUT", target, JSON, "{\"title\":\"t\"}"), 201);
     }
     for (unsigned limit = 1; limit <= 8; limit++) {
+        unsigned pages = 0;
         size_t n = 0;
 
-        after[0] = '\0';
+        next[0] = '\0';
         do {
-            const char *next;
-
             snprintf(target, sizeof(target), "/api/content?limit=%u%s%s", limit,
-                     after[0] == '\0' ? "" : "&after=", after);
-            r = api_get(a, target, "");
-            assert_int_equal(r.status, 200);
-            for (const char *p = (char *) r.body;
-                 (p = strstr(p, "{\"id\":")) != NULL; p++) {
-                n++;
-            }
-            next = strstr((char *) r.body, "\"next\":\"");
-            after[0] = '\0';
-            if (next != NULL) {
-                snprintf(after, sizeof(after), "%.2s", next + 8);
-            }
-            answer_free(&r);
+                     next[0] == '\0' ? "" : "&cursor=", next);
+            n += page_of(a, target, "", next);
             assert_true(n <= 7);
-        } while (after[0] != '\0');
+            pages++;
+        } while (next[0] != '\0');
         assert_int_equal(n, 7);
+        assert_int_equal(pages, (7 + limit - 1) / limit); /* none is empty */
     }
+    assert_int_equal(page_of(a, "/api/content?after=n3", "", next), 3);
+    assert_int_equal(page_of(a, "/api/content?after=n31", "", next), 3);
     assert_int_equal(api_status(a, "GET", "/api/content?limit=0", ""), 400);
     assert_int_equal(api_status(a, "GET", "/api/content?after=a%2Fb", ""), 400);
+    assert_int_equal(api_status(a, "GET", "/api/content?after=n3", ANONYMOUS),
+                     400);
+    assert_int_equal(api_status(a, "GET", "/api/content?sort=id", ""), 400);
+}
+
+
+/* A cursor is of one caller and one list. */
+static void
+test_list_cursor(void **state)
+{
+    const api_t *a = *state;
+    char target[512], next[256], other[256];
+
+    for (int i = 0; i < 4; i++) {
+        snprintf(target, sizeof(target), "/api/content/n%d", i);
+        assert_int_equal(post_status(a, "PUT", target, JSON,
+                                     "{\"title\":\"t\",\"reach\":\"commons\","
+                                     "\"body\":\"b\"}"),
+                         201);
+    }
+    assert_int_equal(page_of(a, "/api/content?limit=2", ANONYMOUS, next), 2);
+    snprintf(target, sizeof(target), "/api/content?limit=1&cursor=%s", next);
+    assert_int_equal(page_of(a, target, ANONYMOUS, other), 1);
+    assert_int_equal(page_of(a, target, ANONYMOUS, other), 1); /* again */
+    assert_int_equal(api_status(a, "GET", target, ""), 400); /* the operator */
+    snprintf(target, sizeof(target), "/api/content?reach=commons&cursor=%s",
+             next);
+    assert_int_equal(api_status(a, "GET", target, ANONYMOUS), 400);
+    next[20] = next[20] == 'A' ? 'B' : 'A';
+    snprintf(target, sizeof(target), "/api/content?cursor=%s", next);
+    assert_int_equal(api_status(a, "GET", target, ANONYMOUS), 400);
+    assert_int_equal(api_status(a, "GET", "/api/content?cursor=n1", ANONYMOUS),
+                     400);
 }
 
 
@@ -444,13 +490,10 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, api_setup, api_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_create),
-        TEST(test_refused),
-        TEST(test_put),
-        TEST(test_delete),
-        TEST(test_anonymous),
-        TEST(test_list),
-        TEST(test_concurrent_writers),
+        TEST(test_create),      TEST(test_refused),
+        TEST(test_put),         TEST(test_delete),
+        TEST(test_anonymous),   TEST(test_list),
+        TEST(test_list_cursor), TEST(test_concurrent_writers),
         TEST(test_possession),
     };
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Random sequences of records against a model that keeps all of them in a list and
    computes everything anew from it: the rules, what a revocation ends, the facts;
-   and that whoever's facts change is touched, and that a replay says the same. */
+   and that whoever's facts change is touched, that a replay says the same, and a view
+   of each agent, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "backend/ctl/view.h"
 #include "t/unit/backend/ctl/world.h"
 
 #define N      WORLD_AGENTS
@@ -345,6 +347,71 @@ facts_by_state(const world_t *w, facts_t *f)
 }
 
 
+/* What the rows of a view say of one owner and content, taken together. */
+static uint32_t
+rows_say(const elo_ctl_view_t *v, unsigned owner, const char *content,
+         unsigned reach)
+{
+    elo_agent_t o = agent(owner);
+    uint32_t facts = 0;
+
+    for (uint32_t i = 0; i < elo_ctl_view_count(v); i++) {
+        elo_ctl_view_row_t row = elo_ctl_view_at(v, i);
+
+        assert_true((row.facts | row.granted) != 0);
+        if (elo_agent_eq(&row.owner, &o)
+            && (row.content.len == 0
+                || elo_slice_eq(row.content, elo_slice_str(content))))
+        {
+            facts |= row.facts;
+            facts |= (row.granted >> reach & 1) != 0
+                         ? ELO_FACT_GRANT | ELO_FACT_EMERGENCY
+                         : 0;
+        }
+    }
+    return facts;
+}
+
+
+/* A view says what state says, with the same records; its rows name all that it
+   says. */
+static void
+check_views(const world_t *w, const facts_t *is)
+{
+    const uint32_t granted = ELO_FACT_GRANT | ELO_FACT_EMERGENCY;
+
+    for (unsigned a = 0; a < N; a++) {
+        elo_agent_t who = agent(a);
+        elo_ctl_view_t *v;
+
+        assert_int_equal(elo_ctl_view_make(w->s, &who, w->now, &v), ELO_OK);
+        assert_false(elo_ctl_view_is_cut(v));
+        for (unsigned o = 0; o < N; o++) {
+            for (unsigned c = 0; c < ELO_COUNT(contents); c++) {
+                for (unsigned r = 0; r < 3; r++) {
+                    uint32_t facts = is->towards[a][o][c][r], rough = facts;
+                    elo_digest_t by = { { 1 } }, view_by = { { 1 } };
+                    elo_agent_t owner = agent(o);
+
+                    world_towards(w, a, o, contents[c], (elo_reach_t) r, &by);
+                    assert_int_equal(elo_ctl_view_facts_towards(
+                                         v, &owner, elo_slice_str(contents[c]),
+                                         (elo_reach_t) r, &view_by),
+                                     facts);
+                    assert_memory_equal(&by, &view_by, sizeof(by));
+                    rough |= (facts & granted) != 0 ? granted : 0;
+                    if (a != o) {
+                        assert_int_equal(rows_say(v, o, contents[c], r), rough);
+                    }
+                }
+            }
+        }
+        elo_ctl_view_free(&v);
+        assert_null(v);
+    }
+}
+
+
 /* Of r, which was taken, nobody may be told but whose facts it has changed. One that
    ends a grant may: decisions name it. And so may what is said of all content, and
    of one. */
@@ -366,6 +433,7 @@ compare(const world_t *w, facts_t *was, const elo_rec_t *r)
     facts_by_model(&model, w->now);
     facts_by_state(w, &is);
     assert_memory_equal(&model, &is, sizeof(is));
+    check_views(w, &is);
     for (unsigned a = 0; a < N; a++) {
         if (is.of[a] != was->of[a]
             || memcmp(is.towards[a], was->towards[a], sizeof(is.towards[a]))

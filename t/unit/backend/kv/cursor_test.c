@@ -12,6 +12,56 @@ checkpoint_main(void *kv)
 }
 
 
+/* One cursor that is sent forth and back finds what one that was opened there finds:
+   want is all rows, as "key=value key=value". */
+static void
+check_seeks(kvd_t *d, const char *want)
+{
+    static const char letters[] = { '-', 'd', 'p', 'q' };
+    char from[4] = "", row[32];
+    elo_kv_cursor_t *c;
+    elo_kv_entry_t e;
+    elo_kv_view_t v;
+    elo_slice_t key;
+    uint32_t x = 7;
+
+    assert_int_equal(elo_kv_view_begin(d->kv, &v), ELO_OK);
+    assert_int_equal(elo_kv_cursor_open(&v, T_OTHER, ELO_SLICE("q"), &c),
+                     ELO_OK);
+    for (int i = 0; i < 300; i++) {
+        const char *at = want;
+        elo_err_t rc;
+
+        x = x * 1664525u + 1013904223u;
+        for (int k = 0; k < 3; k++) {
+            from[k] = letters[x >> (8 + 2 * k) & 3];
+        }
+        from[x >> 20 & 3] = '\0';
+        while (at != NULL && strncmp(at, from, 3) < 0) {
+            at = strchr(at, ' ');
+            at = at != NULL ? at + 1 : NULL;
+        }
+        assert_int_equal(elo_kv_cursor_seek(c, elo_slice_str(from)), ELO_OK);
+        for (uint32_t n = x >> 24 & 3; n > 0; n--) {
+            rc = elo_kv_cursor_next(c, &key, &e);
+            if (at == NULL) {
+                assert_int_equal(rc, ELO_ENOTFOUND);
+                break;
+            }
+            assert_int_equal(rc, ELO_OK);
+            snprintf(row, sizeof(row), "%.*s=%.*s", (int) key.len,
+                     (const char *) key.p, (int) e.value.len,
+                     (const char *) e.value.p);
+            assert_memory_equal(row, at, strlen(row));
+            at = strchr(at, ' ');
+            at = at != NULL ? at + 1 : NULL;
+        }
+    }
+    elo_kv_cursor_close(&c);
+    elo_kv_view_end(&v);
+}
+
+
 /* Each key's letters say what the index, the sealed and the active table have of
    it: p a put, d a deletion, - nothing; the value is that of the last put. */
 static void
@@ -73,6 +123,7 @@ test_layers(void **state)
     }
     kvd_check_rows(&d, T_OTHER, "", want);
     kvd_check_rows(&d, T_OTHER, "pd", strstr(want, "pdp"));
+    check_seeks(&d, want);
     kvf_hold(&f, &f.hold_checkpoints, false);
     elo_thread_join(&th);
     kvd_check_rows(&d, T_OTHER, "", want);

@@ -105,6 +105,24 @@ static const struct {
     { "body", "{\"title\":\"a\",\"body\":5}" },
     { "tags", "{\"title\":\"a\",\"tags\":{}}" },
     { "tags[0]", "{\"title\":\"a\",\"tags\":[null]}" },
+    { "relations", "{\"title\":\"a\",\"relations\":{}}" },
+    { "relations[0]", "{\"title\":\"a\",\"relations\":[\"b\"]}" },
+    { "relations[0].type",
+      "{\"title\":\"a\",\"relations\":[{\"target\":\"b\"}]}" },
+    { "relations[0].target",
+      "{\"title\":\"a\",\"relations\":[{\"type\":\"part\"}]}" },
+    { "relations[1].type", "{\"title\":\"a\",\"relations\":["
+                           "{\"type\":\"part\",\"target\":\"b\"},"
+                           "{\"type\":\"\",\"target\":\"b\"}]}" },
+    { "relations[0].target", "{\"title\":\"a\",\"relations\":["
+                             "{\"type\":\"part\",\"target\":\"a/b\"}]}" },
+    { "relations[0].target", "{\"title\":\"a\",\"relations\":["
+                             "{\"type\":\"part\",\"target\":7}]}" },
+    { "relations[0].target", /* bytes are no content */
+      "{\"title\":\"a\",\"relations\":[{\"type\":\"part\","
+      "\"target\":\"" HEX0 "\"}]}" },
+    { "relations[0].note", "{\"title\":\"a\",\"relations\":[{\"type\":\"p\","
+                           "\"target\":\"b\",\"note\":1}]}" },
     { "metadata", "{\"title\":\"a\",\"metadata\":[]}" },
     { "metadata", "{\"title\":\"a\",\"metadata\":\"x\"}" },
     /* blobs */
@@ -290,6 +308,7 @@ test_defaults(void **state)
    and hashes in all forms. */
 static const char full[] =
     "{\"updatedAt\":null,\"metadata\":{\"k\":[1,{\"z\":null}]},"
+    "\"relations\":[{\"target\":\"y\",\"type\":\"part of\"}],"
     "\"tags\":[\"one\",\"z\\u00f6\"],\"body\":{\"x\":0.1},"
     "\"blobs\":[{\"role\":\"variant\",\"hash\":\"" CID0
     "\",\"sizeBytes\":9007199254740991,"
@@ -324,6 +343,7 @@ test_full(void **state)
         "\"language\":\"pt-BR\",\"expiresAt\":\"2030-01-31T12:00:00Z\"},"
         "{\"hash\":\"sha256-" HEX1 "\",\"role\":\"original\"}],"
         "\"body\":{\"x\":0.1},\"tags\":[\"one\",\"z\xc3\xb6\"],"
+        "\"relations\":[{\"type\":\"part of\",\"target\":\"y\"}],"
         "\"metadata\":{\"k\":[1,{\"z\":null}]},"
         "\"createdAt\":\"2026-11-21T04:05:06Z\","
         "\"updatedAt\":\"2026-11-21T04:05:07Z\"}";
@@ -388,6 +408,8 @@ test_limits(void **state)
         { "tags", "{\"title\":\"a\",\"tags\":[", "\"t\"", "]}", 256 },
         { "invited", "{\"title\":\"a\",\"invited\":[", "\"t\"", "]}",
           ELO_CONTENT_INVITED_MAX },
+        { "relations", "{\"title\":\"a\",\"relations\":[",
+          "{\"type\":\"t\",\"target\":\"b\"}", "]}", 64 },
         { "blobs[0].fallbackUrls",
           "{\"title\":\"a\",\"blobs\":[{\"hash\":\"" HEX0
           "\",\"fallbackUrls\":[",

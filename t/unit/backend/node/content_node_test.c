@@ -127,6 +127,37 @@ test_damaged(void **state)
 }
 
 
+static void
+test_lists(void **state)
+{
+    elo_content_t n;
+
+    (void) state;
+    assert_int_equal(
+        elo_content_load(
+            ELO_SLICE("{\"id\":\"x\",\"version\":1,\"lifecycle\":\"draft\","
+                      "\"tags\":[\"one\",\"Two\"],\"relations\":"
+                      "[{\"type\":\"t\",\"target\":\"y\"},"
+                      "{\"type\":\"u\",\"target\":\"z\"}],\"createdAt\":"
+                      "\"2026-11-21T04:05:06Z\"}"),
+            &n),
+        ELO_OK);
+    assert_true(elo_content_has_tag(&n, ELO_SLICE("one")));
+    assert_true(elo_content_has_tag(&n, ELO_SLICE("Two")));
+    assert_false(elo_content_has_tag(&n, ELO_SLICE("two")));
+    assert_false(elo_content_has_tag(&n, ELO_SLICE("on")));
+    assert_false(elo_content_has_tag(&n, ELO_SLICE("")));
+    assert_true(elo_content_relates_to(&n, ELO_SLICE("y")));
+    assert_true(elo_content_relates_to(&n, ELO_SLICE("z")));
+    assert_false(elo_content_relates_to(&n, ELO_SLICE("t")));
+    elo_content_dispose(&n);
+    assert_int_equal(elo_content_load(elo_slice_str(text), &n), ELO_OK);
+    assert_false(elo_content_has_tag(&n, ELO_SLICE("one")));
+    assert_false(elo_content_relates_to(&n, ELO_SLICE("y")));
+    elo_content_dispose(&n);
+}
+
+
 int
 main(void)
 {
@@ -134,6 +165,7 @@ main(void)
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_effective_reach),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_lists),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
