@@ -73,7 +73,7 @@ reach_backend/api := backend/api backend/ctl backend/node backend/json \
   backend/media backend/care backend/repl backend/store backend/kv \
   backend/keys backend/net backend/os common
 reach_backend/daemon := backend/daemon $(reach_backend/api)
-reach_cli := cli backend/json backend/net backend/care backend/store \
+reach_cli := cli backend/ctl backend/json backend/net backend/care backend/store \
   backend/kv backend/keys backend/os common
 
 UNIT := $(shell find t/unit -name '*_test.c' 2>/dev/null)

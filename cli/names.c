@@ -3,8 +3,11 @@
 #include "cli/names.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "common/base/num.h"
+
+#define YEAR_S UINT64_C(31536000)
 
 
 elo_err_t
@@ -67,6 +70,49 @@ elo_range_header(const char *s, elo_buf_t *b)
     }
     elo_buf_printf(b, "Range: bytes=%s\r\n", s);
     return elo_buf_err(b);
+}
+
+
+elo_err_t
+elo_duration_parse(const char *s, int64_t *out)
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {
+        { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'y', YEAR_S },
+    };
+    elo_slice_t text = elo_slice_str(s);
+    uint64_t n, unit = 1;
+
+    for (size_t i = 0; i < ELO_COUNT(units) && text.len > 0; i++) {
+        if (text.p[text.len - 1] == (uint8_t) units[i].letter) {
+            unit = units[i].seconds;
+            text.len--;
+            break;
+        }
+    }
+    if (!elo_slice_u64(text, &n) || n == 0 || n > 10 * YEAR_S / unit) {
+        return ELO_EINVAL;
+    }
+    *out = (int64_t) (n * unit);
+    return ELO_OK;
+}
+
+
+void
+elo_time_text(elo_buf_t *b, int64_t unix_s)
+{
+    time_t at = (time_t) unix_s;
+    char date[32] = "never";
+    struct tm tm;
+
+    if (unix_s != 0 && gmtime_r(&at, &tm) != NULL
+        && strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    {
+        date[0] = '\0'; /* a year past 9999 */
+    }
+    elo_buf_put_str(b, date);
 }
 
 

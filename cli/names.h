@@ -25,6 +25,13 @@ void elo_query_escape(elo_buf_t *b, elo_slice_t s);
    header line "Range: bytes=…\r\n". */
 elo_err_t elo_range_header(const char *s, elo_buf_t *b) ELO_MUST_USE;
 
+/* "90", "90s", "30m", "12h", "7d" or "1y" (365 days) to seconds; 1 to ten years.
+   Else ELO_EINVAL. */
+elo_err_t elo_duration_parse(const char *s, int64_t *out) ELO_MUST_USE;
+
+/* Appends "2026-05-01T12:00:00Z"; "never" for 0. */
+void elo_time_text(elo_buf_t *b, int64_t unix_s);
+
 /* Appends "1.4 GiB" and the like; exact below 1 KiB. */
 void elo_size_text(elo_buf_t *b, uint64_t bytes);
 

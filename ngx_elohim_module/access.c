@@ -8,6 +8,7 @@
 
 
 #define NGX_HTTP_ELOHIM_ASK_ACCESS  "/internal/v1/access/"
+#define NGX_HTTP_ELOHIM_ASK_WHAT    "?facts=%uD&ceiling=%s"
 #define NGX_HTTP_ELOHIM_OF_BLOB     'b' /* in a key: a digest and an id differ */
 #define NGX_HTTP_ELOHIM_OF_CONTENT  'c'
 
@@ -18,22 +19,30 @@ static ngx_int_t ngx_http_elohim_access_send(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path);
 
 
-/* As ngx_http_elohim_make_key: the id has been looked at there. */
+/* As ngx_http_elohim_make_key: the id has been looked at there. An answer is for
+   one that knows as much of the agent and bounds him as narrowly: which rule lets
+   him in depends on both. */
 
 static void
 ngx_http_elohim_access_key(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx, ngx_http_elohim_key_t *key,
     ngx_str_t *path)
 {
+    uint32_t            facts;
+    elo_reach_t         ceiling;
     char                canon[ELO_ADDR_CANON_LEN + 1];
     u_char             *k, *p;
     elo_digest_t        digest;
     const elo_agent_t  *agent;
 
     agent = &ctx->session.agent;
+    facts = ctx->session.facts & ELO_FACTS_BEARER;
+    ceiling = ngx_min(ctx->ceiling, ctx->session.ceiling);
 
     k = ngx_http_elohim_auth_key(r, ELO_WIRE_ACCESS, key);
     k = ngx_cpymem(k, agent->b, sizeof(agent->b));
+    *k++ = (u_char) facts;
+    *k++ = (u_char) ceiling;
 
     p = ngx_cpymem(path->data, NGX_HTTP_ELOHIM_ASK_ACCESS,
                    sizeof(NGX_HTTP_ELOHIM_ASK_ACCESS) - 1);
@@ -52,6 +61,9 @@ ngx_http_elohim_access_key(ngx_http_request_t *r,
         k = ngx_cpymem(k, ctx->route.id.p, ctx->route.id.len);
         p = ngx_cpymem(p, ctx->route.id.p, ctx->route.id.len);
     }
+
+    p = ngx_sprintf(p, NGX_HTTP_ELOHIM_ASK_WHAT, facts,
+                    elo_reach_name(ceiling));
 
     key->len = k - key->data;
     path->len = p - path->data;
@@ -169,6 +181,22 @@ ngx_http_elohim_access_send(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 }
 
 
+/* What rests on a grant or an emergency is for one request: the next use of it is to
+   be written, too, before it is allowed. */
+
+static time_t
+ngx_http_elohim_access_ttl(const ngx_http_elohim_ctx_t *ctx)
+{
+    elo_wire_access_t  a;
+
+    return ctx->status == NGX_HTTP_OK
+           && elo_wire_get_access(elo_slice(ctx->msg.data, ctx->msg.len), &a)
+              == ELO_OK
+           && (a.facts & ELO_FACTS_AUDITED)
+           ? 0 : NGX_HTTP_ELOHIM_AUTH_TTL;
+}
+
+
 static ngx_int_t
 ngx_http_elohim_access_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
@@ -181,7 +209,7 @@ ngx_http_elohim_access_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     path.data = path_buf;
     ngx_http_elohim_access_key(r, ctx, &key, &path);
 
-    rc = ngx_http_elohim_heard(r, ctx, &key, NGX_HTTP_ELOHIM_AUTH_TTL,
+    rc = ngx_http_elohim_heard(r, ctx, &key, ngx_http_elohim_access_ttl(ctx),
                                &status);
 
     if (rc == NGX_BUSY) {

@@ -9,6 +9,7 @@
     "X-Elohim-Agent: \r\nX-Elohim-Facts: \r\nX-Elohim-Scopes: \r\n"          \
     "X-Elohim-Ceiling: \r\nX-Elohim-Prefix: \r\nX-Elohim-Content: \r\n"  \
     "X-Elohim-Path: \r\n"
+#define NGX_HTTP_ELOHIM_TOLD  "X-Elohim-Told: 1\r\n"
 
 #define NGX_HTTP_ELOHIM_REACH_LEN  16 /* of a reach's name, at most */
 
@@ -68,7 +69,8 @@ ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx, u_char *p)
     if (p == NULL) {
         return sizeof("X-Elohim-Caller: anonymous\r\n")
                + (is_agent ? ngx_http_elohim_pass_agent(ctx, NULL)
-                           : 0);
+                           : 0)
+               + sizeof(NGX_HTTP_ELOHIM_TOLD);
     }
 
     start = p;
@@ -78,6 +80,14 @@ ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx, u_char *p)
 
     if (is_agent) {
         p += ngx_http_elohim_pass_agent(ctx, p);
+    }
+
+    /* the audit log has it from the question for it */
+
+    if (is_agent && ctx->decision == NGX_HTTP_ELOHIM_ALLOW
+        && elo_rule_is_audited(ctx->rule))
+    {
+        p = ngx_sprintf(p, NGX_HTTP_ELOHIM_TOLD);
     }
 
     return p - start;

@@ -116,6 +116,10 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
     case ELO_ROUTE_RECORD_HEAD:
         return ngx_sprintf(p, "/api/records/head/%*s", ctx->route.id.len,
                            ctx->route.id.p);
+    case ELO_ROUTE_AUDIT:
+        return ngx_sprintf(p, "/api/audit");
+    case ELO_ROUTE_EXPLAIN:
+        return ngx_sprintf(p, "/api/explain");
     case ELO_ROUTE_HEALTH:
         return ngx_sprintf(p, "/health");
     default:

@@ -88,6 +88,12 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
     { ELO_ROUTE_RECORD_HEAD, 0, 0, 0,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 
+    { ELO_ROUTE_AUDIT, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_EXPLAIN, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
     { ELO_ROUTE_HEALTH, 0, 0, 1,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 

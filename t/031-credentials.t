@@ -28,6 +28,7 @@ my %content = (
     local        => 'local',
     listed       => 'invited',
     mine         => 'private',
+    granted      => 'private',
     theirs       => 'private',
     draft        => 'private',
     'near-mine'  => 'neighborhood',
@@ -46,6 +47,7 @@ my %anna = (
     local        => ['household'],
     listed       => ['invited'],
     mine         => ['owner'],
+    granted      => ['grant'],
     draft        => ['owner'],
     'near-mine'  => ['owner'],
     'open-draft' => [],
@@ -330,9 +332,9 @@ subtest 'where a token may stand' => sub {
 subtest 'who reads what' => sub {
     my ( $stand, $fake ) = stand();
     my %may = (
-        anna     => [qw(open near near-mine local listed mine draft)],
-        stranger => [qw(open near-mine local listed mine draft)],
-        narrow   => [qw(open near-mine local listed mine draft near)],
+        anna     => [qw(open near near-mine local listed mine granted draft)],
+        stranger => [qw(open near-mine local listed mine granted draft)],
+        narrow   => [qw(open near-mine local listed mine granted draft near)],
         purge    => [],
     );
 
@@ -420,13 +422,29 @@ subtest 'what is kept, and until when' => sub {
     is( $count->(),          '1 2 2 3', 'which nobody needs now' );
     is( $stand->get( '/api/blob/listed', bearer( hs('stranger') ) )->{status},
         200, 'another token of hers' );
-    is( $count->(), '2 3 2 3', 'her access is known' );
+    is( $count->(), '2 3 2 4', 'which says less of her' );
+    is(
+        $stand->get( '/api/blob/listed?reach=invited', bearer($token) )
+          ->{status},
+        200,
+        'her token below a ceiling'
+    );
+    is( $count->(),          '2 3 2 5', 'for which access is asked about' );
+    is( $look->()->{status}, 200,       'and without it' );
+    is( $count->(),          '2 3 2 5', 'is known' );
 
     my $until = hs('changes');
     is( $stand->get( '/api/blob/near', bearer($until) )->{status},
         200, 'facts that hold until now' )
       for 1 .. 2;
-    is( $count->(), '2 5 3 3', 'are asked for each time' );
+    is( $count->(), '2 5 3 5', 'are asked for each time' );
+
+    is( $stand->get( '/api/blob/granted', bearer($token) )->{status},
+        200, 'by a grant' )
+      for 1 .. 3;
+    is( $count->(), '2 5 4 8', 'each use is told' );
+    my ($asked) = grep { $_->{path} =~ m{/access/\w+/granted\b} } $fake->asked;
+    is( $asked->{query}, 'facts=3&ceiling=commons', 'with what decides' );
     $stand->end;
 };
 

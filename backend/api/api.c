@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/audit.h"
 #include "backend/api/lookup.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
@@ -96,6 +97,9 @@ static const resource_t table[] = {
     { ELO_OWN_CARE, true, { ON(GET, care) } },
     { ELO_OWN_CARE_JOB, true, { ON(GET, care_job), ON(POST, care_ask) } },
     { ELO_OWN_BACKUP, true, { ON(POST, backup) } },
+    { ELO_ROUTE_AUDIT, false, { ON(GET, audit) } },
+    { ELO_ROUTE_EXPLAIN, false, { ON(GET, explain) } },
+    { ELO_OWN_AUDIT_VERIFY, true, { ON(GET, audit_verify) } },
 };
 
 
@@ -247,7 +251,9 @@ is_missing(const elo_call_t *c, int kind)
            && (is_login(kind) || kind == ELO_ROUTE_AUTH_KEYS
                || kind == ELO_ROUTE_RECORDS || kind == ELO_ROUTE_RECORD_HEAD
                || kind == ELO_OWN_KEYS || kind == ELO_OWN_SESSION
-               || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS);
+               || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS
+               || kind == ELO_ROUTE_AUDIT || kind == ELO_ROUTE_EXPLAIN
+               || kind == ELO_OWN_AUDIT_VERIFY);
 }
 
 
@@ -271,7 +277,13 @@ dispatch(elo_call_t *c, int kind, method_t method)
         return;
     }
     if (!is_read(method) && !may_call(c, kind)) {
+        elo_call_refused(c, ELO_OP_UPLOAD, elo_slice(NULL, 0),
+                         &(elo_who_subject_t){ .reach = ELO_REACH_PRIVATE });
         elo_reply_err(c->req, ELO_EWRITES, "this caller may not write");
+        return;
+    }
+    if ((method == METHOD_GET || method == METHOD_HEAD)
+        && elo_call_hold(c, kind)) {
         return;
     }
     fn(c);
@@ -338,6 +350,7 @@ read_bearer(elo_call_t *c)
     }
     c->key = c->agent;
     c->agent = *elo_who_in_store(c->api, &c->key);
+    c->is_told = elo_http_req_header(c->req, ELO_HEADER_TOLD).p != NULL;
     c->facts &= elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &c->key,
                                  elo_clock_unix_s());
     return true;
@@ -366,11 +379,11 @@ read_caller(elo_call_t *c)
 }
 
 
-static void
-on_request(elo_http_handler_t *self, elo_http_req_t *req)
+void
+elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
 {
     elo_slice_t raw = elo_http_req_path(req);
-    elo_call_t c = { .api = (elo_api_t *) self, .req = req };
+    elo_call_t c = { .api = a, .req = req, .is_recorded = is_recorded };
     method_t method = method_of(elo_http_req_method(req));
     uint8_t mem[PATH_MAX_LEN];
     elo_slice_t path;
@@ -401,6 +414,13 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
     if (elo_call_in_bounds(&c, path)) {
         dispatch(&c, kind, method);
     }
+}
+
+
+static void
+on_request(elo_http_handler_t *self, elo_http_req_t *req)
+{
+    elo_api_serve((elo_api_t *) self, req, false);
 }
 
 
@@ -447,11 +467,19 @@ elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care)
 }
 
 
-void
+elo_err_t
 elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner)
 {
-    a->ctl = ctl;
-    a->node_owner = *owner;
+    elo_audit_cfg_t cfg = { .loop = a->cfg.loop,
+                            .append = elo_audit_append,
+                            .ctx = a->cfg.store };
+    elo_err_t rc = elo_audit_create(&cfg, &a->audit);
+
+    if (rc == ELO_OK) {
+        a->ctl = ctl;
+        a->node_owner = *owner;
+    }
+    return rc;
 }
 
 
@@ -482,6 +510,9 @@ elo_api_drain(elo_api_t *a)
     a->is_draining = true;
     elo_watches_end(a->watches);
     elo_backups_end(a);
+    if (a->audit != NULL) {
+        elo_audit_drain(a->audit);
+    }
 }
 
 
@@ -503,6 +534,7 @@ elo_api_free(elo_api_t **a)
     elo_small_put_free_all(*a);
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
+    elo_audit_free(&(*a)->audit);
     free(*a);
     *a = NULL;
 }

@@ -48,8 +48,10 @@ elo_err_t elo_api_create(const elo_api_cfg_t *cfg,
    none. */
 void elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care);
 
-/* Who is who; before any request, borrowed. owner: of this node. */
-void elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner);
+/* Who is who; before any request, borrowed. owner: of this node. With it there is an
+   audit log. ELO_ENOMEM: nothing changed. */
+elo_err_t elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl,
+                          const elo_agent_t *owner) ELO_MUST_USE;
 
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);

@@ -16,8 +16,8 @@
 #define ELO_API_RETRY_AFTER_S "1"
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
-/* Fields that a caller's words stand in beside the URL. The first five are the
-   Doorway's, which passes none of its clients' on; so are path, prefix and content. */
+/* Fields that a caller's words stand in beside the URL. All but the last two are the
+   Doorway's, which passes none of its clients' on. */
 #define ELO_HEADER_CALLER  "X-Elohim-Caller"
 #define ELO_HEADER_AGENT   "X-Elohim-Agent"
 #define ELO_HEADER_FACTS   "X-Elohim-Facts"
@@ -26,6 +26,7 @@
 #define ELO_HEADER_PATH    "X-Elohim-Path" /* as the client asked for it */
 #define ELO_HEADER_PREFIX  "X-Elohim-Prefix"
 #define ELO_HEADER_CONTENT "X-Elohim-Content"
+#define ELO_HEADER_TOLD    "X-Elohim-Told"
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
@@ -34,6 +35,7 @@ typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
 typedef struct elo_backup_job_s elo_backup_job_t;
+typedef struct elo_audit_s elo_audit_t;
 
 struct elo_api_s {
     elo_http_handler_t handler; /* first: the server calls with its address */
@@ -54,6 +56,7 @@ struct elo_api_s {
     bool is_later;             /* it was asked for */
     elo_tus_t *tus;            /* uploads that are being written to */
     uint32_t n_pumps;          /* bodies with large buffers */
+    elo_audit_t *audit;        /* NULL as long as ctl is */
     elo_backup_job_t *backups; /* that run, or wait for the pool */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
@@ -68,8 +71,10 @@ typedef struct {
     elo_route_t route;
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
-    bool is_guest;  /* anybody but the operator: an agent, or nobody */
-    uint32_t facts; /* what he is to everyone (common/auth/gate.h) */
+    bool is_guest;    /* anybody but the operator: an agent, or nobody */
+    bool is_told;     /* the Doorway has asked about it before */
+    bool is_recorded; /* a use by an audited rule is in the log (A1) */
+    uint32_t facts;   /* what he is to everyone (common/auth/gate.h) */
     uint32_t scopes;
     elo_reach_t ceiling;
     bool has_agent;

@@ -13,19 +13,20 @@ enum {
     ELO_OWN_MEDIA,
     ELO_OWN_RECIPE,
     ELO_OWN_KEYS,
-    ELO_OWN_SESSION,    /* of a token */
-    ELO_OWN_URL,        /* of a signed URL */
-    ELO_OWN_ACCESS,     /* of an agent to a content */
-    ELO_OWN_PIN,        /* /api/blob/{addr}/pin */
-    ELO_OWN_QUEUE,      /* /api/queue */
-    ELO_OWN_TASK,       /* /api/queue/{kind}/{addr} */
-    ELO_OWN_TASK_RETRY, /* /api/queue/{kind}/{addr}/retry */
-    ELO_OWN_TASK_DROP,  /* /api/queue/{kind}/{addr}/drop */
-    ELO_OWN_AGENTS,     /* /api/agents */
-    ELO_OWN_QUOTA,      /* /api/agents/{64 hex}/quota */
-    ELO_OWN_CARE,       /* /api/care */
-    ELO_OWN_CARE_JOB,   /* /api/care/{job} */
-    ELO_OWN_BACKUP,     /* /api/backup */
+    ELO_OWN_SESSION,      /* of a token */
+    ELO_OWN_URL,          /* of a signed URL */
+    ELO_OWN_ACCESS,       /* of an agent to a content */
+    ELO_OWN_PIN,          /* /api/blob/{addr}/pin */
+    ELO_OWN_QUEUE,        /* /api/queue */
+    ELO_OWN_TASK,         /* /api/queue/{kind}/{addr} */
+    ELO_OWN_TASK_RETRY,   /* /api/queue/{kind}/{addr}/retry */
+    ELO_OWN_TASK_DROP,    /* /api/queue/{kind}/{addr}/drop */
+    ELO_OWN_AGENTS,       /* /api/agents */
+    ELO_OWN_QUOTA,        /* /api/agents/{64 hex}/quota */
+    ELO_OWN_CARE,         /* /api/care */
+    ELO_OWN_CARE_JOB,     /* /api/care/{job} */
+    ELO_OWN_BACKUP,       /* /api/backup */
+    ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -80,6 +81,9 @@ void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);
 void elo_call_record_head(elo_call_t *c);
 void elo_call_agent_admit(elo_call_t *c);
+void elo_call_audit(elo_call_t *c);
+void elo_call_audit_verify(elo_call_t *c);
+void elo_call_explain(elo_call_t *c);
 void elo_call_media(elo_call_t *c);
 /* route.number 0 asks for the init segment. */
 void elo_call_recipe(elo_call_t *c);

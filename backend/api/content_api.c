@@ -172,6 +172,7 @@ elo_call_content_get(elo_call_t *c)
         && !may_see_both(c, elo_buf_slice(&json),
                          version == 0 || version == current, reach))
     {
+        elo_call_refused(c, ELO_OP_READ, c->route.id, NULL);
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_ENOTFOUND) {
@@ -418,7 +419,7 @@ static bool
 is_hidden(const write_t *w)
 {
     return w->call.is_guest
-           && !elo_call_is_let_in(&w->call, elo_slice_str(w->id));
+           && !elo_call_knows(&w->call, elo_slice_str(w->id));
 }
 
 
@@ -463,10 +464,12 @@ attempt(write_t *w)
         return;
     }
     if (w->is_remove && seen == 0) {
+        elo_call_refused(&w->call, ELO_OP_CHANGE, elo_slice_str(w->id), NULL);
         fail(w, ELO_ENOTFOUND, "no such content");
         return;
     }
     if (is_anothers(w, current)) {
+        elo_call_refused(&w->call, ELO_OP_CHANGE, elo_slice_str(w->id), NULL);
         fail(w, ELO_EDENIED, "the content is another agent's");
         return;
     }

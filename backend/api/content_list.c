@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/audit.h"
 #include "backend/api/list_cursor.h"
 #include "backend/api/list_query.h"
 #include "backend/api/who.h"
@@ -27,6 +28,12 @@
 #define LIST_BUDGET 10000 /* nodes looked at for one page */
 #define CUT_LOG_S   60    /* one line in so long */
 
+/* A node that is shown by an audited rule alone. */
+typedef struct {
+    elo_audit_what_t what; /* its content is id */
+    char id[ELO_CONTENT_ID_MAX + 1];
+} used_t;
+
 typedef struct {
     elo_job_t job; /* first */
     elo_call_t call;
@@ -37,6 +44,8 @@ typedef struct {
     elo_node_at_t at;
     int64_t now;
     uint32_t n_put;
+    used_t *used; /* filter.limit of them; NULL: none yet */
+    uint32_t n_used;
     elo_json_writer_t w;
     elo_buf_t json;
     elo_buf_t text; /* of the node that is looked at */
@@ -55,6 +64,8 @@ typedef struct {
     bool has_text;
     elo_content_t n; /* of a text that was read */
     bool is_loaded;
+    elo_rule_t rule; /* by which he reads it, ... */
+    elo_digest_t by; /* ... and its record, if that is audited */
 } seen_t;
 
 
@@ -147,7 +158,7 @@ is_invited(const list_t *l, const seen_t *s)
 /* Deprecated content and older is served to those who have its address, but not
    shown around. */
 static bool
-is_shown(const list_t *l, const seen_t *s)
+is_shown(const list_t *l, seen_t *s)
 {
     elo_who_subject_t of = { .reach = s->reach, .stage = s->stage };
 
@@ -156,12 +167,13 @@ is_shown(const list_t *l, const seen_t *s)
     }
     if (l->view != NULL) {
         of.facts = elo_ctl_view_facts_towards(l->view, owner_of(l, s),
-                                              s->hit->id, s->reach, NULL);
+                                              s->hit->id, s->reach, &s->by);
         if ((of.facts & ELO_FACT_OWNER) == 0 && is_invited(l, s)) {
             of.facts |= ELO_FACT_INVITED;
         }
     }
-    return elo_call_may(&l->call, ELO_OP_READ, &of)
+    s->rule = elo_call_rule(&l->call, ELO_OP_READ, &of);
+    return elo_rule_allows(s->rule)
            && (l->filter.has_lifecycle || (of.facts & ELO_FACT_OWNER) != 0
                || s->life == ELO_NODE_PUBLISHED || s->life == ELO_NODE_STALE);
 }
@@ -172,6 +184,36 @@ matches_text(list_t *l, seen_t *s)
 {
     return !elo_filter_needs_text(&l->filter)
            || (load(l, s) && elo_filter_matches_text(&l->filter, &s->n));
+}
+
+
+/* That is to be in the audit log before the page is sent. */
+static bool
+note_use(list_t *l, const seen_t *s)
+{
+    used_t *u;
+
+    if (!elo_rule_is_audited(s->rule)) {
+        return true;
+    }
+    if (l->used == NULL
+        && (l->used = calloc(l->filter.limit, sizeof(*l->used))) == NULL)
+    {
+        l->err = ELO_ENOMEM;
+        return false;
+    }
+    u = &l->used[l->n_used++];
+    memcpy(u->id, s->hit->id.p, s->hit->id.len);
+    u->what = (elo_audit_what_t){ .class = ELO_AUDIT_USE,
+                                  .rule = s->rule,
+                                  .agent = l->call.key,
+                                  .owner = *owner_of(l, s),
+                                  .content = elo_slice(u->id, s->hit->id.len),
+                                  .has_by = true,
+                                  .by = s->by,
+                                  .op = ELO_OP_READ,
+                                  .via = ELO_AUDIT_VIA_LIST };
+    return true;
 }
 
 
@@ -189,7 +231,7 @@ on_hit(void *ctx, const elo_node_hit_t *hit)
     {
         if (l->n_put == l->filter.limit || l->json.len > PAGE_BYTES) {
             goes_on = false;
-        } else if (read_text(l, &s)) {
+        } else if (read_text(l, &s) && note_use(l, &s)) {
             elo_json_put_raw(&l->w, NULL, elo_buf_slice(&l->text));
             l->n_put++;
         }
@@ -252,6 +294,7 @@ static void
 free_list(list_t *l)
 {
     elo_ctl_view_free(&l->view);
+    free(l->used);
     elo_buf_dispose(&l->json);
     elo_buf_dispose(&l->text);
     free(l);
@@ -259,12 +302,12 @@ free_list(list_t *l)
 
 
 static void
-after_list(elo_job_t *job)
+reply_list(void *ctx, elo_err_t err)
 {
-    list_t *l = (list_t *) job;
+    list_t *l = ctx;
 
-    if (l->err != ELO_OK) {
-        elo_reply_err(l->call.req, l->err, NULL);
+    if (err != ELO_OK) {
+        elo_reply_err(l->call.req, err, NULL);
     } else {
         elo_http_res_header(l->call.req, "Cache-Control",
                             l->view == NULL ? ELO_SLICE("no-cache")
@@ -272,6 +315,27 @@ after_list(elo_job_t *job)
         elo_reply_json(l->call.req, 200, &l->json);
     }
     free_list(l);
+}
+
+
+static void
+after_list(elo_job_t *job)
+{
+    list_t *l = (list_t *) job;
+    elo_audit_batch_t *b = NULL;
+
+    if (l->err == ELO_OK && l->n_used > 0) {
+        l->err = elo_audit_batch_create(l->call.api->audit, l->n_used,
+                                        reply_list, l, &b);
+    }
+    if (b == NULL) {
+        reply_list(l, l->err);
+        return;
+    }
+    for (uint32_t i = 0; i < l->n_used; i++) {
+        elo_audit_batch_use(b, &l->used[i].what);
+    }
+    elo_audit_batch_end(b);
 }
 
 

@@ -168,6 +168,7 @@ static const struct {
     { "/api/agents", ELO_OWN_AGENTS },
     { "/api/care", ELO_OWN_CARE },
     { "/api/backup", ELO_OWN_BACKUP },
+    { "/api/audit/verify", ELO_OWN_AUDIT_VERIFY },
 };
 
 static const struct {

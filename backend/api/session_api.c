@@ -131,12 +131,15 @@ elo_call_url_session(elo_call_t *c)
 }
 
 
-/* ---- access ---- */
+/* ---- access ----
+
+   GRANT and EMERGENCY are told only once their use is in the log (audit_hold.c). */
 
 void
 elo_call_access(elo_call_t *c)
 {
     elo_wire_access_t w = { 0 };
+    elo_call_t as;
     elo_wire_head_t agent;
     elo_who_subject_t of;
     elo_digest_t room;
@@ -145,16 +148,24 @@ elo_call_access(elo_call_t *c)
 
     sample(c, elo_who_key(c->route.id, &room), &w.head);
     sample(c, agent_key(&c->subject), &agent);
+    if (!elo_call_as_subject(c, &as)) {
+        elo_reply_err(c->req, ELO_EINVAL, "facts are bits, ceiling is a reach");
+        return;
+    }
     rc = elo_who_look(c->api, &c->subject, c->route.id, &of);
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, NULL);
         return;
     }
+    if (!elo_call_may(&as, ELO_OP_READ, &of)) {
+        elo_call_refused(&as, ELO_OP_READ, c->route.id, &of);
+    }
     w.head.reach = of.reach;
     w.stage = of.stage;
     w.agent_slot = agent.slot;
     w.agent_generation = agent.generation;
-    w.facts = of.facts;
+    w.facts =
+        c->is_recorded ? of.facts : of.facts & ~(uint32_t) ELO_FACTS_AUDITED;
     w.until = of.until;
     elo_buf_init(&b, ANSWER_MAX);
     reply_wire(c, elo_wire_put_access(&b, &w), &b);

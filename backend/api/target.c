@@ -201,6 +201,7 @@ elo_call_find_target(elo_call_t *c, elo_target_t *out)
     if (rc == ELO_OK && !elo_call_may_read(c, out->reach)
         && !elo_call_is_let_in(c, c->route.id))
     {
+        elo_call_refused(c, ELO_OP_READ, c->route.id, NULL);
         rc = ELO_ENOTFOUND;
     }
     if (rc != ELO_OK) {

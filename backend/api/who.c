@@ -108,8 +108,8 @@ elo_who_in_store(const elo_api_t *a, const elo_agent_t *agent)
 }
 
 
-bool
-elo_call_may(const elo_call_t *c, elo_op_t op, const elo_who_subject_t *of)
+elo_rule_t
+elo_call_rule(const elo_call_t *c, elo_op_t op, const elo_who_subject_t *of)
 {
     elo_gate_t g = { .facts = c->facts | of->facts,
                      .scopes = c->scopes,
@@ -118,7 +118,28 @@ elo_call_may(const elo_call_t *c, elo_op_t op, const elo_who_subject_t *of)
                      .stage = of->stage,
                      .op = op };
 
-    return elo_rule_allows(elo_gate_decide(&g));
+    return elo_gate_decide(&g);
+}
+
+
+bool
+elo_call_may(const elo_call_t *c, elo_op_t op, const elo_who_subject_t *of)
+{
+    elo_rule_t rule = elo_call_rule(c, op, of);
+
+    return elo_rule_allows(rule)
+           && (c->is_recorded || !elo_rule_is_audited(rule));
+}
+
+
+bool
+elo_call_knows(const elo_call_t *c, elo_slice_t text)
+{
+    elo_who_subject_t of;
+
+    return (c->facts & ELO_FACT_PROVED) != 0
+           && elo_who_look(c->api, &c->key, text, &of) == ELO_OK
+           && elo_rule_allows(elo_call_rule(c, ELO_OP_READ, &of));
 }
 
 

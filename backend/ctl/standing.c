@@ -17,9 +17,8 @@ elo_ctl_admitted_until(const elo_ctl_agent_t *a)
 }
 
 
-/* What a record gives to its subject. */
-static elo_ctl_standing_t
-given(const elo_ctl_rec_t *r)
+elo_ctl_standing_t
+elo_ctl_given(const elo_ctl_rec_t *r)
 {
     elo_ctl_standing_t v = { 0 };
 
@@ -148,7 +147,7 @@ static void
 raise_subject(elo_ctl_state_t *s, elo_ctl_set_t *set, elo_ctl_rec_t *r,
               int64_t now)
 {
-    elo_ctl_standing_t v = given(r);
+    elo_ctl_standing_t v = elo_ctl_given(r);
     elo_ctl_agent_t *a = r->subject;
     bool is_more;
 

@@ -186,7 +186,8 @@ bool elo_ctl_is_felt(const elo_ctl_state_t *s, const elo_ctl_rec_t *r);
 /* Can that invitation to the node be accepted? */
 bool elo_ctl_is_open(const elo_ctl_rec_t *invitation, int64_t now);
 
-/* End of the longer of the two ways of being admitted. */
+/* What a record gives to its subject; the end of the longer way of being admitted. */
+elo_ctl_standing_t elo_ctl_given(const elo_ctl_rec_t *r);
 int64_t elo_ctl_admitted_until(const elo_ctl_agent_t *a);
 
 /* state_end.c: ends a record, with what stands on it; by: who says so. */

@@ -360,8 +360,8 @@ open_ctl(daemon_t *d)
         return rc;
     }
     elo_keyring_owner(d->keyring, &owner);
-    elo_api_set_ctl(d->api, d->ctl, &owner);
-    return open_effects(d, &owner);
+    rc = elo_api_set_ctl(d->api, d->ctl, &owner);
+    return rc != ELO_OK ? rc : open_effects(d, &owner);
 }
 
 

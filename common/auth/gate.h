@@ -45,6 +45,9 @@ enum {
 /* Those that a token's bearer is to everyone. */
 #define ELO_FACTS_BEARER (ELO_FACT_PROVED | ELO_FACT_ADMITTED | ELO_FACT_ADMIN)
 
+/* Those whose use is written to the audit log. */
+#define ELO_FACTS_AUDITED (ELO_FACT_GRANT | ELO_FACT_EMERGENCY)
+
 /* What of its life matters here. */
 typedef enum {
     ELO_STAGE_DRAFT = 0,

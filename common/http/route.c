@@ -306,6 +306,8 @@ static const struct {
     { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS },
     { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS },
     { PATH("/api/records"), ELO_ROUTE_RECORDS },
+    { PATH("/api/audit"), ELO_ROUTE_AUDIT },
+    { PATH("/api/explain"), ELO_ROUTE_EXPLAIN },
     { PATH("/health"), ELO_ROUTE_HEALTH },
     { PATH("/version"), ELO_ROUTE_VERSION },
 };

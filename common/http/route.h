@@ -34,6 +34,8 @@ typedef enum {
     ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys */
     ELO_ROUTE_RECORDS,        /* /api/records */
     ELO_ROUTE_RECORD_HEAD,    /* /api/records/head/{agent} */
+    ELO_ROUTE_AUDIT,          /* /api/audit */
+    ELO_ROUTE_EXPLAIN,        /* /api/explain */
     ELO_ROUTE_HEALTH,         /* /health */
     ELO_ROUTE_VERSION         /* /version */
 } elo_route_kind_t;

@@ -5,7 +5,7 @@
      GET /internal/v1/session/{token}                       -> ELO_WIRE_SESSION
      GET /internal/v1/url/{segment}                         -> ELO_WIRE_SESSION
      GET /internal/v1/access/{agent, 64 hex}/{address or content id}
-                                                            -> ELO_WIRE_ACCESS
+         ?facts={bits}&ceiling={reach}                      -> ELO_WIRE_ACCESS
    A body begins with head_t. Its slot is, of KEYS, that of the key "keys"; of a
    session, that of the agent (32 bytes); of an access, that of the content, as in
    a grant.
@@ -17,6 +17,12 @@
             exp 8, until 8, prefix str16, content str16. verdict 0 is a good one;
             any other says why it is none (elo_session_verdict_t), and nothing
             else of it counts. until: when facts may change by themselves, 0: never.
+   An access is asked about for one caller: what he is to everyone (facts; all that
+   the agent is, when left out) and what bounds his request (ceiling; commons). If he
+   reads by GRANT or EMERGENCY, the use is in the audit log before the answer is
+   sent, which is for this request alone; to all others these two aren't told. 503
+   when it can't be written.
+
    ACCESS:  head (reach is the content's), stage 1, agent_slot 4,
             agent_generation 8, facts 4, until 8. It holds while both slots do, that
             of the content and that of the agent. */

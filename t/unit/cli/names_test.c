@@ -158,13 +158,64 @@ test_exit_status(void **state)
 }
 
 
+static void
+test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        elo_err_t rc;
+        int64_t seconds;
+    } table[] = {
+        { "1", ELO_OK, 1 },
+        { "90", ELO_OK, 90 },
+        { "90s", ELO_OK, 90 },
+        { "30m", ELO_OK, 1800 },
+        { "12h", ELO_OK, 43200 },
+        { "7d", ELO_OK, 604800 },
+        { "1y", ELO_OK, 31536000 },
+        { "10y", ELO_OK, 315360000 },
+        { "315360000", ELO_OK, 315360000 },
+        { "315360001", ELO_EINVAL, 0 },
+        { "11y", ELO_EINVAL, 0 },
+        { "0", ELO_EINVAL, 0 },
+        { "0d", ELO_EINVAL, 0 },
+        { "", ELO_EINVAL, 0 },
+        { "d", ELO_EINVAL, 0 },
+        { "-1d", ELO_EINVAL, 0 },
+        { "1.5h", ELO_EINVAL, 0 },
+        { "1w", ELO_EINVAL, 0 },
+        { "1hm", ELO_EINVAL, 0 },
+        { "18446744073709551617", ELO_EINVAL, 0 },
+        { "584942417355y", ELO_EINVAL, 0 }, /* past 2^64 seconds */
+    };
+    elo_buf_t b;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(table); i++) {
+        int64_t s = 0;
+
+        if (elo_duration_parse(table[i].text, &s) != table[i].rc
+            || s != table[i].seconds)
+        {
+            fail_msg("\"%s\"", table[i].text);
+        }
+    }
+    elo_buf_init(&b, 128);
+    elo_time_text(&b, 0);
+    assert_string_equal(elo_buf_cstr(&b), "never");
+    elo_buf_clear(&b);
+    elo_time_text(&b, 951782400);
+    assert_string_equal(elo_buf_cstr(&b), "2000-02-29T00:00:00Z");
+    elo_buf_dispose(&b);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_ranges),      cmocka_unit_test(test_texts),
         cmocka_unit_test(test_exit_status),
     };
 

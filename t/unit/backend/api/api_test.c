@@ -213,7 +213,7 @@ test_grant_by_hash(void **state)
     assert_int_equal(g.head.reach, ELO_REACH_COMMONS);
 
     /* and one that is withdrawn takes it back */
-    put_node(a, "n", "commons", "draft", "{\"hash\":\"" HEX_ABC "\"}");
+    put_node(a, "n", "private", "published", "{\"hash\":\"" HEX_ABC "\"}");
     assert_false(is_current(a, &g));
     answer_free(&r);
     assert_int_equal(ask_grant(a, HEX_ABC, &r, &g), ELO_OK);
@@ -265,16 +265,14 @@ test_grant_by_id(void **state)
     answer_free(&r);
 
     /* what isn't served is as if it were private; for whom, access tells */
-    put_node(a, "film", "commons", "draft", "{\"hash\":\"" HEX_ABC "\"}");
-    assert_int_equal(ask_grant(a, "film", &r, &g), ELO_OK);
-    assert_int_equal(g.head.reach, ELO_REACH_PRIVATE);
-    answer_free(&r);
-    put_node(a, "film", "commons", "forgotten", "{\"hash\":\"" HEX_ABC "\"}");
-    assert_int_equal(ask_grant(a, "film", &r, &g), ELO_OK);
+    put_node(a, "cut", "commons", "draft", "{\"hash\":\"" HEX_ABC "\"}");
+    assert_int_equal(ask_grant(a, "cut", &r, &g), ELO_OK);
     assert_int_equal(g.head.reach, ELO_REACH_PRIVATE);
     answer_free(&r);
     put_node(a, "film", "commons", "archived", "{\"hash\":\"" HEX_ABC "\"}");
     assert_int_equal(status_of_grant(a, "film"), 200);
+    put_node(a, "film", "commons", "forgotten", "{\"hash\":\"" HEX_ABC "\"}");
+    assert_int_equal(status_of_grant(a, "film"), 404);
 }
 
 
