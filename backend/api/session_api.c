@@ -54,6 +54,10 @@ elo_call_keys(elo_call_t *c)
 
     sample(c, ELO_SLICE("keys"), &k.head);
     k.n = elo_ctl_keys(ctl, k.keys, ELO_WIRE_KEYS_MAX);
+    if (elo_ctl_takes_hs256(ctl) && k.n < ELO_WIRE_KEYS_MAX) {
+        /* that there is one: the secret stays here */
+        k.keys[k.n++] = (elo_token_key_t){ .alg = ELO_ALG_HS256 };
+    }
     elo_buf_init(&b, ANSWER_MAX);
     reply_wire(c, elo_wire_put_keys(&b, &k), &b);
 }

@@ -148,6 +148,8 @@ void elo_ctl_url_session(elo_ctl_t *c, elo_slice_t segment, int64_t now,
    may still live, which are ELO_CTL_KEYS_MAX at most. [any] */
 #define ELO_CTL_KEYS_MAX 16u
 uint32_t elo_ctl_keys(elo_ctl_t *c, elo_token_key_t *out, uint32_t max);
+/* Does it take tokens that are signed by a secret? */
+bool elo_ctl_takes_hs256(const elo_ctl_t *c);
 elo_slice_t elo_ctl_iss(const elo_ctl_t *c);
 elo_slice_t elo_ctl_aud(const elo_ctl_t *c);
 int64_t elo_ctl_max_life_s(const elo_ctl_t *c);

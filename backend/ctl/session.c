@@ -45,6 +45,13 @@ cut(uint32_t facts, elo_level_t level)
 
 /* ---- tokens ---- */
 
+bool
+elo_ctl_takes_hs256(const elo_ctl_t *c)
+{
+    return c->secrets->hs256_len > 0;
+}
+
+
 static elo_token_verdict_t
 judge(elo_ctl_t *c, elo_token_t *t, int64_t now)
 {
