@@ -33,5 +33,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     check(r.id, data, len);
     check(r.version, data, len);
     check(r.track, data, len);
+    check(r.name, data, len);
     return 0;
 }

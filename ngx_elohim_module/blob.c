@@ -33,7 +33,9 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ctx->rc;
     }
 
-    if (ctx->route.kind != ELO_ROUTE_BLOB) {
+    if (ctx->route.kind != ELO_ROUTE_BLOB
+        && ctx->route.kind != ELO_ROUTE_SHARD)
+    {
         return ngx_http_elohim_pass(r, ctx, ctx->own);
     }
 

@@ -60,6 +60,46 @@ static ngx_chain_t *ngx_http_elohim_pass_text(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, size_t size);
 
 
+/* Of existing clients. What stands in one of these is letters, digits, and what else
+   is in a content id. */
+
+static u_char *
+ngx_http_elohim_pass_compat(ngx_http_elohim_ctx_t *ctx, u_char *p,
+    const char *canon)
+{
+    const elo_route_t  *route;
+
+    route = &ctx->route;
+
+    switch (route->kind) {
+    case ELO_ROUTE_VERIFY:
+        return ngx_sprintf(p, "/api/blob/verify");
+    case ELO_ROUTE_CUSTODIANS:
+        return ngx_sprintf(p, "/api/custodian/blob/%s", canon);
+    case ELO_ROUTE_CACHE_LIST:
+        return ngx_sprintf(p, "/api/v1/cache/%*s", route->name.len,
+                           route->name.p);
+    case ELO_ROUTE_CACHE:
+        return ngx_sprintf(p, "/api/v1/cache/%*s/%*s", route->name.len,
+                           route->name.p, route->id.len, route->id.p);
+    case ELO_ROUTE_ZOME:
+        /* of which app doesn't matter */
+        return ngx_sprintf(p, "/api/v1/elohim/content_store/%*s",
+                           route->name.len, route->name.p);
+    case ELO_ROUTE_ME:
+        return ngx_sprintf(p, "/auth/me");
+    case ELO_ROUTE_DID:
+        return ngx_sprintf(p, "/.well-known/did.json");
+    case ELO_ROUTE_READY:
+        return ngx_sprintf(p, "/ready");
+    case ELO_ROUTE_STATUS:
+        return ngx_sprintf(p, "/status");
+    default:
+        return ngx_sprintf(p, "/p2p/status");
+    }
+}
+
+
 static u_char *
 ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
 {
@@ -80,13 +120,19 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
     case ELO_ROUTE_UPLOAD:
         return ngx_sprintf(p, "/api/upload/%*s", ctx->route.id.len,
                            ctx->route.id.p);
+    case ELO_ROUTE_SHARD:
+        return ngx_sprintf(p, "/shard/%s", canon);
     case ELO_ROUTE_BLOB:
+        if (ctx->route.is_compat && !ctx->sealed && ctx->by_hash) {
+            return ngx_sprintf(p, "/blob/%s", canon);
+        }
+
         return ctx->by_hash || ctx->sealed
                ? ngx_sprintf(p, "/api/blob/%s", canon)
                : ngx_sprintf(p, "/api/blob/%*s", ctx->route.id.len,
                              ctx->route.id.p);
     case ELO_ROUTE_BLOB_NEW:
-        return ngx_sprintf(p, "/api/blob");
+        return ngx_sprintf(p, ctx->route.is_compat ? "/blob" : "/api/blob");
     case ELO_ROUTE_BLOB_STATUS:
         return ngx_sprintf(p, "/api/blob/%s/status", canon);
     case ELO_ROUTE_MANIFEST:
@@ -122,6 +168,17 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
         return ngx_sprintf(p, "/api/explain");
     case ELO_ROUTE_HEALTH:
         return ngx_sprintf(p, "/health");
+    case ELO_ROUTE_VERIFY:
+    case ELO_ROUTE_CUSTODIANS:
+    case ELO_ROUTE_CACHE_LIST:
+    case ELO_ROUTE_CACHE:
+    case ELO_ROUTE_ZOME:
+    case ELO_ROUTE_ME:
+    case ELO_ROUTE_DID:
+    case ELO_ROUTE_READY:
+    case ELO_ROUTE_STATUS:
+    case ELO_ROUTE_P2P_STATUS:
+        return ngx_http_elohim_pass_compat(ctx, p, canon);
     default:
         return ngx_sprintf(p, "/version");
     }
@@ -156,9 +213,17 @@ ngx_http_elohim_pass_check(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return (r->method & NGX_HTTP_ELOHIM_READ) && err == ELO_EINVAL
                && elo_content_id_ok(ctx->route.id) ? ELO_OK : err;
 
+    case ELO_ROUTE_SHARD:
+        if (ctx->sealed) {
+            return ELO_OK;
+        }
+
+        /* fall through */
+
     case ELO_ROUTE_BLOB_STATUS:
     case ELO_ROUTE_BLOB_TREE:
     case ELO_ROUTE_MANIFEST:
+    case ELO_ROUTE_CUSTODIANS:
         return elo_addr_parse(ctx->route.id, &ctx->digest);
 
     case ELO_ROUTE_CONTENT:

@@ -100,6 +100,40 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
     { ELO_ROUTE_VERSION, 0, 0, 1,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 
+    { ELO_ROUTE_SHARD, ELO_WIRE_GRANT, 0, 0,
+      NGX_HTTP_ELOHIM_READ, NGX_HTTP_PUT,
+      ngx_string("GET, HEAD, PUT, OPTIONS") },
+
+    { ELO_ROUTE_VERIFY, 0, 0, 1,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
+    { ELO_ROUTE_CUSTODIANS, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_CACHE_LIST, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_CACHE, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_ZOME, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_ME, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_DID, 0, 0, 1,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_READY, 0, 0, 1,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_STATUS, 0, 0, 1,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_P2P_STATUS, 0, 0, 1,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
     { ELO_ROUTE_UNKNOWN, 0, 0, 0, 0, 0, ngx_null_string }
 };
 

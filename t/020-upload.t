@@ -209,15 +209,15 @@ main::raw("POST /api/blob/$::h1", $::one,
 --- config eval: $::writes
 --- raw_request eval
 main::raw("PUT /blob/$::h1", $::one, 'Content-Length: ' . length $::one)
---- error_code: 200
---- response_body_like: "existed":true
+--- error_code: 201
+--- response_body_like: \A\{"blob_cid":.*"existed":true
 
 
 === TEST 20: PUT without an address
 --- config eval: $::writes
 --- raw_request eval
 main::raw("PUT /blob", $::one, 'Content-Length: ' . length $::one)
---- error_code: 200
+--- error_code: 201
 --- response_body_like eval
 qq{"hash":"$::h1"}
 

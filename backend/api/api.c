@@ -6,6 +6,7 @@
 
 #include "backend/api/audit.h"
 #include "backend/api/lookup.h"
+#include "backend/api/native.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
@@ -13,10 +14,9 @@
 #include "common/base/enc.h"
 #include "common/base/num.h"
 
-#define PATH_MAX_LEN (ELO_TOKEN_MAX + 64u) /* a question for a token */
-#define ALLOW_MAX    64
-#define WATCHERS     1024
-#define TICK_MS      500
+#define ALLOW_MAX 64
+#define WATCHERS  1024
+#define TICK_MS   500
 
 typedef void (*call_fn)(elo_call_t *c);
 
@@ -75,6 +75,21 @@ static const resource_t table[] = {
     { ELO_ROUTE_CONTENT_INVITE, false, { ON(POST, content_invite) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
+    { ELO_ROUTE_SHARD, false, { ON(GET, blob_get), ON(PUT, blob_put) } },
+    { ELO_ROUTE_VERIFY, false, { ON(POST, verify) } },
+    { ELO_ROUTE_CUSTODIANS, false, { ON(GET, custodians) } },
+    { ELO_ROUTE_CACHE_LIST, false, { ON(GET, cache_list) } },
+    { ELO_ROUTE_CACHE, false, { ON(GET, cache) } },
+    { ELO_ROUTE_ZOME, false, { ON(GET, zome) } },
+    { ELO_ROUTE_READY, false, { ON(GET, ready) } },
+    { ELO_ROUTE_STATUS, false, { ON(GET, status) } },
+    { ELO_ROUTE_P2P_STATUS, false, { ON(GET, p2p_status) } },
+    { ELO_ROUTE_ME, false, { ON(GET, me) } },
+    { ELO_ROUTE_DID, false, { ON(GET, did) } },
+    { ELO_ROUTE_HANDOFF,
+      false,
+      { ON(GET, handoff_get), ON(POST, handoff_post),
+        ON(DELETE, handoff_delete) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
@@ -234,10 +249,19 @@ is_login(int kind)
 }
 
 
+/* These have their own rule, or keep nothing. */
+static bool
+is_for_all(int kind)
+{
+    return is_login(kind) || kind == ELO_ROUTE_VERIFY
+           || kind == ELO_ROUTE_HANDOFF;
+}
+
+
 static bool
 may_call(const elo_call_t *c, int kind)
 {
-    return is_login(kind)
+    return is_for_all(kind)
            || (kind == ELO_ROUTE_RECORDS && (c->facts & ELO_FACT_PROVED) != 0)
            || may_write(c);
 }
@@ -250,6 +274,7 @@ is_missing(const elo_call_t *c, int kind)
     return c->api->ctl == NULL
            && (is_login(kind) || kind == ELO_ROUTE_AUTH_KEYS
                || kind == ELO_ROUTE_RECORDS || kind == ELO_ROUTE_RECORD_HEAD
+               || kind == ELO_ROUTE_ME || kind == ELO_ROUTE_DID
                || kind == ELO_OWN_KEYS || kind == ELO_OWN_SESSION
                || kind == ELO_OWN_URL || kind == ELO_OWN_ACCESS
                || kind == ELO_ROUTE_AUDIT || kind == ELO_ROUTE_EXPLAIN
@@ -257,13 +282,25 @@ is_missing(const elo_call_t *c, int kind)
 }
 
 
-static void
-dispatch(elo_call_t *c, int kind, method_t method)
+bool
+elo_api_is_read(elo_slice_t method)
 {
+    return is_read(method_of(method));
+}
+
+
+void
+elo_api_dispatch(elo_call_t *c, int kind)
+{
+    method_t method = method_of(elo_http_req_method(c->req));
     const resource_t *r = find_resource(kind);
     call_fn fn;
 
-    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)) {
+    c->is_head = method == METHOD_HEAD;
+
+    if (r == NULL || (r->is_own && c->is_guest) || is_missing(c, kind)
+        || (kind == ELO_ROUTE_HANDOFF && !c->is_native))
+    {
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
@@ -379,31 +416,39 @@ read_caller(elo_call_t *c)
 }
 
 
+bool
+elo_api_take_path(elo_http_req_t *req, uint8_t room[ELO_API_PATH_MAX],
+                  elo_slice_t *out)
+{
+    elo_slice_t raw = elo_http_req_path(req);
+    size_t len;
+
+    if (raw.len > ELO_API_PATH_MAX) {
+        elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
+        return false;
+    }
+    if (memchr(raw.p, '%', raw.len) == NULL) {
+        *out = raw;
+        return true;
+    }
+    if (elo_percent_decode(raw, room, &len) != ELO_OK) {
+        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
+        return false;
+    }
+    *out = elo_slice(room, len);
+    return true;
+}
+
+
 void
 elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
 {
-    elo_slice_t raw = elo_http_req_path(req);
     elo_call_t c = { .api = a, .req = req, .is_recorded = is_recorded };
-    method_t method = method_of(elo_http_req_method(req));
-    uint8_t mem[PATH_MAX_LEN];
+    uint8_t room[ELO_API_PATH_MAX];
     elo_slice_t path;
-    size_t len;
     int kind;
 
-    if (raw.len > sizeof(mem)) {
-        elo_reply_err(req, ELO_ENOTFOUND, "no such resource");
-        return;
-    }
-    if (memchr(raw.p, '%', raw.len) == NULL) {
-        path = raw;
-    } else if (elo_percent_decode(raw, mem, &len) == ELO_OK) {
-        path = elo_slice(mem, len);
-    } else {
-        elo_reply_err(req, ELO_EINVAL, "the path has a malformed escape");
-        return;
-    }
-    c.is_head = method == METHOD_HEAD;
-    if (!read_caller(&c)) {
+    if (!elo_api_take_path(req, room, &path) || !read_caller(&c)) {
         return;
     }
     elo_route_parse(path, &c.route);
@@ -412,7 +457,7 @@ elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
         kind = elo_own_route(path, &c);
     }
     if (elo_call_in_bounds(&c, path)) {
-        dispatch(&c, kind, method);
+        elo_api_dispatch(&c, kind);
     }
 }
 
@@ -438,6 +483,7 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
     a->handler.on_request = on_request;
     a->later.fn = elo_small_put_gathered;
     a->cfg = *cfg;
+    a->started_at = elo_clock_unix_s();
     rc = elo_watches_create(
         cfg->loop, cfg->max_watchers != 0 ? cfg->max_watchers : WATCHERS,
         TICK_MS, &a->watches);
@@ -535,6 +581,8 @@ elo_api_free(elo_api_t **a)
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
     elo_audit_free(&(*a)->audit);
+    elo_native_free(&(*a)->native);
+    elo_handoffs_free(*a);
     free(*a);
     *a = NULL;
 }

@@ -56,6 +56,15 @@ elo_err_t elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl,
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);
 
+/* For a second server, on loopback TCP: the same resources, but none of the
+   operator's or the Doorway's own. Callers there are anonymous unless they bring a
+   token or a signed URL; what X-Elohim-… says of a caller isn't read. Before any
+   request. origins: of pages, beside those of this machine, that may use it; with
+   commas between; copied. ELO_ENOMEM, ELO_ETOOBIG. */
+elo_err_t elo_api_make_native(elo_api_t *a, const char *host, uint16_t port,
+                              const char *origins,
+                              elo_http_handler_t **out) ELO_MUST_USE;
+
 /* [any thread] The replication task of an object has ended: those who wait for it
    are told. Until elo_api_free. */
 void elo_api_on_done(elo_api_t *a, const elo_digest_t *object);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "backend/api/api.h"
+#include "backend/api/reply.h"
 #include "backend/api/watch.h"
 #include "backend/node/content_node.h"
 #include "backend/store/node.h"
@@ -53,11 +54,15 @@ struct elo_api_s {
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;             /* it was asked for */
-    elo_tus_t *tus;            /* uploads that are being written to */
-    uint32_t n_pumps;          /* bodies with large buffers */
-    elo_audit_t *audit;        /* NULL as long as ctl is */
-    elo_backup_job_t *backups; /* that run, or wait for the pool */
+    bool is_later;                  /* it was asked for */
+    elo_tus_t *tus;                 /* uploads that are being written to */
+    uint32_t n_pumps;               /* bodies with large buffers */
+    struct elo_native_s *native;    /* NULL: nobody but on the socket */
+    int64_t started_at;             /* Unix seconds */
+    uint32_t n_verifies;            /* that run, or are read */
+    struct elo_handoff_s *handoffs; /* the latest first */
+    elo_audit_t *audit;             /* NULL as long as ctl is */
+    elo_backup_job_t *backups;      /* that run, or wait for the pool */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
@@ -72,6 +77,7 @@ typedef struct {
     elo_slice_t sort; /* kind of a task; name of a job of care */
     bool is_head;
     bool is_guest;    /* anybody but the operator: an agent, or nobody */
+    bool is_native;   /* past the Doorway, on loopback */
     bool is_told;     /* the Doorway has asked about it before */
     bool is_recorded; /* a use by an audited rule is in the log (A1) */
     uint32_t facts;   /* what he is to everyone (common/auth/gate.h) */
@@ -94,17 +100,6 @@ const elo_agent_t *elo_call_reader(const elo_call_t *c);
 /* Is the request within what the caller's token is good for? path: the request's,
    decoded. False: it isn't, and that is answered. */
 bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
-
-/* ---- reply.c: answers; each ends the exchange ---- */
-
-/* detail NULL: the code's own words. */
-void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
-void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
-                       const char *detail, const char *field);
-/* A JSON body; an error of the buffer is answered instead. */
-void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
-/* No body: 204 and 304. */
-void elo_reply_empty(elo_http_req_t *req, int status);
 
 /* ---- query.c: parameters and bodies of requests ---- */
 
@@ -187,6 +182,10 @@ void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
 bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
 /* Waiting and running. */
 uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
+
+/* ---- handoff_api.c ---- */
+
+void elo_handoffs_free(elo_api_t *a);
 
 /* ---- backup_api.c ---- */
 

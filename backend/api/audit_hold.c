@@ -7,6 +7,7 @@
 
 #include "backend/api/audit.h"
 #include "backend/api/calls.h"
+#include "backend/api/native.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
 #include "backend/store/journal.h"
@@ -18,6 +19,7 @@ typedef struct {
     elo_audit_wait_t wait; /* first */
     elo_api_t *api;
     elo_http_req_t *req;
+    bool is_native;
 } hold_t;
 
 
@@ -73,10 +75,12 @@ via_of(int kind)
     case ELO_ROUTE_BLOB:
     case ELO_ROUTE_CHUNK:
     case ELO_ROUTE_BLOB_TREE:
+    case ELO_ROUTE_SHARD:
         return ELO_AUDIT_VIA_BYTES;
     case ELO_ROUTE_BLOB_STATUS:
     case ELO_ROUTE_MANIFEST:
     case ELO_ROUTE_CONTENT:
+    case ELO_ROUTE_CACHE:
         return ELO_AUDIT_VIA_CONTENT;
     default:
         return ELO_AUDIT_VIA_NONE;
@@ -167,10 +171,12 @@ on_written(elo_audit_wait_t *w, elo_err_t err)
 {
     hold_t *h = (hold_t *) w;
 
-    if (err == ELO_OK) {
-        elo_api_serve(h->api, h->req, true);
-    } else {
+    if (err != ELO_OK) {
         refuse(h->req);
+    } else if (h->is_native) {
+        elo_native_serve_recorded(h->api, h->req);
+    } else {
+        elo_api_serve(h->api, h->req, true);
     }
     free(h);
 }
@@ -196,7 +202,10 @@ elo_call_hold(elo_call_t *c, int kind)
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
         return true;
     }
-    *h = (hold_t){ .wait.done = on_written, .api = c->api, .req = c->req };
+    *h = (hold_t){ .wait.done = on_written,
+                   .api = c->api,
+                   .req = c->req,
+                   .is_native = c->is_native };
     rc = elo_audit_use(c->api->audit, &w, c->is_told, &h->wait);
     if (rc == ELO_EAGAIN) {
         return true;

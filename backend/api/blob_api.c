@@ -43,13 +43,10 @@ view_init(view_t *v, const elo_target_t *t)
 static const char *
 cache_control(const elo_target_t *t)
 {
-    if (!t->is_by_hash) {
-        return "no-cache"; /* an id may come to mean another blob */
-    }
-    if (t->reach != ELO_REACH_COMMONS) {
-        return "private, no-cache"; /* the bytes stay, who may see them not */
-    }
-    return "public, max-age=31536000, immutable";
+    /* an id may come to mean another blob */
+    return elo_reply_cache_control(
+        t->reach,
+        t->is_by_hash ? "public, max-age=31536000, immutable" : "no-cache");
 }
 
 

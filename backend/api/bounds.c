@@ -44,7 +44,8 @@ is_same(const elo_call_t *c, const elo_route_t *named)
     return named->kind != ELO_ROUTE_UNKNOWN && named->kind == r->kind
            && named->number == r->number
            && elo_slice_eq(named->version, r->version)
-           && elo_slice_eq(named->track, r->track) && is_same_thing(c, named);
+           && elo_slice_eq(named->track, r->track)
+           && elo_slice_eq(named->name, r->name) && is_same_thing(c, named);
 }
 
 

@@ -32,6 +32,21 @@ enum {
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
 int elo_own_route(elo_slice_t path, elo_call_t *c);
 
+/* ---- api.c: how a request comes to its handler ---- */
+
+#define ELO_API_PATH_MAX (ELO_TOKEN_MAX + 64u) /* a question for a token */
+
+/* The decoded path, in room or in the request. False when it is none, and that is
+   answered. */
+bool elo_api_take_path(elo_http_req_t *req, uint8_t room[ELO_API_PATH_MAX],
+                       elo_slice_t *out) ELO_MUST_USE;
+
+/* Answers a call whose route and caller are known. */
+void elo_api_dispatch(elo_call_t *c, int kind);
+
+/* Not one that could change something. */
+bool elo_api_is_read(elo_slice_t method);
+
 /* ---- handlers, one for a method of a resource ---- */
 
 void elo_call_blob_get(elo_call_t *c);
@@ -68,6 +83,19 @@ void elo_call_content_lifecycle(elo_call_t *c);
 void elo_call_content_reach(elo_call_t *c);
 void elo_call_content_invite(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
+void elo_call_ready(elo_call_t *c);
+void elo_call_status(elo_call_t *c);
+void elo_call_p2p_status(elo_call_t *c);
+void elo_call_custodians(elo_call_t *c);
+void elo_call_me(elo_call_t *c);
+void elo_call_did(elo_call_t *c);
+void elo_call_verify(elo_call_t *c);
+void elo_call_cache(elo_call_t *c);
+void elo_call_cache_list(elo_call_t *c);
+void elo_call_zome(elo_call_t *c);
+void elo_call_handoff_get(elo_call_t *c);
+void elo_call_handoff_post(elo_call_t *c);
+void elo_call_handoff_delete(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);
 void elo_call_keys(elo_call_t *c);

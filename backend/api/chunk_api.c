@@ -76,12 +76,13 @@ new_ask(elo_call_t *c)
 static void
 put_cache_control(const ask_t *k)
 {
-    bool is_open = k->target.is_by_hash && k->target.reach == ELO_REACH_COMMONS;
+    const char *for_all = k->target.is_by_hash
+                              ? "public, max-age=31536000, immutable"
+                              : "private, no-cache";
 
-    elo_http_res_header(k->req, "Cache-Control",
-                        is_open
-                            ? ELO_SLICE("public, max-age=31536000, immutable")
-                            : ELO_SLICE("private, no-cache"));
+    elo_http_res_header(
+        k->req, "Cache-Control",
+        elo_slice_str(elo_reply_cache_control(k->target.reach, for_all)));
     elo_http_res_header(k->req, "X-Content-Type-Options", ELO_SLICE("nosniff"));
 }
 

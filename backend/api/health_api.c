@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* health_api: how the daemon is, and which one it is. */
 #include "backend/api/calls.h"
+#include "backend/api/compat.h"
 
 #include "backend/json/json_write.h"
 
@@ -35,6 +36,7 @@ elo_call_health(elo_call_t *c)
     elo_json_put_u64(&w, "queueWaiting", t.waiting);
     elo_json_put_u64(&w, "indexing", elo_media_jobs_count(c->api->jobs));
     elo_json_put_cstr(&w, "version", c->api->cfg.version);
+    elo_compat_put_health(&w, c->api);
     elo_json_end_object(&w);
     elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
     elo_reply_json(c->req, 200, &b);

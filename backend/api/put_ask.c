@@ -187,6 +187,9 @@ elo_put_ask_read(const elo_call_t *c, elo_put_ask_t *out, const char **why)
 
     *out = (elo_put_ask_t){ 0 };
     out->opt.agent = c->agent;
+    out->shape = c->route.kind == ELO_ROUTE_SHARD ? ELO_PUT_SHARD
+                 : c->route.is_compat             ? ELO_PUT_MANIFEST
+                                                  : ELO_PUT_OURS;
     out->opt.content_type =
         elo_put_ask_type(elo_http_req_header(c->req, "Content-Type"));
     *why = "a reach is private, invited, local, neighborhood, municipal, "

@@ -10,11 +10,19 @@
 #define ELO_WAIT_DEFAULT_S 30u
 #define ELO_WAIT_MAX_S     300u
 
+/* How an upload is answered: by the path that it came by. */
+typedef enum {
+    ELO_PUT_OURS = 0,
+    ELO_PUT_MANIFEST, /* /blob/…: a shard manifest, and ours behind; always 201 */
+    ELO_PUT_SHARD     /* /shard/… */
+} elo_put_shape_t;
+
 typedef struct {
     elo_put_opt_t opt;  /* borrows from the request, and from _invited */
     bool wants_durable; /* to be answered when it is, or after wait_ms */
     bool is_preferred;  /* asked for by Prefer, to be confirmed */
     uint32_t wait_ms;
+    elo_put_shape_t shape;
     elo_agent_t *_invited;
     unsigned _n_reach; /* statements of it */
 } elo_put_ask_t;

@@ -5,11 +5,13 @@
 
 #include <stdlib.h>
 
+#include "backend/api/manifest.h"
 #include "backend/json/json_write.h"
 #include "backend/repl/ack.h"
 
-#define ANSWER_MAX 1024 /* a type of 127 quotes, escaped, included */
-#define PREFERENCE "wait=durable"
+#define ANSWER_MAX   1024 /* a type of 127 quotes, escaped, included */
+#define MANIFEST_MAX 4096
+#define PREFERENCE   "wait=durable"
 
 typedef struct {
     elo_watch_t watch; /* first */
@@ -18,6 +20,7 @@ typedef struct {
     elo_blob_stat_t stat;
     bool existed;
     bool is_preferred;
+    elo_put_shape_t shape;
     uint64_t until_ms;
 } wait_t;
 
@@ -57,10 +60,9 @@ put_u64(elo_buf_t *b, uint64_t v)
 }
 
 
-/* NONE: what was accepted has been removed since. */
 static void
-reply(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
-      elo_ack_tier_t tier, bool is_reduced)
+reply_ours(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
+           elo_ack_tier_t tier, bool is_reduced)
 {
     char location[sizeof("/api/blob/") + ELO_ADDR_CANON_LEN] = "/api/blob/";
     char *canon = location + sizeof("/api/blob/") - 1;
@@ -68,10 +70,6 @@ reply(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
     char mem[ANSWER_MAX];
     elo_buf_t b;
 
-    if (tier == ELO_ACK_NONE) {
-        elo_reply_err(req, ELO_ENOTFOUND, "the blob has been removed since");
-        return;
-    }
     elo_addr_canon(&st->digest, canon);
     elo_addr_cid(&st->digest, cid);
     elo_buf_init_fixed(&b, mem, sizeof(mem));
@@ -93,6 +91,83 @@ reply(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
     elo_http_res_header(req, "Location",
                         elo_slice(location, sizeof(location) - 1));
     elo_reply_json(req, existed ? 200 : 201, &b);
+}
+
+
+static void
+reply_shard(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed)
+{
+    char canon[ELO_ADDR_CANON_LEN + 1];
+    elo_json_writer_t w;
+    char mem[ANSWER_MAX];
+    elo_buf_t b;
+
+    elo_addr_canon(&st->digest, canon);
+    elo_buf_init_fixed(&b, mem, sizeof(mem));
+    elo_json_writer_init(&w, &b);
+    elo_json_put_object(&w, NULL);
+    elo_json_put_cstr(&w, "hash", canon);
+    elo_json_put_u64(&w, "size_bytes", st->size);
+    elo_json_put_bool(&w, "already_existed", existed);
+    elo_json_end_object(&w);
+    elo_reply_json(req, existed ? 200 : 201, &b);
+}
+
+
+/* Clients of this take any other status than 201 for a failure. */
+static void
+reply_manifest(elo_http_req_t *req, const elo_blob_stat_t *st, bool existed,
+               elo_ack_tier_t tier, bool is_reduced)
+{
+    const char *type =
+        st->content_type[0] != '\0' ? st->content_type : ELO_API_DEFAULT_TYPE;
+    char canon[ELO_ADDR_CANON_LEN + 1];
+    char cid[ELO_CID_TEXT_LEN + 1];
+    elo_json_writer_t w;
+    elo_buf_t b;
+
+    elo_addr_canon(&st->digest, canon);
+    elo_addr_cid(&st->digest, cid);
+    elo_buf_init(&b, MANIFEST_MAX);
+    elo_json_writer_init(&w, &b);
+    elo_json_put_object(&w, NULL);
+    elo_manifest_put(&w, st, type, st->reach);
+    elo_json_put_cstr(&w, "hash", canon);
+    elo_json_put_cstr(&w, "cid", cid);
+    elo_json_put_u64(&w, "size", st->size);
+    elo_json_put_cstr(&w, "contentType", type);
+    elo_json_put_bool(&w, "existed", existed);
+    elo_json_put_cstr(&w, "ack", elo_ack_name(tier));
+    if (is_reduced) {
+        elo_json_put_bool(&w, "reduced", true);
+    }
+    elo_json_end_object(&w);
+    elo_http_res_headerf(req, "Location", "/blob/%s", canon);
+    elo_reply_json(req, 201, &b);
+    elo_buf_dispose(&b);
+}
+
+
+/* NONE: what was accepted has been removed since. */
+static void
+reply(elo_http_req_t *req, elo_put_shape_t shape, const elo_blob_stat_t *st,
+      bool existed, elo_ack_tier_t tier, bool is_reduced)
+{
+    if (tier == ELO_ACK_NONE) {
+        elo_reply_err(req, ELO_ENOTFOUND, "the blob has been removed since");
+        return;
+    }
+    switch (shape) {
+    case ELO_PUT_OURS:
+        reply_ours(req, st, existed, tier, is_reduced);
+        break;
+    case ELO_PUT_MANIFEST:
+        reply_manifest(req, st, existed, tier, is_reduced);
+        break;
+    case ELO_PUT_SHARD:
+        reply_shard(req, st, existed);
+        break;
+    }
 }
 
 
@@ -130,7 +205,7 @@ end_wait(wait_t *w, const elo_ack_t *ack)
         elo_http_res_header(w->req, "Preference-Applied",
                             ELO_SLICE(PREFERENCE));
     }
-    reply(w->req, &w->stat, w->existed, ack->tier, ack->is_reduced);
+    reply(w->req, w->shape, &w->stat, w->existed, ack->tier, ack->is_reduced);
     free(w);
 }
 
@@ -172,6 +247,7 @@ start_wait(elo_api_t *a, elo_http_req_t *req, const elo_put_ask_t *ask,
     w->stat = *st;
     w->existed = existed;
     w->is_preferred = ask->is_preferred;
+    w->shape = ask->shape;
     w->until_ms = elo_loop_now_ms(a->cfg.loop) + ask->wait_ms;
     if (!elo_watch_add(a->watches, &w->watch)) {
         free(w);
@@ -197,5 +273,5 @@ elo_put_reply(elo_api_t *a, elo_http_req_t *req, const elo_put_ask_t *ask,
     if (existed || ask->wants_durable) {
         find_ack(a, st, &ack); /* what is fresh has only just been queued */
     }
-    reply(req, st, existed, ack.tier, ack.is_reduced);
+    reply(req, ask->shape, st, existed, ack.tier, ack.is_reduced);
 }

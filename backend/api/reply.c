@@ -41,7 +41,7 @@ elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail)
         return;
     }
     if (status == 500) {
-        elo_slice_t path = elo_http_req_path(req);
+        elo_slice_t path = elo_http_req_log_path(req);
 
         elo_log(ELO_LOG_ERROR, "request \"%.*s\" failed: %s", (int) path.len,
                 (const char *) path.p, elo_strerror(err));
@@ -64,6 +64,33 @@ elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json)
     elo_http_res_lines(req, ELO_SLICE("Content-Type: application/json\r\n"
                                       "X-Content-Type-Options: nosniff\r\n"));
     elo_http_res_send(req, elo_buf_slice(json));
+}
+
+
+void
+elo_reply_text(elo_http_req_t *req, int status, elo_slice_t type,
+               const elo_buf_t *text)
+{
+    elo_err_t rc = elo_buf_err(text);
+
+    if (rc != ELO_OK) {
+        elo_reply_err(req, rc, NULL);
+        return;
+    }
+    elo_http_res_status(req, status);
+    elo_http_res_header(req, "Content-Type", type);
+    elo_http_res_header(req, "X-Content-Type-Options", ELO_SLICE("nosniff"));
+    elo_http_res_send(req, elo_buf_slice(text));
+}
+
+
+const char *
+elo_reply_cache_control(elo_reach_t reach, const char *for_all)
+{
+    if (reach == ELO_REACH_COMMONS) {
+        return for_all;
+    }
+    return reach <= ELO_REACH_LOCAL ? "private, no-store" : "private, no-cache";
 }
 
 

@@ -26,8 +26,7 @@
 #define EXIT_USAGE  2 /* wrong options */
 #define EXIT_FORCED 3 /* by a second signal */
 
-#define HEAD_MAX (32u << 10) /* bytes of a request head */
-#define WHY_MAX  8192
+#define WHY_MAX 8192
 
 /* Reading the keyring again, on the pool: a passphrase takes its time and memory. */
 typedef struct {
@@ -58,6 +57,8 @@ typedef struct daemon_s {
     elo_promoted_t *promoted;
     elo_effects_t *effects;
     elo_http_server_t *server;
+    elo_http_server_t *native; /* may be NULL */
+    unsigned n_draining;
     elo_timer_t *beat;
     bool is_ending;
     keys_job_t keys;
@@ -134,10 +135,24 @@ on_drained(void *ctx)
 {
     daemon_t *d = ctx;
 
+    if (--d->n_draining != 0) {
+        return;
+    }
     if (d->care != NULL) {
         elo_care_stop(d->care, on_care_ended, d);
     } else {
         on_care_ended(d);
+    }
+}
+
+
+static void
+drain(daemon_t *d, elo_http_server_t **server)
+{
+    if (*server != NULL) {
+        d->n_draining++;
+        elo_http_server_drain(server, (uint32_t) d->opt.drain_timeout,
+                              on_drained, d);
     }
 }
 
@@ -152,12 +167,10 @@ begin_end(daemon_t *d)
     if (d->api != NULL) {
         elo_api_drain(d->api);
     }
-    if (d->server != NULL) {
-        elo_http_server_drain(&d->server, (uint32_t) d->opt.drain_timeout,
-                              on_drained, d);
-    } else {
-        on_drained(d);
-    }
+    d->n_draining = 1; /* this call, till both are asked */
+    drain(d, &d->native);
+    drain(d, &d->server);
+    on_drained(d);
 }
 
 
@@ -403,7 +416,7 @@ open_socket(daemon_t *d, int group)
                            .group = group,
                            .max_conns = (uint32_t) d->opt.max_connections,
                            .idle_ms = (uint32_t) d->opt.idle_timeout,
-                           .max_head = HEAD_MAX,
+                           .max_head = ELO_WIRE_HEAD_MAX,
                            .min_rate = (uint32_t) d->opt.min_body_rate };
     elo_err_t rc = elo_http_server_create(d->loop, &cfg,
                                           elo_api_handler(d->api), &d->server);
@@ -412,6 +425,13 @@ open_socket(daemon_t *d, int group)
         complain(d, "another daemon listens on", d->opt.listen.p, rc);
     } else if (rc != ELO_OK) {
         complain(d, "cannot listen on", d->opt.listen.p, rc);
+    }
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    rc = elo_wire_native(&d->opt, d->loop, d->api, &d->native);
+    if (rc != ELO_OK) {
+        complain(d, "cannot listen on", d->opt.native_listen.p, rc);
     }
     return rc;
 }

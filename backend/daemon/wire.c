@@ -7,8 +7,9 @@
 #include "backend/os/log.h"
 #include "common/base/num.h"
 
-#define MS_PER_S   1000u
-#define SECRET_MIN 32u /* bytes: RFC 7518, 3.2 */
+#define MS_PER_S    1000u
+#define ADDRESS_MAX 48u /* of a loopback address, with its NUL */
+#define SECRET_MIN  32u /* bytes: RFC 7518, 3.2 */
 
 
 /* Times of options are milliseconds. Less than a second but not 0 is a second, for
@@ -106,6 +107,83 @@ elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
         rc = elo_ctl_open(&cfg, out);
     }
     elo_passphrase_dispose(&secret);
+    return rc;
+}
+
+
+/* "127.0.0.1:8090", "[::1]:8090" */
+static bool
+split_address(elo_slice_t text, char host[ADDRESS_MAX], uint16_t *port)
+{
+    size_t len = text.len;
+    elo_slice_t name;
+    uint64_t n;
+
+    while (len > 0 && text.p[len - 1] != ':') {
+        len--;
+    }
+    if (len < 2 || len > ADDRESS_MAX
+        || !elo_slice_u64(elo_slice(text.p + len, text.len - len), &n) || n == 0
+        || n > UINT16_MAX)
+    {
+        return false;
+    }
+    name = elo_slice(text.p, len - 1);
+    if (name.len > 2 && name.p[0] == '[' && name.p[name.len - 1] == ']') {
+        name = elo_slice(name.p + 1, name.len - 2);
+    }
+    memcpy(host, name.p, name.len);
+    host[name.len] = '\0';
+    *port = (uint16_t) n;
+    return true;
+}
+
+
+static void
+complain_native(const char *address, elo_err_t rc)
+{
+    if (rc == ELO_EDENIED || rc == ELO_EINVAL) {
+        elo_log(ELO_LOG_ERROR,
+                "native_listen \"%s\" is refused: it must be a loopback "
+                "address and a port, as 127.0.0.1:8090; for other machines "
+                "there is the Doorway",
+                address);
+    } else {
+        elo_log(ELO_LOG_ERROR, "native_listen \"%s\": %s", address,
+                elo_strerror(rc));
+    }
+}
+
+
+elo_err_t
+elo_wire_native(const elo_options_t *o, elo_loop_t *loop, elo_api_t *api,
+                elo_http_server_t **out)
+{
+    char host[ADDRESS_MAX];
+    elo_http_cfg_t cfg = { .host = host,
+                           .max_conns = (uint32_t) o->native_connections,
+                           .idle_ms = (uint32_t) o->idle_timeout,
+                           .max_head = ELO_WIRE_HEAD_MAX,
+                           .min_rate = (uint32_t) o->min_body_rate };
+    elo_http_handler_t *handler;
+    elo_err_t rc = ELO_EINVAL;
+
+    if (o->native_listen.p[0] == '\0') {
+        return ELO_OK;
+    }
+    if (split_address(elo_slice_str(o->native_listen.p), host, &cfg.port)) {
+        rc = elo_api_make_native(api, host, cfg.port, o->native_origins.p,
+                                 &handler);
+    }
+    if (rc == ELO_OK) {
+        rc = elo_http_server_create(loop, &cfg, handler, out);
+    }
+    if (rc != ELO_OK) {
+        complain_native(o->native_listen.p, rc);
+    } else {
+        elo_log(ELO_LOG_NOTICE, "programs of this machine are served on \"%s\"",
+                o->native_listen.p);
+    }
     return rc;
 }
 

@@ -157,7 +157,7 @@ deliver_whole(elo_http_req_t *c)
 static void
 note_pace(elo_http_req_t *c, size_t n)
 {
-    uint64_t now = uv_now(c->uv.loop);
+    uint64_t now = uv_now(c->uv.stream.loop);
 
     c->body_ms += now - c->since_ms;
     c->body_bytes += n;
@@ -268,7 +268,7 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     if (c->state == ELO_CONN_HEAD && c->hlen == c->hpos) {
-        c->since_ms = uv_now(c->uv.loop); /* a head begins */
+        c->since_ms = uv_now(c->uv.stream.loop); /* a head begins */
     }
     c->hlen += (size_t) n;
     if (c->state == ELO_CONN_HEAD) {
@@ -382,7 +382,7 @@ service_whole(elo_http_req_t *c)
         elo_conn_close(c); /* the body is cut short */
         return;
     }
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     elo_conn_start_reading(c);
 }
 
@@ -419,7 +419,7 @@ elo_conn_service_body(elo_http_req_t *c)
         elo_conn_close(c); /* the body is cut short */
         return;
     }
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     elo_conn_start_reading(c);
 }
 
@@ -440,7 +440,7 @@ elo_http_req_read_into(elo_http_req_t *c, uint8_t *room, size_t cap,
     c->room_cap = cap;
     c->read_cb = cb;
     c->read_ctx = ctx;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     /* At once if the bytes are still to come: then nothing is called here. */
     if (!c->is_closed && !c->is_body_done && c->hpos == c->hlen) {
         elo_conn_service_body(c);
@@ -458,7 +458,7 @@ elo_http_req_read_whole(elo_http_req_t *c, elo_http_body_cb cb, void *ctx)
            && c->head.body_len == (int64_t) c->body_left);
     c->read_cb = cb;
     c->read_ctx = ctx;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     c->is_whole = true;
     c->is_whole_long = false;
     /* What is complete, or can't be any more, is told from the loop (I2). */

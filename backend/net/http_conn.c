@@ -8,8 +8,16 @@
 #include "backend/os/log.h"
 #include "common/base/num.h"
 
-#define CONTINUE     "HTTP/1.1 100 Continue\r\n\r\n"
-#define LOG_PATH_MAX 200
+#define CONTINUE          "HTTP/1.1 100 Continue\r\n\r\n"
+#define LOG_PATH_MAX      200
+#define SECRET_PREFIX_MAX 64 /* bytes of any of secrets, escaped */
+
+/* What stands behind one of these is a credential. */
+static const char *const secrets[] = {
+    "/s/",
+    "/internal/v1/session/",
+    "/internal/v1/url/",
+};
 
 
 static elo_slice_t
@@ -49,6 +57,7 @@ elo_conn_unref(elo_http_req_t *c)
     }
     drop_bbuf(c);
     elo_buf_dispose(&c->fields);
+    elo_buf_dispose(&c->standing);
     elo_buf_dispose(&c->out);
     elo_buf_dispose(&c->flight);
     free(c->hbuf);
@@ -100,7 +109,7 @@ begin_exchange(elo_http_req_t *c, size_t head_len)
     c->owes_continue = c->head.expects_continue && c->hpos == c->hlen;
     c->status = 200;
     c->is_streaming = c->is_open = c->is_chunked = false;
-    c->begin_ms = uv_now(c->uv.loop);
+    c->begin_ms = uv_now(c->uv.stream.loop);
     c->must_close = false;
     elo_buf_clear(&c->fields);
     c->state = ELO_CONN_EXCHANGE;
@@ -162,11 +171,13 @@ next_request(elo_http_req_t *c)
 static void
 log_access(const elo_http_req_t *c)
 {
-    int len = (int) ELO_MIN(c->head.path.len, (size_t) LOG_PATH_MAX);
+    elo_slice_t path = elo_http_req_log_path(c);
+    int len = (int) ELO_MIN(path.len, (size_t) LOG_PATH_MAX);
 
     elo_log(ELO_LOG_DEBUG, "%.*s %.*s %d %llu ms%s", (int) c->head.method.len,
-            (const char *) c->head.method.p, len, (const char *) c->head.path.p,
-            c->status, (unsigned long long) (uv_now(c->uv.loop) - c->begin_ms),
+            (const char *) c->head.method.p, len, (const char *) path.p,
+            c->status,
+            (unsigned long long) (uv_now(c->uv.stream.loop) - c->begin_ms),
             c->is_closed ? " (cut)" : "");
 }
 
@@ -176,11 +187,12 @@ elo_conn_exchange_end(elo_http_req_t *c)
 {
     assert(c->state == ELO_CONN_EXCHANGE);
     log_access(c);
+    elo_buf_clear(&c->standing);
     c->read_cb = NULL;
     c->room = NULL;
     c->is_whole = c->is_whole_long = false;
     c->is_head_alone = false;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     if (c->must_close) {
         c->state = ELO_CONN_LAST;
     } else {
@@ -225,7 +237,7 @@ linger(elo_http_req_t *c)
         return;
     }
     c->state = ELO_CONN_LINGER;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     c->shutdown.data = c;
     if (uv_shutdown(&c->shutdown, (uv_stream_t *) &c->uv, on_shutdown) != 0) {
         elo_conn_close(c);
@@ -407,6 +419,47 @@ elo_conn_tick(elo_http_req_t *c, uint64_t now)
 
 /* ---- accepting, and what a handler asks ---- */
 
+static void
+init_handle(elo_http_req_t *c)
+{
+    uv_loop_t *uv = elo_loop_uv(c->srv->loop);
+
+    if (c->srv->path != NULL) {
+        (void) uv_pipe_init(uv, &c->uv.pipe, 0);
+    } else {
+        (void) uv_tcp_init(uv, &c->uv.tcp);
+    }
+}
+
+
+/* Answers are written whole: none of them waits for a further one. */
+static void
+find_peer(elo_http_req_t *c)
+{
+    struct sockaddr_storage sa;
+    int len = sizeof(sa);
+
+    if (c->srv->path != NULL) {
+        return;
+    }
+    (void) uv_tcp_nodelay(&c->uv.tcp, 1);
+    if (uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *) &sa, &len) != 0) {
+        return; /* of no address: nothing that asks for one covers it */
+    }
+    if (sa.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *) &sa;
+
+        c->peer_len = sizeof(in->sin_addr);
+        memcpy(c->peer, &in->sin_addr, c->peer_len);
+    } else if (sa.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) &sa;
+
+        c->peer_len = sizeof(in6->sin6_addr);
+        memcpy(c->peer, &in6->sin6_addr, c->peer_len);
+    }
+}
+
+
 elo_err_t
 elo_conn_open(elo_http_server_t *s)
 {
@@ -425,20 +478,22 @@ elo_conn_open(elo_http_server_t *s)
     c->refs = 1;
     c->is_body_done = true;
     elo_buf_init(&c->fields, ELO_HTTP_FIELDS_LEN_MAX);
+    elo_buf_init(&c->standing, ELO_HTTP_FIELDS_LEN_MAX);
     elo_buf_init(&c->out, SIZE_MAX / 2);
     elo_buf_init(&c->flight, SIZE_MAX / 2);
-    (void) uv_pipe_init(elo_loop_uv(s->loop), &c->uv, 0);
+    init_handle(c);
     c->next = s->conns;
     if (s->conns != NULL) {
         s->conns->prev = c;
     }
     s->conns = c;
     s->n_conns++;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     if (uv_accept((uv_stream_t *) &s->listener, (uv_stream_t *) &c->uv) != 0) {
         elo_conn_close(c);
         return ELO_OK; /* that one has gone */
     }
+    find_peer(c);
     elo_conn_start_reading(c);
     return ELO_OK;
 }
@@ -469,6 +524,47 @@ elo_slice_t
 elo_http_req_header(const elo_http_req_t *c, const char *name)
 {
     return elo_http_head_field(&c->head, elo_slice_str(name));
+}
+
+
+uint32_t
+elo_http_req_count(const elo_http_req_t *c, const char *name)
+{
+    elo_slice_t key = elo_slice_str(name);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < c->head.n_fields; i++) {
+        n += elo_slice_ieq(c->head.fields[i].name, key) ? 1 : 0;
+    }
+    return n;
+}
+
+
+elo_slice_t
+elo_http_req_peer(const elo_http_req_t *c)
+{
+    return elo_slice(c->peer, c->peer_len);
+}
+
+
+elo_slice_t
+elo_http_req_log_path(const elo_http_req_t *c)
+{
+    for (size_t i = 0; i < ELO_COUNT(secrets); i++) {
+        elo_slice_t prefix = elo_slice_str(secrets[i]);
+
+        if (elo_slice_has_prefix(c->head.path, prefix)) {
+            return prefix;
+        }
+    }
+    /* an escape may hide one of them */
+    if (memchr(c->head.path.p, '%',
+               ELO_MIN(c->head.path.len, (size_t) SECRET_PREFIX_MAX))
+        != NULL)
+    {
+        return ELO_SLICE("/(escaped)");
+    }
+    return c->head.path;
 }
 
 

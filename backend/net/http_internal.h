@@ -50,13 +50,20 @@ typedef enum {
     ELO_CONN_LINGER
 } elo_conn_state_t;
 
+/* A socket of either kind; all that isn't said of one kind is said of stream. */
+typedef union {
+    uv_stream_t stream;
+    uv_pipe_t pipe;
+    uv_tcp_t tcp;
+} elo_http_uv_t;
+
 struct elo_http_server_s {
     elo_http_cfg_t cfg;
-    char *path;
+    char *path;     /* NULL: TCP */
     uint64_t inode; /* of the socket's name: another's is not unlinked */
     elo_loop_t *loop;
     elo_http_handler_t *handler;
-    uv_pipe_t listener;
+    elo_http_uv_t listener;
     uv_timer_t tick; /* looks for timeouts */
     uv_idle_t idle;  /* runs the kicked connections */
     unsigned n_handles;
@@ -81,7 +88,7 @@ struct elo_http_server_s {
 };
 
 struct elo_http_req_s {
-    uv_pipe_t uv; /* first: the handle is the connection */
+    elo_http_uv_t uv; /* first: the handle is the connection */
     uint32_t magic;
     uint32_t refs; /* handle, exchange, kick, running: each one */
     elo_http_server_t *srv;
@@ -103,6 +110,8 @@ struct elo_http_req_s {
     uint64_t since_ms;  /* of the wait that a timeout limits */
     size_t last_queued; /* by the last tick: bytes not yet written */
     uint64_t lingered;
+    uint8_t peer[16]; /* address of the client, of a TCP connection */
+    size_t peer_len;
 
     /* request */
     elo_http_head_t head;
@@ -128,9 +137,10 @@ struct elo_http_req_s {
     /* response */
     int status;
     elo_buf_t fields;
-    elo_buf_t out;    /* answers, or the head of one, to be written */
-    elo_buf_t flight; /* what libuv is writing */
-    bool is_writing;  /* flight, or a piece, is libuv's until write is done */
+    elo_buf_t standing; /* fields of any answer to this request */
+    elo_buf_t out;      /* answers, or the head of one, to be written */
+    elo_buf_t flight;   /* what libuv is writing */
+    bool is_writing;    /* flight, or a piece, is libuv's until write is done */
     bool is_streaming;
     bool is_open;       /* streaming without a length */
     bool is_chunked;    /* and in chunks */

@@ -129,7 +129,7 @@ start_write(elo_http_req_t *c, size_t off)
         n += put_piece(c, bufs + n);
     }
     c->write.data = c;
-    c->since_ms = uv_now(c->uv.loop);
+    c->since_ms = uv_now(c->uv.stream.loop);
     if (uv_write(&c->write, (uv_stream_t *) &c->uv, bufs, n, on_written) != 0) {
         elo_conn_close(c);
         return;
@@ -270,7 +270,9 @@ put_length(uint8_t *p, uint64_t len)
 static void
 append_head(elo_http_req_t *c, int status, uint64_t len, elo_slice_t fields)
 {
-    uint8_t *start = elo_buf_extend(&c->out, START_MAX + fields.len + 2);
+    elo_slice_t standing = elo_buf_slice(&c->standing);
+    size_t room = START_MAX + standing.len + fields.len + 2;
+    uint8_t *start = elo_buf_extend(&c->out, room);
     uint8_t *p = start;
 
     if (p == NULL) {
@@ -282,11 +284,14 @@ append_head(elo_http_req_t *c, int status, uint64_t len, elo_slice_t fields)
     } else if (!c->is_open && !has_no_body(status)) {
         p = put_length(p, len);
     }
+    if (standing.len != 0) {
+        p = put(p, standing.p, standing.len);
+    }
     if (fields.len != 0) {
         p = put(p, fields.p, fields.len);
     }
     p = PUT_TEXT(p, "\r\n");
-    c->out.len -= START_MAX + fields.len + 2 - (size_t) (p - start);
+    c->out.len -= room - (size_t) (p - start);
 }
 
 
@@ -294,7 +299,8 @@ append_head(elo_http_req_t *c, int status, uint64_t len, elo_slice_t fields)
 static bool
 put_head(elo_http_req_t *c, uint64_t len)
 {
-    if (elo_buf_err(&c->fields) != ELO_OK) {
+    if (elo_buf_err(&c->fields) != ELO_OK
+        || elo_buf_err(&c->standing) != ELO_OK) {
         elo_log(ELO_LOG_ALERT, "response fields exceed their limit");
         elo_conn_close(c);
         return false;
@@ -383,6 +389,14 @@ elo_http_res_lines(elo_http_req_t *c, elo_slice_t lines)
 {
     assert(c->magic == ELO_HTTP_MAGIC);
     elo_buf_put_slice(&c->fields, lines);
+}
+
+
+void
+elo_http_res_standing(elo_http_req_t *c, elo_slice_t lines)
+{
+    assert(c->magic == ELO_HTTP_MAGIC);
+    elo_buf_put_slice(&c->standing, lines);
 }
 
 

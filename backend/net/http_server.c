@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http_server: the listening socket, the list of connections, their timeouts,
-   and the end of it all. Connections themselves: http_conn.c, http_res.c. */
+/* http_server: the listening socket, on a name or on loopback TCP, the list of
+   connections, their timeouts, and the end of it all. Connections themselves:
+   http_conn.c, http_res.c. */
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,10 +14,11 @@
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
-#define BACKLOG     511
-#define TICK_MIN_MS 10u
-#define TICK_MAX_MS 250u
-#define HEAD_LEAST  512u /* below it no real request fits */
+#define BACKLOG      511
+#define TICK_MIN_MS  10u
+#define TICK_MAX_MS  250u
+#define LOOPBACK_NET 127u /* RFC 1122, 3.2.1.3 */
+#define HEAD_LEAST   512u /* below it no real request fits */
 
 
 /* ---- the kick list: callbacks that must come from the loop (I2) ---- */
@@ -255,13 +258,93 @@ init_handles(elo_http_server_t *s)
     uint64_t period = s->cfg.idle_ms / 4;
 
     period = ELO_MIN(ELO_MAX(period, TICK_MIN_MS), TICK_MAX_MS);
-    (void) uv_pipe_init(uv, &s->listener, 0);
+    if (s->path != NULL) {
+        (void) uv_pipe_init(uv, &s->listener.pipe, 0);
+    } else {
+        (void) uv_tcp_init(uv, &s->listener.tcp);
+    }
     (void) uv_timer_init(uv, &s->tick);
     (void) uv_idle_init(uv, &s->idle);
-    s->listener.data = s->tick.data = s->idle.data = s;
+    s->listener.stream.data = s->tick.data = s->idle.data = s;
     s->n_handles = 3;
     (void) uv_timer_start(&s->tick, on_tick, period, period);
     uv_unref((uv_handle_t *) &s->tick);
+}
+
+
+/* Nobody else is ever meant to reach it. */
+static bool
+is_loopback(const struct sockaddr *sa)
+{
+    static const struct in6_addr one = IN6ADDR_LOOPBACK_INIT;
+
+    if (sa->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *) sa;
+
+        return ntohl(in->sin_addr.s_addr) >> 24 == LOOPBACK_NET;
+    }
+    return memcmp(&((const struct sockaddr_in6 *) sa)->sin6_addr, &one,
+                  sizeof(one))
+           == 0;
+}
+
+
+static elo_err_t
+bind_tcp(elo_http_server_t *s, const elo_http_cfg_t *cfg)
+{
+    struct sockaddr_storage mem = { 0 };
+    struct sockaddr *sa = (struct sockaddr *) &mem;
+
+    if (uv_ip4_addr(cfg->host, cfg->port, (struct sockaddr_in *) sa) != 0
+        && uv_ip6_addr(cfg->host, cfg->port, (struct sockaddr_in6 *) sa) != 0)
+    {
+        return ELO_EINVAL;
+    }
+    if (!is_loopback(sa)) {
+        return ELO_EDENIED;
+    }
+    init_handles(s);
+    return -uv_tcp_bind(&s->listener.tcp, sa, 0);
+}
+
+
+static elo_err_t
+bind_unix(elo_http_server_t *s, const elo_http_cfg_t *cfg)
+{
+    elo_unix_bound_t bound;
+    elo_err_t rc = elo_unix_bind(s->path, cfg->mode, cfg->group, &bound);
+
+    if (rc != ELO_OK) {
+        return rc;
+    }
+    s->inode = bound.inode;
+    init_handles(s);
+    rc = -uv_pipe_open(&s->listener.pipe, bound.fd);
+    if (rc != ELO_OK) {
+        elo_unix_close(bound.fd);
+    }
+    return rc;
+}
+
+
+static elo_err_t
+listen_on(elo_http_server_t *s, const elo_http_cfg_t *cfg)
+{
+    elo_err_t rc = s->path != NULL ? bind_unix(s, cfg) : bind_tcp(s, cfg);
+
+    if (rc == ELO_OK) {
+        rc = -uv_listen(&s->listener.stream, BACKLOG, on_connection);
+    }
+    return rc == EADDRINUSE ? (elo_err_t) ELO_EBUSY : rc;
+}
+
+
+static void
+unlink_name(elo_http_server_t *s)
+{
+    if (s->path != NULL && s->inode != 0) {
+        elo_unix_unlink(s->path, s->inode);
+    }
 }
 
 
@@ -271,7 +354,6 @@ elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
 {
     elo_http_server_t *s;
     elo_err_t rc;
-    elo_unix_bound_t bound;
 
     if (cfg->max_conns == 0 || cfg->idle_ms == 0 || cfg->max_head < HEAD_LEAST)
     {
@@ -282,35 +364,45 @@ elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
         return ELO_ENOMEM;
     }
     s->cfg = *cfg;
-    s->cfg.path = NULL; /* the caller's; ours is s->path */
+    s->cfg.path = s->cfg.host = NULL; /* the caller's; ours is s->path */
     s->loop = loop;
     s->handler = handler;
-    s->path = strdup(cfg->path);
+    s->path = cfg->host == NULL ? strdup(cfg->path) : NULL;
     s->trash = malloc(ELO_HTTP_TRASH_LEN);
-    if (s->path == NULL || s->trash == NULL) {
+    if ((s->path == NULL && cfg->host == NULL) || s->trash == NULL) {
         free_server(s);
         return ELO_ENOMEM;
     }
-    rc = elo_unix_bind(s->path, cfg->mode, cfg->group, &bound);
-    if (rc != ELO_OK) {
+    rc = listen_on(s, cfg);
+    if (rc != ELO_OK && s->n_handles == 0) {
         free_server(s);
         return rc;
     }
-    s->inode = bound.inode;
-    init_handles(s);
-    rc = -uv_pipe_open(&s->listener, bound.fd);
     if (rc != ELO_OK) {
-        elo_unix_close(bound.fd);
-    } else {
-        rc = -uv_listen((uv_stream_t *) &s->listener, BACKLOG, on_connection);
-    }
-    if (rc != ELO_OK) {
-        elo_unix_unlink(s->path, s->inode);
+        unlink_name(s);
         close_handles(s); /* frees s when they are */
         return rc;
     }
     *out = s;
     return ELO_OK;
+}
+
+
+uint16_t
+elo_http_server_port(const elo_http_server_t *s)
+{
+    struct sockaddr_storage sa;
+    int len = sizeof(sa);
+
+    if (s->path != NULL
+        || uv_tcp_getsockname(&s->listener.tcp, (struct sockaddr *) &sa, &len)
+               != 0)
+    {
+        return 0;
+    }
+    return ntohs(sa.ss_family == AF_INET
+                     ? ((const struct sockaddr_in *) &sa)->sin_port
+                     : ((const struct sockaddr_in6 *) &sa)->sin6_port);
 }
 
 
@@ -341,7 +433,7 @@ elo_http_server_drain(elo_http_server_t **sp, uint32_t grace_ms,
     s->done = done;
     s->done_ctx = ctx;
     s->cut_at_ms = uv_now(uv) + grace_ms;
-    elo_unix_unlink(s->path, s->inode);
+    unlink_name(s);
     uv_close((uv_handle_t *) &s->listener, on_handle_closed);
     /* The tick must come in time for the cut. */
     (void) uv_timer_start(&s->tick, on_tick, ELO_MIN(grace_ms, TICK_MAX_MS / 4),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* http_server: HTTP/1.1 on a unix socket (and later on loopback TCP), over libuv
+/* http_server: HTTP/1.1 on a unix socket or on loopback TCP, over libuv
    and http-parser. Keep-alive, pipelining (one exchange at a time, in order),
    bodies streamed both ways with back-pressure, memory bounded by connections.
    Spec: RFC 9112. Loop thread only.
@@ -42,13 +42,19 @@ typedef struct {
     uint32_t idle_ms;   /* between requests, and between reads of one */
     uint32_t max_head;  /* bytes of request line and headers; 431 past it */
     uint32_t
-        min_rate; /* bytes a second that a body must come in at, while it is
+        min_rate;     /* bytes a second that a body must come in at, while it is
                            waited for; over idle_ms each. 0: any */
+    const char *host; /* a loopback address in numbers, in place of path;
+                           NULL: path. Any other is ELO_EDENIED */
+    uint16_t port;    /* 0: any, see elo_http_server_port */
 } elo_http_cfg_t;
 
 elo_err_t elo_http_server_create(elo_loop_t *loop, const elo_http_cfg_t *cfg,
                                  elo_http_handler_t *handler,
                                  elo_http_server_t **out) ELO_MUST_USE;
+
+/* Of a server on TCP; else 0. */
+uint16_t elo_http_server_port(const elo_http_server_t *s);
 
 /* Stops accepting, lets exchanges end, closes idle connections, then calls
    done(ctx) with the server freed. After grace_ms what is left is cut. */
@@ -63,6 +69,16 @@ elo_slice_t elo_http_req_query(const elo_http_req_t *req);  /* raw, without ? */
 
 /* First field of that name (case-insensitive); p == NULL when absent. */
 elo_slice_t elo_http_req_header(const elo_http_req_t *req, const char *name);
+
+/* How many fields there are of that name. */
+uint32_t elo_http_req_count(const elo_http_req_t *req, const char *name);
+
+/* The client's address, 4 or 16 bytes in network order; empty on a unix socket. */
+elo_slice_t elo_http_req_peer(const elo_http_req_t *req);
+
+/* The path as it may stand in a log: what is a credential in it is left out. A
+   static text, or a part of the path. */
+elo_slice_t elo_http_req_log_path(const elo_http_req_t *req);
 
 /* Is there any field that makes the request conditional, or a Range? */
 bool elo_http_req_has_conditions(const elo_http_req_t *req);
@@ -117,6 +133,10 @@ void elo_http_res_headerf(elo_http_req_t *req, const char *name,
 /* Whole lines of the program's own making, "Name: value" CR LF each: nothing in
    them is looked at. */
 void elo_http_res_lines(elo_http_req_t *req, elo_slice_t lines);
+
+/* The same, in whatever answer this exchange gets: they outlive
+   elo_http_res_drop_room. */
+void elo_http_res_standing(elo_http_req_t *req, elo_slice_t lines);
 
 /* Sends body (copied; not sent for HEAD, 204 and 304, but counted for HEAD) and
    ends the exchange. */

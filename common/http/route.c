@@ -90,6 +90,77 @@ match_alias(const parts_t *parts, elo_route_t *out)
 }
 
 
+/* /blob/{addr|id} */
+static void
+match_plain(const parts_t *parts, elo_route_t *out)
+{
+    match_alias(parts, out);
+    out->is_compat = true;
+}
+
+
+/* /shard/{addr} */
+static void
+match_shard(const parts_t *parts, elo_route_t *out)
+{
+    if (parts->n == 1 && take_addr(parts->part[0], out)) {
+        out->kind = ELO_ROUTE_SHARD;
+    }
+}
+
+
+/* /api/custodian/blob/{addr} */
+static void
+match_custodians(const parts_t *parts, elo_route_t *out)
+{
+    if (parts->n == 1 && take_addr(parts->part[0], out)) {
+        out->kind = ELO_ROUTE_CUSTODIANS;
+    }
+}
+
+
+static bool
+name_ok(elo_slice_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.p[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z')
+            && !(c >= 'A' && c <= 'Z') && c != '-' && c != '_')
+        {
+            return false;
+        }
+    }
+    return s.len != 0 && s.len <= ELO_ROUTE_NAME_MAX;
+}
+
+
+/* /api/v1/cache/{name}[/{id}], /api/v1/{dna}/{zome}/{name} */
+static void
+match_v1(const parts_t *parts, elo_route_t *out)
+{
+    const elo_slice_t *part = parts->part;
+
+    if (parts->n < 2 || !name_ok(part[0]) || !name_ok(part[1])) {
+        return;
+    }
+    if (!elo_slice_eq(part[0], ELO_SLICE("cache"))) {
+        if (parts->n == 3 && name_ok(part[2])) {
+            out->kind = ELO_ROUTE_ZOME;
+            out->name = part[2];
+        }
+        return;
+    }
+    out->name = part[1];
+    if (parts->n == 2) {
+        out->kind = ELO_ROUTE_CACHE_LIST;
+    } else if (parts->n == 3 && elo_content_id_ok(part[2])) {
+        out->kind = ELO_ROUTE_CACHE;
+        out->id = part[2];
+    }
+}
+
+
 /* One spelling a number, so that a cache has one entry for it. */
 static bool
 number_ok(elo_slice_t s, uint32_t *out)
@@ -126,6 +197,10 @@ match_blob(const parts_t *parts, elo_route_t *out)
     elo_slice_t what;
     bool is_addr;
 
+    if (parts->n == 1 && elo_slice_eq(parts->part[0], ELO_SLICE("verify"))) {
+        out->kind = ELO_ROUTE_VERIFY;
+        return;
+    }
     if (parts->n != 2) {
         match_alias(parts, out);
         return;
@@ -294,22 +369,34 @@ match_stream_alias(const parts_t *parts, elo_route_t *out)
 static const struct {
     elo_slice_t path;
     elo_route_kind_t kind;
+    bool is_compat;
 } whole[] = {
-    { PATH("/api/blob"), ELO_ROUTE_BLOB_NEW },
-    { PATH("/blob"), ELO_ROUTE_BLOB_NEW },
-    { PATH("/blob/"), ELO_ROUTE_BLOB_NEW },
-    { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST },
-    { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW },
-    { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW },
-    { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE },
-    { PATH("/api/auth/token"), ELO_ROUTE_AUTH_TOKEN },
-    { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS },
-    { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS },
-    { PATH("/api/records"), ELO_ROUTE_RECORDS },
-    { PATH("/api/audit"), ELO_ROUTE_AUDIT },
-    { PATH("/api/explain"), ELO_ROUTE_EXPLAIN },
-    { PATH("/health"), ELO_ROUTE_HEALTH },
-    { PATH("/version"), ELO_ROUTE_VERSION },
+    { PATH("/api/blob"), ELO_ROUTE_BLOB_NEW, false },
+    { PATH("/blob"), ELO_ROUTE_BLOB_NEW, true },
+    { PATH("/blob/"), ELO_ROUTE_BLOB_NEW, true },
+    { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST, false },
+    { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW, false },
+    { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW, false },
+    { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE, false },
+    { PATH("/api/auth/token"), ELO_ROUTE_AUTH_TOKEN, false },
+    { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS, false },
+    { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS, false },
+    { PATH("/api/records"), ELO_ROUTE_RECORDS, false },
+    { PATH("/api/audit"), ELO_ROUTE_AUDIT, false },
+    { PATH("/api/explain"), ELO_ROUTE_EXPLAIN, false },
+    { PATH("/.well-known/jwks.json"), ELO_ROUTE_AUTH_KEYS, false },
+    { PATH("/health"), ELO_ROUTE_HEALTH, false },
+    { PATH("/healthz"), ELO_ROUTE_HEALTH, false },
+    { PATH("/version"), ELO_ROUTE_VERSION, false },
+    { PATH("/ready"), ELO_ROUTE_READY, false },
+    { PATH("/readyz"), ELO_ROUTE_READY, false },
+    { PATH("/status"), ELO_ROUTE_STATUS, false },
+    { PATH("/p2p/status"), ELO_ROUTE_P2P_STATUS, false },
+    { PATH("/auth/me"), ELO_ROUTE_ME, false },
+    { PATH("/.well-known/did.json"), ELO_ROUTE_DID, false },
+    { PATH("/identity/did"), ELO_ROUTE_DID, false },
+    { PATH("/identity/did.json"), ELO_ROUTE_DID, false },
+    { PATH("/session"), ELO_ROUTE_HANDOFF, false },
 };
 
 static const struct {
@@ -317,7 +404,10 @@ static const struct {
     match_fn match;
 } prefixes[] = {
     { PATH("/api/blob/"), match_blob },
-    { PATH("/blob/"), match_alias },
+    { PATH("/blob/"), match_plain },
+    { PATH("/shard/"), match_shard },
+    { PATH("/api/custodian/blob/"), match_custodians },
+    { PATH("/api/v1/"), match_v1 },
     { PATH("/store/"), match_alias },
     { PATH("/api/manifest/"), match_stream },
     { PATH("/api/stream/"), match_stream_alias },
@@ -359,6 +449,7 @@ elo_route_parse(elo_slice_t path, elo_route_t *out)
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         if (elo_slice_eq(path, whole[i].path)) {
             out->kind = whole[i].kind;
+            out->is_compat = whole[i].is_compat;
             return;
         }
     }

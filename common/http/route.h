@@ -8,6 +8,9 @@
 #include "common/base/cid.h"
 #include "common/base/slice.h"
 
+/* Of letters, digits, '-' and '_'. */
+#define ELO_ROUTE_NAME_MAX 64u
+
 typedef enum {
     ELO_ROUTE_UNKNOWN = 0,
     ELO_ROUTE_BLOB,         /* /api/blob/{addr|id}, /blob/…, /store/… */
@@ -31,13 +34,27 @@ typedef enum {
     ELO_ROUTE_SEGMENT, /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
     ELO_ROUTE_AUTH_CHALLENGE, /* /api/auth/challenge */
     ELO_ROUTE_AUTH_TOKEN,     /* /api/auth/token */
-    ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys */
+    ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys,
+                                 /.well-known/jwks.json */
     ELO_ROUTE_RECORDS,        /* /api/records */
     ELO_ROUTE_RECORD_HEAD,    /* /api/records/head/{agent} */
     ELO_ROUTE_AUDIT,          /* /api/audit */
     ELO_ROUTE_EXPLAIN,        /* /api/explain */
-    ELO_ROUTE_HEALTH,         /* /health */
-    ELO_ROUTE_VERSION         /* /version */
+    ELO_ROUTE_HEALTH,         /* /health, /healthz */
+    ELO_ROUTE_VERSION,        /* /version */
+    /* of the network's existing clients, docs/compatibility.md: */
+    ELO_ROUTE_SHARD,      /* /shard/{addr} */
+    ELO_ROUTE_VERIFY,     /* /api/blob/verify */
+    ELO_ROUTE_CUSTODIANS, /* /api/custodian/blob/{addr} */
+    ELO_ROUTE_CACHE_LIST, /* /api/v1/cache/{name} */
+    ELO_ROUTE_CACHE,      /* /api/v1/cache/{name}/{id} */
+    ELO_ROUTE_ZOME,       /* /api/v1/{dna}/{zome}/{name} */
+    ELO_ROUTE_READY,      /* /ready, /readyz */
+    ELO_ROUTE_STATUS,     /* /status */
+    ELO_ROUTE_P2P_STATUS, /* /p2p/status */
+    ELO_ROUTE_ME,         /* /auth/me */
+    ELO_ROUTE_DID,        /* /.well-known/did.json, /identity/did[.json] */
+    ELO_ROUTE_HANDOFF     /* /session: not for the Doorway */
 } elo_route_kind_t;
 
 typedef struct {
@@ -47,6 +64,8 @@ typedef struct {
     elo_slice_t id;      /* address, content id or upload, as in the path */
     elo_slice_t version; /* of the media index */
     elo_slice_t track;
+    elo_slice_t name; /* of a type, or of a function: see ELO_ROUTE_NAME_MAX */
+    bool is_compat;  /* /blob/…: uploads are answered as its clients expect */
     uint32_t number; /* of the segment, from 1; of the chunk, from 0 */
 } elo_route_t;
 

@@ -293,7 +293,7 @@ test_read_by_id(void **state)
                      404);
     r = api_get(a, "/api/blob/doc", "");
     assert_int_equal(r.status, 200);
-    assert_string_equal(header_of(&r, "Cache-Control"), "no-cache");
+    assert_string_equal(header_of(&r, "Cache-Control"), "private, no-cache");
     assert_string_equal(header_of(&r, "X-Reach"), "regional");
     answer_free(&r);
     r = api_get(a, "/api/blob/" HEX_ABC, "");

@@ -46,19 +46,28 @@ test_put(void **state)
     static const struct {
         const char *method;
         const char *target;
+        int status; /* clients of /blob take any other than 201 for a failure */
+        const char *has;
     } again[] = {
-        { "PUT", "/api/blob/" HEX_ABC },
-        { "PUT", "/blob/" CID_ABC },
-        { "PUT", "/blob/" },
-        { "POST", "/blob" },
-        { "POST", "/api/blob" },
+        { "PUT", "/api/blob/" HEX_ABC, 200, "{\"hash\":\"sha256-" HEX_ABC },
+        { "PUT", "/blob/" CID_ABC, 201, "{\"blob_cid\":\"" CID_ABC "\"" },
+        { "PUT", "/blob/", 201, "\"shard_hashes\":[\"sha256-" HEX_ABC "\"]" },
+        { "POST", "/blob", 201, "\"hash\":\"sha256-" HEX_ABC "\",\"cid\"" },
+        { "POST", "/api/blob", 200, "\"existed\":true" },
     };
     for (size_t i = 0; i < ELO_COUNT(again); i++) {
         r = api_call(a, again[i].method, again[i].target, "", "abc", 3);
-        assert_int_equal(r.status, 200);
+        assert_int_equal(r.status, again[i].status);
+        assert_true(body_has(&r, again[i].has));
         assert_true(body_has(&r, "\"existed\":true"));
         answer_free(&r);
     }
+    r = api_call(a, "PUT", "/shard/" HEX_ABC, "", "abc", 3);
+    assert_int_equal(r.status, 200);
+    assert_string_equal((char *) r.body,
+                        "{\"hash\":\"sha256-" HEX_ABC "\",\"size_bytes\":3,"
+                        "\"already_existed\":true}");
+    answer_free(&r);
 
     r = api_get(a, "/api/blob/" CID_ABC, "");
     assert_int_equal(r.status, 200);

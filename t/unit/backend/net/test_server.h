@@ -52,8 +52,13 @@ static inline int
 ts_run(const char *path, uint32_t idle_ms, uint32_t max_conns, int ready)
 {
     elo_http_handler_t handler = { ts_on_request };
-    elo_http_cfg_t cfg = { path,    0600, -1,           max_conns,
-                           idle_ms, 4096, TEST_MIN_RATE };
+    elo_http_cfg_t cfg = { .path = path,
+                           .mode = 0600,
+                           .group = -1,
+                           .max_conns = max_conns,
+                           .idle_ms = idle_ms,
+                           .max_head = 4096,
+                           .min_rate = TEST_MIN_RATE };
 
     (void) signal(SIGPIPE, SIG_IGN);
     if (elo_loop_create(&ts_loop) != ELO_OK

@@ -77,6 +77,30 @@ static const row_t good[] = {
     { "/api/auth/keys", ELO_ROUTE_AUTH_KEYS, "", "", "", 0 },
     { "/.well-known/doorway-keys", ELO_ROUTE_AUTH_KEYS, "", "", "", 0 },
     { "/version", ELO_ROUTE_VERSION, "", "", "", 0 },
+    { "/.well-known/jwks.json", ELO_ROUTE_AUTH_KEYS, "", "", "", 0 },
+    { "/healthz", ELO_ROUTE_HEALTH, "", "", "", 0 },
+    { "/ready", ELO_ROUTE_READY, "", "", "", 0 },
+    { "/readyz", ELO_ROUTE_READY, "", "", "", 0 },
+    { "/status", ELO_ROUTE_STATUS, "", "", "", 0 },
+    { "/p2p/status", ELO_ROUTE_P2P_STATUS, "", "", "", 0 },
+    { "/auth/me", ELO_ROUTE_ME, "", "", "", 0 },
+    { "/.well-known/did.json", ELO_ROUTE_DID, "", "", "", 0 },
+    { "/identity/did", ELO_ROUTE_DID, "", "", "", 0 },
+    { "/identity/did.json", ELO_ROUTE_DID, "", "", "", 0 },
+    { "/session", ELO_ROUTE_HANDOFF, "", "", "", 0 },
+    { "/shard/" HEX, ELO_ROUTE_SHARD, HEX, "", "", 0 },
+    { "/shard/sha256-" HEX, ELO_ROUTE_SHARD, "sha256-" HEX, "", "", 0 },
+    { "/shard/" CID, ELO_ROUTE_SHARD, CID, "", "", 0 },
+    { "/shard/" V0, ELO_ROUTE_SHARD, V0, "", "", 0 },
+    { "/api/blob/verify", ELO_ROUTE_VERIFY, "", "", "", 0 },
+    { "/api/blob/verify/1", ELO_ROUTE_CHUNK, "verify", "", "", 1 },
+    { "/store/verify", ELO_ROUTE_BLOB, "verify", "", "", 0 },
+    { "/api/custodian/blob/" HEX, ELO_ROUTE_CUSTODIANS, HEX, "", "", 0 },
+    { "/api/v1/cache/Content", ELO_ROUTE_CACHE_LIST, "", "", "", 0 },
+    { "/api/v1/cache/Content/intro", ELO_ROUTE_CACHE, "intro", "", "", 0 },
+    { "/api/v1/cache/cache/cache", ELO_ROUTE_CACHE, "cache", "", "", 0 },
+    { "/api/v1/lamad/content_store/get_content", ELO_ROUTE_ZOME, "", "", "",
+      0 },
 };
 
 static const char *const unknown[] = {
@@ -138,6 +162,43 @@ static const char *const unknown[] = {
     "/blob/" HEX "/status",
     "/store",
     "/store/",
+    "/shard",
+    "/shard/",
+    "/shard/intro",
+    "/shard/" HEX "/",
+    "/shard/../" HEX,
+    "/shard//etc/passwd",
+    "/shard/" HEX "/status",
+    "/session/",
+    "/session/all",
+    "/status/",
+    "/p2p",
+    "/auth/login",
+    "/auth/me/",
+    "/.well-known/",
+    "/.well-known/did.jsonx",
+    "/identity/",
+    "/api/blob/verify/",
+    "/api/blob/Verify/x",
+    "/api/custodian/blob/",
+    "/api/custodian/blob/intro",
+    "/api/custodian/blob/" HEX "/best",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/cache",
+    "/api/v1/cache/",
+    "/api/v1/cache//intro",
+    "/api/v1/cache/Content/",
+    "/api/v1/cache/Content/..",
+    "/api/v1/cache/Content/" HEX,
+    "/api/v1/cache/Content/intro/related",
+    "/api/v1/cache/a.b",
+    "/api/v1/a/b",
+    "/api/v1/a/b/c/d",
+    "/api/v1/a//c",
+    "/api/v1/../b/c",
+    "/api/v1/a/b/c:d",
+    "/api/v1/a/b/" HEX "x", /* longer than a name */
     "/manifest/",
     "/manifest/intro",
     "/manifest/" HEX "/",
@@ -203,6 +264,43 @@ check(const row_t *row, const elo_route_t *r)
         || r->number != row->number)
     {
         fail_msg("%s: kind %d", row->path, (int) r->kind);
+    }
+}
+
+
+/* What only some routes have. */
+static void
+test_compat(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *name;
+        bool is_compat;
+    } rows[] = {
+        { "/blob/" HEX, "", true },
+        { "/blob/intro", "", true },
+        { "/blob", "", true },
+        { "/blob/", "", true },
+        { "/api/blob/" HEX, "", false },
+        { "/api/blob", "", false },
+        { "/store/" HEX, "", false },
+        { "/blob/..", "", false }, /* nothing of what was tried is kept */
+        { "/api/v1/cache/Content", "Content", false },
+        { "/api/v1/cache/Content/intro", "Content", false },
+        { "/api/v1/cache/Content/..", "", false },
+        { "/api/v1/a/b/get_content", "get_content", false },
+        { "/api/v1/a/b/" HEX, HEX, false },
+    };
+    elo_route_t r;
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        elo_route_parse(elo_slice_str(rows[i].path), &r);
+        if (!elo_slice_eq(r.name, elo_slice_str(rows[i].name))
+            || r.is_compat != rows[i].is_compat)
+        {
+            fail_msg("%s", rows[i].path);
+        }
     }
 }
 
@@ -279,6 +377,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_compat),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_prefixes),
     };
