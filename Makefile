@@ -41,7 +41,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -DELO_VERSION='"$(VERSION)"' \
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 
 LIBS_common := -lcrypto -lsodium
-LIBS_backend := -luv -lhttp_parser -llmdb -ljansson
+LIBS_backend := -luv -lhttp_parser -llmdb -ljansson -lcurl
 LIBS_cli := -larchive
 LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
@@ -49,7 +49,7 @@ LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
 LAYERS := common backend/os backend/net backend/keys backend/kv \
   backend/store backend/care backend/repl backend/json backend/node \
-  backend/ctl backend/media backend/api backend/daemon cli
+  backend/fetch backend/fallback backend/ctl backend/media backend/api backend/daemon cli
 PROGRAMS := backend/daemon/main.c cli/main.c
 src_of = $(filter-out $(PROGRAMS),$(wildcard $(1)/*.c $(1)/*/*.c))
 obj_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,9 +67,13 @@ reach_backend/care := backend/care $(reach_backend/store)
 reach_backend/repl := backend/repl $(reach_backend/store)
 reach_backend/json := backend/json common
 reach_backend/node := backend/node backend/json common
+reach_backend/fetch := backend/fetch backend/os common
+reach_backend/fallback := backend/fallback backend/fetch backend/node \
+  backend/json $(reach_backend/store)
 reach_backend/ctl := backend/ctl backend/json $(reach_backend/store)
 reach_backend/media := backend/media common
-reach_backend/api := backend/api backend/ctl backend/node backend/json \
+reach_backend/api := backend/api backend/ctl backend/fallback backend/fetch \
+  backend/node backend/json \
   backend/media backend/care backend/repl backend/store backend/kv \
   backend/keys backend/net backend/os common
 reach_backend/daemon := backend/daemon $(reach_backend/api)
@@ -140,6 +144,7 @@ fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
   $(call lib_of,backend/keys) $(call lib_of,backend/api) \
+  $(call lib_of,backend/fallback) $(call lib_of,backend/fetch) \
   $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
     $(fuzz_libs)

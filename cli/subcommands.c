@@ -14,6 +14,7 @@ const elo_cmd_t *const elo_subcommands[] = {
     &elo_cmd_pin,
     &elo_cmd_unpin,
     &elo_cmd_queue,
+    &elo_cmd_fallback,
     &elo_cmd_key,
     &elo_cmd_login,
     &elo_cmd_agent,

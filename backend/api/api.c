@@ -115,6 +115,7 @@ static const resource_t table[] = {
     { ELO_ROUTE_AUDIT, false, { ON(GET, audit) } },
     { ELO_ROUTE_EXPLAIN, false, { ON(GET, explain) } },
     { ELO_OWN_AUDIT_VERIFY, true, { ON(GET, audit_verify) } },
+    { ELO_OWN_FALLBACK, true, { ON(GET, fallback), ON(POST, fallback_ask) } },
 };
 
 
@@ -526,6 +527,14 @@ elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl, const elo_agent_t *owner)
         a->node_owner = *owner;
     }
     return rc;
+}
+
+
+void
+elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms)
+{
+    a->fallback = f;
+    a->fallback_wait_ms = wait_ms;
 }
 
 

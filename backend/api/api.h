@@ -16,6 +16,7 @@
 
 #include "backend/care/care.h"
 #include "backend/ctl/ctl.h"
+#include "backend/fallback/fallback.h"
 #include "backend/net/http_server.h"
 #include "backend/os/loop.h"
 #include "backend/repl/repl.h"
@@ -52,6 +53,10 @@ void elo_api_set_jobs(elo_api_t *a, elo_repl_t *repl, elo_care_t *care);
    audit log. ELO_ENOMEM: nothing changed. */
 elo_err_t elo_api_set_ctl(elo_api_t *a, elo_ctl_t *ctl,
                           const elo_agent_t *owner) ELO_MUST_USE;
+
+/* Where contents may live elsewhere; before any request, borrowed. Requests wait
+   that long at most. */
+void elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms);
 
 /* For the server; as long as the api. */
 elo_http_handler_t *elo_api_handler(elo_api_t *a);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "backend/api/api.h"
+#include "backend/api/media_jobs.h"
 #include "backend/api/reply.h"
 #include "backend/api/watch.h"
 #include "backend/node/content_node.h"
@@ -14,7 +15,7 @@
 #include "common/auth/gate.h"
 #include "common/http/route.h"
 
-#define ELO_API_RETRY_AFTER_S "1"
+#define ELO_API_RETRY_AFTER_S 1u
 #define ELO_API_DEFAULT_TYPE  "application/octet-stream"
 
 /* Fields that a caller's words stand in beside the URL. All but the last two are the
@@ -31,7 +32,6 @@
 #define ELO_HEADER_REACH   "X-Elohim-Reach"
 #define ELO_HEADER_INVITED "X-Elohim-Invited"
 
-typedef struct elo_media_jobs_s elo_media_jobs_t;
 typedef struct elo_small_put_s elo_small_put_t;
 typedef struct elo_tus_s elo_tus_t;
 typedef struct elo_lookup_s elo_lookup_t;
@@ -46,8 +46,11 @@ struct elo_api_s {
     elo_lookup_t *lookup;
     elo_repl_t *repl; /* borrowed, as is care; may be NULL */
     elo_care_t *care;
-    elo_ctl_t *ctl;         /* likewise; NULL: tokens and records aren't here */
-    elo_agent_t node_owner; /* whose the operator's contents are */
+    elo_ctl_t *ctl; /* likewise; NULL: tokens and records aren't here */
+    elo_fallback_t *fallback; /* NULL: what isn't held isn't there */
+    uint32_t fallback_wait_ms;
+    uint32_t n_fetched_sends;
+    elo_agent_t node_owner;      /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */
     uint32_t n_spare_puts;
     elo_small_put_t *gathered; /* of this turn of the loop, in order */
@@ -70,7 +73,9 @@ struct elo_api_s {
     _Atomic uint64_t n_writes;
 };
 
-typedef struct {
+typedef struct elo_call_s elo_call_t;
+
+struct elo_call_s {
     elo_api_t *api;
     elo_http_req_t *req;
     elo_route_t route;
@@ -87,7 +92,11 @@ typedef struct {
     elo_agent_t agent;   /* whom the caller acts for; zero: the operator */
     elo_agent_t key;     /* that the caller has proved, with ELO_FACT_PROVED */
     elo_agent_t subject; /* whom the path names */
-} elo_call_t;
+    /* of what may live elsewhere (fallback_call.h) */
+    void (*again)(elo_call_t *c); /* NULL: that isn't looked for */
+    bool is_again;
+    const struct elo_fetched_s *fetched; /* stands in for the store */
+};
 
 /* May this caller see what has that reach, by what he is to everyone? */
 bool elo_call_may_read(const elo_call_t *c, elo_reach_t reach);
@@ -167,22 +176,6 @@ elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
 elo_err_t elo_node_load_all(elo_store_t *s, elo_slice_t id,
                             elo_content_t *out) ELO_MUST_USE;
 
-/* ---- media_jobs.c: the indexing of blobs ---- */
-
-elo_err_t elo_media_jobs_create(const elo_api_cfg_t *cfg,
-                                elo_media_jobs_t **out) ELO_MUST_USE;
-void elo_media_jobs_stop(elo_media_jobs_t *j, void (*done)(void *ctx),
-                         void *ctx);
-void elo_media_jobs_free(elo_media_jobs_t **j);
-
-/* Has the blob indexed, unless elo_media_jobs_has it already. A full queue drops
-   it: the next question for it asks again. */
-void elo_media_jobs_add(elo_media_jobs_t *j, const elo_digest_t *d);
-/* In the queue, running, or tried in vain so lately that it has to wait. */
-bool elo_media_jobs_has(const elo_media_jobs_t *j, const elo_digest_t *d);
-/* Waiting and running. */
-uint32_t elo_media_jobs_count(const elo_media_jobs_t *j);
-
 /* ---- handoff_api.c ---- */
 
 void elo_handoffs_free(elo_api_t *a);
@@ -191,15 +184,5 @@ void elo_handoffs_free(elo_api_t *a);
 
 /* Tells those that run to end. */
 void elo_backups_end(elo_api_t *a);
-
-/* ---- media_api.c ---- */
-
-/* Could blob i of a node be streamed? By its role and its type; own_type is
-   that of the held blob, "" when unknown. */
-bool elo_media_is_playable(const elo_content_t *n, uint32_t i,
-                           const char *own_type);
-
-/* After a node was written: has its blobs indexed that need it. */
-void elo_media_on_publish(elo_api_t *a, const elo_content_t *n);
 
 #endif

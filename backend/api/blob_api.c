@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "backend/api/blob_send.h"
+#include "backend/api/fallback_call.h"
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
@@ -205,6 +206,11 @@ serve(elo_call_t *c, view_t *v)
         elo_http_res_send_head(c->req, v->t.stat.size);
         return;
     }
+    if (c->fetched != NULL) {
+        elo_fetched_send(c->api, c->req, c->fetched, v->range, put_head, v,
+                         sizeof(*v));
+        return;
+    }
     if (serve_now(c, v)) {
         return;
     }
@@ -223,10 +229,13 @@ elo_call_blob_get(elo_call_t *c)
     elo_target_t t;
     view_t v;
 
+    c->again = elo_call_blob_get;
     if (!elo_call_find_target(c, &t)) {
         return;
     }
-    elo_api_touch(c->api, &t);
+    if (c->fetched == NULL) {
+        elo_api_touch(c->api, &t);
+    }
     view_init(&v, &t);
     serve(c, &v);
 }

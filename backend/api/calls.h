@@ -27,6 +27,7 @@ enum {
     ELO_OWN_CARE_JOB,     /* /api/care/{job} */
     ELO_OWN_BACKUP,       /* /api/backup */
     ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
+    ELO_OWN_FALLBACK,     /* /api/fallback */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -73,6 +74,8 @@ void elo_call_care(elo_call_t *c);
 void elo_call_care_job(elo_call_t *c);
 void elo_call_care_ask(elo_call_t *c);
 void elo_call_backup(elo_call_t *c);
+void elo_call_fallback(elo_call_t *c);
+void elo_call_fallback_ask(elo_call_t *c);
 void elo_call_manifest(elo_call_t *c);
 void elo_call_content_list(elo_call_t *c);
 void elo_call_content_post(elo_call_t *c);

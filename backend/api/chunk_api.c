@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/fallback_call.h"
 #include "backend/json/json_write.h"
 #include "common/base/base64.h"
 #include "common/base/crypto.h"
@@ -170,6 +171,34 @@ after_chunk(elo_job_t *job)
 }
 
 
+/* Of a copy; its digest is a hundred microseconds of work. */
+static void
+on_fetched(void *ctx, elo_err_t err, elo_slice_t bytes)
+{
+    ask_t *k = ctx;
+
+    if (err == ELO_EUNAVAIL) {
+        elo_reply_later(k->req, "NO_SOURCE",
+                        "the content lives elsewhere, and none of its fallback "
+                        "URLs gives it now",
+                        ELO_API_RETRY_AFTER_S);
+        free_ask(k);
+        return;
+    }
+    k->err = err;
+    if (k->err == ELO_OK
+        && (bytes.len != k->len || (k->bytes = malloc(k->len)) == NULL))
+    {
+        k->err = ELO_ENOMEM;
+    }
+    if (k->err == ELO_OK) {
+        memcpy(k->bytes, bytes.p, k->len);
+        k->err = elo_sha256(bytes, &k->digest);
+    }
+    after_chunk(&k->job);
+}
+
+
 static bool
 is_known(const ask_t *k)
 {
@@ -187,13 +216,16 @@ is_known(const ask_t *k)
 void
 elo_call_chunk(elo_call_t *c)
 {
-    ask_t *k = new_ask(c);
     uint64_t start;
+    ask_t *k;
 
-    if (k == NULL) {
+    c->again = elo_call_chunk;
+    if ((k = new_ask(c)) == NULL) {
         return;
     }
-    elo_api_touch(c->api, &k->target);
+    if (c->fetched == NULL) {
+        elo_api_touch(c->api, &k->target);
+    }
     k->index = c->route.number;
     start = (uint64_t) k->index * ELO_TREE_CHUNK;
     if (start >= k->target.stat.size) {
@@ -209,6 +241,10 @@ elo_call_chunk(elo_call_t *c)
     }
     k->len = (size_t) ELO_MIN(k->target.stat.size - start,
                               (uint64_t) ELO_TREE_CHUNK);
+    if (c->fetched != NULL) {
+        elo_fetched_chunk(c->api, c->fetched, k->index, on_fetched, k);
+        return;
+    }
     k->job.work = work_chunk;
     k->job.after = after_chunk;
     elo_loop_work(c->api->cfg.loop, &k->job);

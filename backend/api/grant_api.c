@@ -6,6 +6,7 @@
    extent: the Doorway has it streamed. */
 #include "backend/api/calls.h"
 
+#include "backend/api/fallback_call.h"
 #include "common/http/wire.h"
 
 #define GRANT_MAX 1024
@@ -21,6 +22,52 @@ key_of(elo_slice_t text, elo_digest_t *room)
 }
 
 
+static void
+reply(elo_call_t *c, const elo_grant_t *g)
+{
+    elo_buf_t b;
+    elo_err_t rc;
+
+    elo_buf_init(&b, GRANT_MAX);
+    rc = elo_wire_put_grant(&b, g);
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+    } else {
+        elo_http_res_header(c->req, "Content-Type", ELO_SLICE(ELO_WIRE_TYPE));
+        elo_http_res_send(c->req, elo_buf_slice(&b));
+    }
+    elo_buf_dispose(&b);
+}
+
+
+/* What lives elsewhere has no extent either: nothing is fetched before the Doorway
+   has found that the caller may read it, and passes his request on. */
+static void
+reply_elsewhere(elo_call_t *c, elo_grant_t *g)
+{
+    elo_want_t want;
+    elo_digest_t d;
+    elo_err_t rc = elo_fallback_find(c->api, c->route.id, &want);
+
+    if (rc != ELO_OK) {
+        elo_reply_err(c->req, rc, NULL);
+        return;
+    }
+    g->head.reach = want.reach;
+    g->head.flags = (uint8_t) (ELO_WIRE_SEALED
+                               | (elo_addr_parse(c->route.id, &d) == ELO_OK
+                                      ? ELO_WIRE_BY_HASH
+                                      : 0));
+    g->digest = want.digest;
+    g->size = want.size;
+    g->mtime = want.created_at;
+    g->content_type =
+        elo_slice_str(want.type[0] != '\0' ? want.type : ELO_API_DEFAULT_TYPE);
+    reply(c, g);
+    elo_want_dispose(&want);
+}
+
+
 void
 elo_call_grant(elo_call_t *c)
 {
@@ -28,12 +75,15 @@ elo_call_grant(elo_call_t *c)
     elo_grant_t g = { 0 };
     elo_digest_t room;
     elo_target_t t;
-    elo_buf_t b;
     elo_err_t rc;
 
     g.head.slot = elo_gen_slot(key_of(c->route.id, &room));
     g.head.generation = elo_gen_load(elo_store_gen(s), g.head.slot);
     rc = elo_target_find(s, c->route.id, NULL, &t);
+    if (rc == ELO_ENOTFOUND && c->api->fallback != NULL) {
+        reply_elsewhere(c, &g);
+        return;
+    }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, NULL);
         return;
@@ -48,13 +98,5 @@ elo_call_grant(elo_call_t *c)
     g.mtime = t.stat.created_at;
     g.name = elo_slice_str(t.stat.is_sealed ? "" : t.stat.name);
     g.content_type = elo_slice_str(t.content_type);
-    elo_buf_init(&b, GRANT_MAX);
-    rc = elo_wire_put_grant(&b, &g);
-    if (rc != ELO_OK) {
-        elo_reply_err(c->req, rc, NULL);
-    } else {
-        elo_http_res_header(c->req, "Content-Type", ELO_SLICE(ELO_WIRE_TYPE));
-        elo_http_res_send(c->req, elo_buf_slice(&b));
-    }
-    elo_buf_dispose(&b);
+    reply(c, &g);
 }

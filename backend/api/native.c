@@ -226,9 +226,6 @@ refuse(elo_http_req_t *req, elo_err_t err)
     if (err == ELO_ETOKEN || err == ELO_EEXPIRED) {
         elo_http_res_header(req, "WWW-Authenticate",
                             ELO_SLICE("Bearer error=\"invalid_token\""));
-    } else if (err == ELO_ERATE) {
-        elo_http_res_header(req, "Retry-After",
-                            ELO_SLICE(ELO_API_RETRY_AFTER_S));
     }
     elo_reply_err(req, err, NULL);
 }

@@ -169,6 +169,7 @@ static const struct {
     { "/api/care", ELO_OWN_CARE },
     { "/api/backup", ELO_OWN_BACKUP },
     { "/api/audit/verify", ELO_OWN_AUDIT_VERIFY },
+    { "/api/fallback", ELO_OWN_FALLBACK },
 };
 
 static const struct {

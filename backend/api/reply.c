@@ -8,9 +8,9 @@
 #define PROBLEM_MAX 4096
 
 
-void
-elo_reply_problem(elo_http_req_t *req, int status, const char *code,
-                  const char *detail, const char *field)
+static void
+problem(elo_http_req_t *req, int status, const char *code, const char *detail,
+        const char *field, uint32_t retry_s)
 {
     elo_problem_t p = {
         .status = status, .code = code, .detail = detail, .field = field
@@ -23,11 +23,26 @@ elo_reply_problem(elo_http_req_t *req, int status, const char *code,
     elo_http_res_header(req, "Content-Type", ELO_SLICE(ELO_PROBLEM_TYPE));
     elo_http_res_header(req, "Cache-Control", ELO_SLICE("no-store"));
     if (status == 503 || status == 429) {
-        elo_http_res_header(req, "Retry-After",
-                            ELO_SLICE(ELO_API_RETRY_AFTER_S));
+        elo_http_res_headerf(req, "Retry-After", "%u", retry_s);
     }
     elo_http_res_send(req, elo_buf_slice(&b)); /* empty when out of memory */
     elo_buf_dispose(&b);
+}
+
+
+void
+elo_reply_problem(elo_http_req_t *req, int status, const char *code,
+                  const char *detail, const char *field)
+{
+    problem(req, status, code, detail, field, ELO_API_RETRY_AFTER_S);
+}
+
+
+void
+elo_reply_later(elo_http_req_t *req, const char *code, const char *detail,
+                uint32_t retry_s)
+{
+    problem(req, 503, code, detail, NULL, retry_s);
 }
 
 

@@ -11,6 +11,9 @@
 void elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail);
 void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
                        const char *detail, const char *field);
+/* 503, and when to come again. */
+void elo_reply_later(elo_http_req_t *req, const char *code, const char *detail,
+                     uint32_t retry_s);
 /* A JSON body; an error of the buffer is answered instead. */
 void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
 /* The same of another type. */

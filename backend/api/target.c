@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "backend/api/fallback_call.h"
 #include "backend/api/lookup.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
@@ -196,13 +197,21 @@ find(elo_call_t *c, elo_target_t *out)
 bool
 elo_call_find_target(elo_call_t *c, elo_target_t *out)
 {
-    elo_err_t rc = find(c, out);
+    elo_err_t rc;
 
+    if (c->fetched != NULL) {
+        elo_fetched_target(c->fetched, out);
+        return true;
+    }
+    rc = find(c, out);
     if (rc == ELO_OK && !elo_call_may_read(c, out->reach)
         && !elo_call_is_let_in(c, c->route.id))
     {
         elo_call_refused(c, ELO_OP_READ, c->route.id, NULL);
         rc = ELO_ENOTFOUND;
+    }
+    if (rc == ELO_ENOTFOUND && elo_call_take_fallback(c)) {
+        return false;
     }
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, rc == ELO_ENOTFOUND ? "no such blob" : NULL);

@@ -216,8 +216,6 @@ elo_call_verify(elo_call_t *c)
     verify_t *v;
 
     if (c->api->n_verifies >= AT_ONCE) {
-        elo_http_res_header(c->req, "Retry-After",
-                            ELO_SLICE(ELO_API_RETRY_AFTER_S));
         elo_reply_err(c->req, ELO_ERATE, NULL);
         return;
     }

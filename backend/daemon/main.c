@@ -56,6 +56,7 @@ typedef struct daemon_s {
     elo_ctl_t *ctl;
     elo_promoted_t *promoted;
     elo_effects_t *effects;
+    elo_fallback_t *fallback; /* NULL: off */
     elo_http_server_t *server;
     elo_http_server_t *native; /* may be NULL */
     unsigned n_draining;
@@ -166,6 +167,9 @@ begin_end(daemon_t *d)
     }
     if (d->api != NULL) {
         elo_api_drain(d->api);
+    }
+    if (d->fallback != NULL) {
+        elo_fallback_stop(d->fallback);
     }
     d->n_draining = 1; /* this call, till both are asked */
     drain(d, &d->native);
@@ -393,6 +397,8 @@ open_services(daemon_t *d)
                != ELO_OK
         || (rc = elo_wire_care(&d->opt, d->loop, d->store, d->keyring,
                                d->promoted, &d->care))
+               != ELO_OK
+        || (rc = elo_wire_fallback(&d->opt, d->loop, d->store, &d->fallback))
                != ELO_OK)
     {
         complain(d, "cannot start the services on", d->opt.store.p, rc);
@@ -402,6 +408,7 @@ open_services(daemon_t *d)
         return rc;
     }
     elo_api_set_jobs(d->api, d->repl, d->care);
+    elo_api_set_fallback(d->api, d->fallback, (uint32_t) d->opt.fallback_wait);
     elo_store_on_events(d->store, &events);
     elo_repl_wake(d->repl); /* what the last run has left */
     return ELO_OK;
@@ -514,6 +521,7 @@ run(daemon_t *d, int group)
     }
     elo_loop_run(d->loop);
     elo_effects_free(&d->effects);
+    elo_fallback_free(&d->fallback);
     elo_ctl_close(&d->ctl);
     if (d->store != NULL) {
         elo_store_close(&d->store); /* its threads tell the services */

@@ -195,6 +195,89 @@ writes_of(void *ctx)
 }
 
 
+/* ---- fallback ---- */
+
+static elo_err_t
+bad_option(const char *name, const char *value, const char *what)
+{
+    elo_log(ELO_LOG_CRIT, "option %s: \"%s\" %s", name, value, what);
+    return ELO_EINVAL;
+}
+
+
+static elo_err_t
+read_policy(const elo_options_t *o, elo_fetch_policy_t *p)
+{
+    elo_slice_t wrong;
+
+    if (elo_fetch_read_schemes(elo_slice_str(o->fallback_schemes.p),
+                               &p->schemes)
+        != ELO_OK)
+    {
+        return bad_option("fallback_schemes", o->fallback_schemes.p,
+                          "is not a list of https and http");
+    }
+    if (elo_fetch_read_ports(elo_slice_str(o->fallback_ports.p), p) != ELO_OK) {
+        return bad_option("fallback_ports", o->fallback_ports.p,
+                          "is not a list of at most 32 ports");
+    }
+    if (elo_netaddr_rule_read(elo_slice_str(o->fallback_addresses.p),
+                              &p->addresses, &wrong)
+        != ELO_OK)
+    {
+        elo_log(ELO_LOG_CRIT,
+                "option fallback_addresses: \"%.*s\" is neither \"public\" nor "
+                "a network, or one too many",
+                (int) wrong.len, (const char *) wrong.p);
+        return ELO_EINVAL;
+    }
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_wire_fallback(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
+                  elo_fallback_t **out)
+{
+    elo_slice_t mode = elo_slice_str(o->fallback.p);
+    elo_fallback_cfg_t cfg = {
+        .loop = loop,
+        .store = s,
+        .mode = elo_slice_eq(mode, ELO_SLICE("keep")) ? ELO_FALLBACK_KEEP
+                                                      : ELO_FALLBACK_READ,
+        .policy = { .ca_file = o->fallback_ca_file.p,
+                    .agent = "elohimd/" ELO_VERSION,
+                    .max_bytes = o->fallback_max,
+                    .connect_ms = (uint32_t) o->fallback_connect_timeout,
+                    .total_ms = o->fallback_timeout,
+                    .stall_s = seconds(o->fallback_stall),
+                    .low_speed_bps = (uint32_t) o->fallback_min_rate,
+                    .redirects = (uint32_t) o->fallback_redirects },
+        .root = o->store.p,
+        .cache_bytes = o->fallback_cache,
+        .min_free_bytes = o->min_free,
+        .jobs = (uint32_t) o->fallback_jobs,
+        .per_host = (uint32_t) o->fallback_per_host,
+        .retry_s = seconds(o->fallback_retry),
+        .retry_max_s = seconds(o->fallback_retry_max),
+        .probe_s = seconds(o->fallback_probe),
+    };
+    elo_err_t rc;
+
+    if (elo_slice_eq(mode, ELO_SLICE("off"))) {
+        *out = NULL;
+        return ELO_OK;
+    }
+    if (cfg.mode == ELO_FALLBACK_READ && !elo_slice_eq(mode, ELO_SLICE("read")))
+    {
+        return bad_option("fallback", o->fallback.p,
+                          "is none of off, read and keep");
+    }
+    rc = read_policy(o, &cfg.policy);
+    return rc != ELO_OK ? rc : elo_fallback_create(&cfg, out);
+}
+
+
 elo_err_t
 elo_wire_repl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
               elo_api_t *api, elo_repl_t **out)

@@ -29,6 +29,10 @@ elo_err_t elo_wire_ctl(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
 elo_err_t elo_wire_native(const elo_options_t *o, elo_loop_t *loop,
                           elo_api_t *api, elo_http_server_t **out) ELO_MUST_USE;
 
+/* What is wrong with its options is complained of here. *out NULL: it is off. */
+elo_err_t elo_wire_fallback(const elo_options_t *o, elo_loop_t *loop,
+                            elo_store_t *s, elo_fallback_t **out) ELO_MUST_USE;
+
 elo_err_t elo_wire_repl(const elo_options_t *o, elo_loop_t *loop,
                         elo_store_t *s, elo_api_t *api,
                         elo_repl_t **out) ELO_MUST_USE;

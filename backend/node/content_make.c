@@ -22,7 +22,6 @@
 #define RELATIONS_MAX    64
 #define RELATION_MAX     64 /* the word for a kind of relation */
 #define WORD_MAX         64 /* codec strings, profiles */
-#define URLS_MAX         16
 #define DURATIONS_MAX    16
 #define EDGE_MAX         65535 /* pixels: 16 bits on the wire */
 #define SIZE_BYTES_MAX   INT64_C(9007199254740991) /* exact in a double */
@@ -453,7 +452,7 @@ put_urls(maker_t *m, const field_t *f, const elo_json_t *v)
     char name[64];
     elo_slice_t s;
 
-    if (!array_ok(m, f->name, v, URLS_MAX)) {
+    if (!array_ok(m, f->name, v, ELO_CONTENT_URLS_MAX)) {
         return false;
     }
     if (v == NULL) {

@@ -327,3 +327,21 @@ elo_content_primary(const elo_content_t *n)
     }
     return n->n_blobs > 0 ? &n->blobs[0] : NULL;
 }
+
+
+uint32_t
+elo_content_urls(const elo_content_t *n, uint32_t i,
+                 elo_slice_t out[ELO_CONTENT_URLS_MAX])
+{
+    const elo_json_t *blob = elo_json_at(elo_json_get(n->_tree, "blobs"), i);
+    const elo_json_t *list = elo_json_get(blob, "fallbackUrls");
+    uint32_t found = 0;
+
+    for (size_t k = 0; k < elo_json_len(list) && found < ELO_CONTENT_URLS_MAX;
+         k++) {
+        if (elo_json_string(elo_json_at(list, k), &out[found])) {
+            found++;
+        }
+    }
+    return found;
+}

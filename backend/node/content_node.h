@@ -29,6 +29,8 @@
    went in. */
 #define ELO_CONTENT_TEXT_MAX (2 * (size_t) ELO_CONTENT_JSON_MAX)
 
+#define ELO_CONTENT_URLS_MAX 16 /* fallbackUrls of a blob */
+
 typedef enum {
     ELO_ROLE_ORIGINAL,
     ELO_ROLE_VARIANT,
@@ -153,5 +155,9 @@ bool elo_content_invited_at(const elo_content_t *n, size_t i, elo_slice_t *out);
 /* The blob that a reader of the node gets: the first original, else the first;
    NULL when there is none. */
 const elo_content_blob_t *elo_content_primary(const elo_content_t *n);
+
+/* fallbackUrls of blob i, in order; how many. Borrowed of the node. */
+uint32_t elo_content_urls(const elo_content_t *n, uint32_t i,
+                          elo_slice_t out[ELO_CONTENT_URLS_MAX]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "backend/store/records_task.h"
 #include "backend/store/records_upload.h"
 #include "backend/store/setting.h"
+#include "backend/store/origin.h"
 #include "backend/store/store_internal.h"
 #include "common/base/crypto.h"
 
@@ -491,6 +492,18 @@ row_setting(rows_t *r, const row_t *row)
 }
 
 
+static elo_err_t
+row_origin(rows_t *r, const row_t *row)
+{
+    elo_origin_t src;
+
+    (void) r;
+    return row->key.len != ELO_SHA256_LEN
+               ? ELO_ECORRUPT
+               : elo_origin_parse(row->e->value, &src);
+}
+
+
 /* USE and CARE are hints: whoever reads one that makes no sense goes without. */
 static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_BLOB] = row_blob,   [ELO_T_SEALED] = row_sealed,
@@ -503,7 +516,7 @@ static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_PIN] = row_pin,     [ELO_T_ORPHAN] = row_orphan,
     [ELO_T_BAD] = row_bad,     [ELO_T_RECORD] = row_record,
     [ELO_T_AUDIT] = row_audit, [ELO_T_SETTING] = row_setting,
-    [ELO_T_NODEX] = row_nodex,
+    [ELO_T_NODEX] = row_nodex, [ELO_T_ORIGIN] = row_origin,
 };
 
 

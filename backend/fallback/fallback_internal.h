@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fallback_internal: what the loop's side (fallback.c) and the threads' (crew.c, whole.c,
+   piece.c, probe.c) share. */
+#ifndef ELO_FALLBACK_FALLBACK_INTERNAL_H
+#define ELO_FALLBACK_FALLBACK_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "backend/fallback/fallback.h"
+#include "backend/os/thread.h"
+
+#define ELO_FALLBACK_JOBS_MAX  64u
+#define ELO_FALLBACK_QUEUE_MAX 256u /* that wait for a thread */
+#define ELO_FALLBACK_HOST_MAX  256u
+
+typedef struct elo_fallback_job_s elo_fallback_job_t;
+
+struct elo_fallback_job_s {
+    elo_job_t local; /* first: of the loop's pool, when no network is needed */
+    elo_post_t post; /* else */
+    elo_fallback_t *f;
+    /* [work] */
+    elo_err_t (*run)(elo_fallback_job_t *j, elo_fetch_t *fetch);
+
+    /* loop */
+    elo_fallback_job_t *next, *prev; /* of those that are under way */
+    elo_fallback_wait_t *waits;
+    bool is_probe;
+
+    /* worker, while it runs */
+    elo_want_t want;
+    elo_copy_t *copy; /* a result of a whole; a reference of its own */
+    uint32_t number;  /* of the chunk */
+    bool is_chunk;
+    elo_fallback_chunk_t *chunk; /* a result */
+    elo_err_t err;
+
+    /* shared: mtx */
+    elo_fallback_job_t *queue_next;
+};
+
+struct elo_fallback_s {
+    elo_fallback_cfg_t cfg;
+    elo_origins_t *origins;
+    elo_copies_t *copies;
+    elo_report_t *report;
+
+    /* loop */
+    elo_fallback_job_t *jobs;
+    elo_timer_t *probe_timer;
+    bool is_probing;
+
+    elo_mutex_t mtx;
+    elo_cond_t work; /* there is a job, or the end */
+    elo_cond_t host; /* an exchange with a host has ended */
+    atomic_bool stop;
+
+    /* shared: mtx */
+    elo_fallback_job_t *first, **last;
+    uint32_t n_queued;
+    char hosts[ELO_FALLBACK_JOBS_MAX][ELO_FALLBACK_HOST_MAX]; /* "": none */
+
+    elo_thread_t threads[ELO_FALLBACK_JOBS_MAX];
+    uint32_t n_threads;
+};
+
+/* ---- crew.c ---- */
+
+elo_err_t elo_fallback_crew_start(elo_fallback_t *f) ELO_MUST_USE;
+void elo_fallback_crew_stop(elo_fallback_t *f); /* doesn't wait */
+void elo_fallback_crew_join(elo_fallback_t *f);
+
+/* ELO_EBUSY: too many wait. */
+elo_err_t elo_fallback_crew_give(elo_fallback_t *f,
+                                 elo_fallback_job_t *j) ELO_MUST_USE;
+
+/* [worker] One exchange, when the host's turn has come, and what became of it is
+   noted unless it was stopped here; is_wrong is noted by the caller. */
+bool elo_fallback_get(elo_fallback_t *f, elo_fetch_t *fetch,
+                      const elo_fetch_ask_t *ask, elo_fetch_result_t *res);
+
+/* ---- what runs there ---- */
+
+elo_err_t elo_fallback_run_whole(elo_fallback_job_t *j,
+                                 elo_fetch_t *fetch) ELO_MUST_USE;
+elo_err_t elo_fallback_run_piece(elo_fallback_job_t *j,
+                                 elo_fetch_t *fetch) ELO_MUST_USE;
+elo_err_t elo_fallback_run_probe(elo_fallback_job_t *j,
+                                 elo_fetch_t *fetch) ELO_MUST_USE;
+
+/* [worker] Some of its URLs were tried: is it in danger? */
+void elo_fallback_judge(elo_fallback_t *f, const elo_want_t *want);
+
+#endif
