@@ -107,6 +107,8 @@ void elo_call_url_session(elo_call_t *c);
 void elo_call_access(elo_call_t *c);
 void elo_call_auth_challenge(elo_call_t *c);
 void elo_call_auth_token(elo_call_t *c);
+void elo_call_auth_session(elo_call_t *c);
+void elo_call_auth_logout(elo_call_t *c);
 void elo_call_auth_keys(elo_call_t *c);
 void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);

@@ -379,6 +379,8 @@ static const struct {
     { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW, false },
     { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE, false },
     { PATH("/api/auth/token"), ELO_ROUTE_AUTH_TOKEN, false },
+    { PATH("/api/auth/session"), ELO_ROUTE_AUTH_SESSION, false },
+    { PATH("/api/auth/logout"), ELO_ROUTE_AUTH_LOGOUT, false },
     { PATH("/api/auth/keys"), ELO_ROUTE_AUTH_KEYS, false },
     { PATH("/.well-known/doorway-keys"), ELO_ROUTE_AUTH_KEYS, false },
     { PATH("/api/records"), ELO_ROUTE_RECORDS, false },

@@ -34,6 +34,8 @@ typedef enum {
     ELO_ROUTE_SEGMENT, /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
     ELO_ROUTE_AUTH_CHALLENGE, /* /api/auth/challenge */
     ELO_ROUTE_AUTH_TOKEN,     /* /api/auth/token */
+    ELO_ROUTE_AUTH_SESSION,   /* /api/auth/session */
+    ELO_ROUTE_AUTH_LOGOUT,    /* /api/auth/logout */
     ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys,
                                  /.well-known/jwks.json */
     ELO_ROUTE_RECORDS,        /* /api/records */
