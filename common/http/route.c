@@ -375,6 +375,8 @@ static const struct {
     { PATH("/blob"), ELO_ROUTE_BLOB_NEW, true },
     { PATH("/blob/"), ELO_ROUTE_BLOB_NEW, true },
     { PATH("/api/content"), ELO_ROUTE_CONTENT_LIST, false },
+    { PATH("/api/schema"), ELO_ROUTE_SCHEMA, false },
+    { PATH("/api/import"), ELO_ROUTE_IMPORT, false },
     { PATH("/api/upload"), ELO_ROUTE_UPLOAD_NEW, false },
     { PATH("/api/upload/"), ELO_ROUTE_UPLOAD_NEW, false },
     { PATH("/api/auth/challenge"), ELO_ROUTE_AUTH_CHALLENGE, false },
