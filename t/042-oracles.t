@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 
+use IO::Select;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -281,6 +282,7 @@ subtest 'names elsewhere' => sub {
 sub timer {
     my ( $path, @fields ) = @_;
     my $sock = Doorway::Http::connect_to($edge);
+    my $sel  = IO::Select->new($sock);
     my $text = join "\r\n", "GET $path HTTP/1.1", 'Host: localhost', @fields,
       '', '';
 
@@ -288,6 +290,7 @@ sub timer {
         my ( $in, $begin ) = ( '', time );
         syswrite $sock, $text;
         while ( !Doorway::Http::is_whole( $in, 'GET' ) ) {
+            $sel->can_read($WAIT_S) or die "no answer\n";
             sysread $sock, $in, 65_536, length $in or die "cut\n";
         }
         return time - $begin;

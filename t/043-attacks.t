@@ -17,10 +17,11 @@ use Doorway::Auth;
 use Doorway::Http;
 use Doorway::Stand;
 
-my $WAIT_S = 10;
-my $GONE_S = 1;    # the longest that a decision may outlive the daemon's word
-my $SECRET = 'a secret that nobody may see';
-my $OPEN   = 'open to all';
+my $WAIT_S   = 10;
+my $GONE_S   = 1;    # the longest that a decision may outlive the daemon's word
+my $ANSWER_S = 3;
+my $SECRET   = 'a secret that nobody may see';
+my $OPEN     = 'open to all';
 
 my $native = Doorway::Stand::free_port();
 my $stand  = Doorway::Stand->new(
@@ -573,16 +574,19 @@ subtest 'who one says one is, on loopback' => sub {
 sub kept {
     my ( $path, @fields ) = @_;
     my $sock = Doorway::Http::connect_to($edge);
+    my $sel  = IO::Select->new($sock);
     my $text = join "\r\n", "GET $path HTTP/1.1", 'Host: localhost', @fields,
       '', '';
 
     return sub {
         my $in = '';
-        syswrite $sock, $text;
+        local $SIG{PIPE} = 'IGNORE';
+        syswrite( $sock, $text ) // return 0;
         while ( !Doorway::Http::is_whole( $in, 'GET' ) ) {
+            $sel->can_read($ANSWER_S) or return 0;
             sysread $sock, $in, 65_536, length $in or return 0;
         }
-        return ( $in =~ m{\AHTTP/1.1 (\d+)} )[0];
+        return ( $in =~ m{\AHTTP/1.1 (\d+)} )[0] // 0;
     };
 }
 
