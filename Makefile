@@ -171,7 +171,8 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 # ---- what the benchmarks run beside the programs ----
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
-  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/nodes \
+  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
+  $(BUILD)/bench/nodes \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 

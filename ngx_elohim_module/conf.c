@@ -331,10 +331,3 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 
     return NGX_OK;
 }
-
-
-void
-ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_elohim_session_end();
-}
