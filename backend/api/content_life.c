@@ -619,8 +619,8 @@ on_body(void *ctx, elo_err_t err, elo_slice_t body)
         life_free(l);
         return;
     }
-    l->is_hidden = l->call.is_guest
-                   && !elo_call_is_let_in(&l->call, elo_slice_str(l->id));
+    l->is_hidden =
+        l->call.is_guest && !elo_call_knows(&l->call, elo_slice_str(l->id));
     l->job.work = work_life;
     l->job.after = after_life;
     elo_loop_work(l->api->cfg.loop, &l->job);
