@@ -769,6 +769,137 @@ subtest 'tokens' => sub {
         200, 'not from an owner' );
 };
 
+# What others may see of Anna's: by relation, by her word, by a grant, and no more; in
+# lists as it is by name.
+subtest 'lists by what somebody is to an owner' => sub {
+    my ( $kin, $helper, $guest ) =
+      map { $agents->seeded_agent($_) } qw(kin helper guest);
+    for ( $kin, $helper, $guest ) {
+        $agents->admit($_);
+        $_->{token} = $agents->login($_);
+    }
+    my %more = ( metadata => { contentType => 'seen' } );
+    for my $reach (qw(private invited local regional)) {
+        my $hash = $agents->upload( $anna, "seen $reach\n", $reach );
+        is(
+            $agents->publish(
+                $anna, "seen-$reach", $hash,
+                reach => $reach,
+                %more,
+                $reach eq 'invited'
+                ? ( invited => [ Doorway::Agents::key_of($guest) ] )
+                : ()
+            ),
+            201,
+            "$reach is made"
+        );
+    }
+    $agents->say(
+        $anna,
+        'relationship',
+        {
+            1 => \$kin->{key},
+            2 => $Doorway::Agents::RELATION{household}
+        }
+    );
+    my $grant = $agents->say( $anna, 'grant',
+        { 1 => \$helper->{key}, 2 => 1, 3 => [ 0 .. 7 ] } )->{id};
+    my %sees = (
+        anna   => [ $anna,   [qw(invited local private regional)] ],
+        bob    => [ $bob,    [qw(regional)] ],
+        eve    => [ $eve,    [] ],
+        kin    => [ $kin,    [qw(local regional)] ],
+        helper => [ $helper, [qw(invited local private regional)] ],
+        guest  => [ $guest,  [qw(invited regional)] ],
+    );
+
+    # contents of which a use is in the log; more of the same are but counted
+    my $uses = sub {
+        my $all  = json( tcp( 'GET', '/api/audit?limit=500', as => $anna ) );
+        my %used = map { $_->{content} => 1 }
+          grep { $_->{class} eq 'use' && $_->{record} eq $grant }
+          @{ $all->{items} };
+        return [ sort keys %used ];
+    };
+    my $seen = sub {
+        my (%more) = @_;
+        my $res =
+          tcp( 'GET', "/api/v1/$more{path}", as => $more{as} // $helper );
+        return $res->{status};
+    };
+    is( $seen->( path => 'a/b/get_content?id=seen-private' ),
+        200, 'one by the grant' );
+    is_deeply( $uses->(), ['seen-private'], 'its use is in the log' );
+    is(
+        $seen->(
+            path => 'cache/Content?content_type=seen&skip=3&limit=1'
+        ),
+        200, 'a list'
+    );
+    is_deeply( $uses->(), ['seen-private'], 'what is skipped is no use' );
+    is( $seen->( path => 'cache/Content?content_type=seen' ), 200, 'all' );
+    is_deeply(
+        $uses->(),
+        [ map { "seen-$_" } qw(invited local private) ],
+        'but all that only the grant has let him see'
+    );
+
+    for my $name ( sort keys %way ) {
+        my $ask  = $way{$name};
+        my $list = sub {
+            my ( $who, $more ) = @_;
+            my $res = $ask->(
+                'GET', "/api/v1/cache/Content?content_type=seen$more",
+                as => $who
+            );
+            return [ map { $_->{id} =~ s/^seen-//r } @{ json($res) } ];
+        };
+        for my $called ( sort keys %sees ) {
+            my ( $who, $ids ) = @{ $sees{$called} };
+            is_deeply( $list->( $who, '' ), $ids, "$name: $called" );
+            for my $skip ( 0 .. @$ids ) {
+                is_deeply(
+                    $list->( $who, "&limit=1&skip=$skip" ),
+                    [ @$ids[ grep { $_ == $skip } 0 .. $#$ids ] ],
+                    "$called: the one after $skip that he sees"
+                );
+            }
+        }
+        is_deeply( $list->( $kin, '&reach=invited' ),
+            [], "$name: ?reach= narrows a list, too" );
+        is_deeply(
+            $list->( $kin, '&reach=local' ),
+            [qw(local regional)],
+            'to what he reads at that reach'
+        );
+
+        for my $fn (qw(get_content get_content_by_id)) {
+            is(
+                $ask->(
+                    'GET',
+                    "/api/v1/a/b/$fn?id=seen-private",
+                    as => $helper
+                )->{status},
+                200,
+                "$name: $fn by the grant"
+            );
+        }
+        is(
+            $ask->(
+                'GET', "/api/v1/a/b/get_content?id=seen-private", as => $_
+            )->{status},
+            404,
+            'and nobody else'
+        ) for $kin, $guest, $bob;
+        is_deeply( $list->( $anna, '&skip=10000' ), [], "$name: skipped all" );
+        for my $skip (qw(10001 100000 4294967296 99999999999999999999 1.5)) {
+            my $res = $ask->( 'GET', "/api/v1/cache/Content?skip=$skip" );
+            is( $res->{status}, 400, "$name: skip=$skip is too much" );
+            like( json($res)->{detail}, qr/cursor/, 'what to do instead' );
+        }
+    }
+};
+
 subtest 'what caches are told' => sub {
     for my $path (
         "/store/$shut",    '/store/shut',
