@@ -11,7 +11,7 @@
 #include "backend/os/log.h"
 
 #define PAGE_BYTES (4u << 20)
-#define NODE_MAX   (2 * ELO_CONTENT_TEXT_MAX) /* in any shape */
+#define NODE_MAX   (3 * ELO_CONTENT_TEXT_MAX) /* in any shape, and "next" */
 #define CUT_LOG_S  60                         /* one line in so long */
 
 /* A node that is shown by an audited rule alone. */
