@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 
 use MIME::Base64 qw(encode_base64 encode_base64url);
+use POSIX        ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -1155,6 +1156,79 @@ subtest 'clients that are slow' => sub {
     sysread $slow[0], my $refused, 4096;
     like( $refused, qr{\AHTTP/1.1 408 }, 'and the slow one an end' );
     $other->end;
+};
+
+# Contents of these types, numbered from 0 in order of id, by several writers at once.
+sub fill {
+    my ( $where, $n, $type_of ) = @_;
+    my $writers = 20;
+    my @writer;
+
+    for my $from ( 0 .. $writers - 1 ) {
+        my $pid = fork // die "fork: $!\n";
+        if ($pid) {
+            push @writer, $pid;
+            next;
+        }
+        my $sock = Doorway::Http::connect_to( $where->socket )
+          or POSIX::_exit(1);
+        for ( my $i = $from ; $i < $n ; $i += $writers ) {
+            my $body = Doorway::Stand::encode(
+                {
+                    id       => sprintf( 'n%05d', $i ),
+                    title    => 'one of many',
+                    body     => 'x',
+                    reach    => 'commons',
+                    metadata => { contentType => $type_of->($i) }
+                }
+            );
+            syswrite $sock,
+                "POST /api/content HTTP/1.1\r\nHost: x\r\n"
+              . "Content-Type: application/json\r\nContent-Length: "
+              . length($body)
+              . "\r\n\r\n$body";
+            my $in = '';
+            while ( $in !~ /\r\n\r\n.*\}\z/s ) {
+                sysread( $sock, $in, 65_536, length $in ) or POSIX::_exit(1);
+            }
+            POSIX::_exit(1) if $in !~ m{\AHTTP/1\.1 201 };
+        }
+        POSIX::_exit(0);
+    }
+    my $failed = 0;
+    for my $pid (@writer) {
+        waitpid $pid, 0;
+        $failed += $? != 0;
+    }
+    return $failed == 0;
+}
+
+# However much is skipped, and however rare what is asked for is.
+subtest 'no more is looked at than so many' => sub {
+    my $looked = 10_000;
+    my %type   = ( $looked - 1 => 'near', $looked => 'far' );
+    my $large  = Doorway::Stand->new;
+
+    $large->start_daemon;
+    ok( fill( $large, $looked + 40, sub { $type{ $_[0] } // 'other' } ),
+        'more than that' )
+      or return $large->end;
+    my $list = sub {
+        my ($query) = @_;
+        return join ' ',
+          map { $_->{id} }
+          @{ json( $large->ask( path => "/api/v1/cache/Content?$query" ) ) };
+    };
+    is( $list->('content_type=near'), 'n09999', 'the last that is looked at' );
+    is( $list->('content_type=far'),  '',       'the next isn\'t' );
+    is( $list->("skip=$looked&limit=1"), 'n10000', 'skipped, and then one' );
+    is(
+        $list->("skip=$looked&content_type=other&limit=2"),
+        'n10002 n10003',
+        'skipped are those of the type'
+    );
+    is( $list->("skip=$looked&content_type=near"), '', 'of which is one' );
+    $large->end;
 };
 
 $stand->end;
