@@ -41,6 +41,7 @@ typedef struct {
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
     ngx_http_upstream_conf_t events; /* the same with a longer patience */
+    ngx_http_upstream_conf_t import; /* that, both ways at once */
 
     u_char *file; /* where "elohim on" was written */
     ngx_uint_t line;

@@ -57,15 +57,16 @@ struct elo_api_s {
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;                  /* it was asked for */
-    elo_tus_t *tus;                 /* uploads that are being written to */
-    uint32_t n_pumps;               /* bodies with large buffers */
-    struct elo_native_s *native;    /* NULL: nobody but on the socket */
-    int64_t started_at;             /* Unix seconds */
-    uint32_t n_verifies;            /* that run, or are read */
-    struct elo_handoff_s *handoffs; /* the latest first */
-    elo_audit_t *audit;             /* NULL as long as ctl is */
-    elo_backup_job_t *backups;      /* that run, or wait for the pool */
+    bool is_later;                    /* it was asked for */
+    elo_tus_t *tus;                   /* uploads that are being written to */
+    uint32_t n_pumps;                 /* bodies with large buffers */
+    struct elo_native_s *native;      /* NULL: nobody but on the socket */
+    int64_t started_at;               /* Unix seconds */
+    uint32_t n_verifies;              /* that run, or are read */
+    struct elo_handoff_s *handoffs;   /* the latest first */
+    elo_audit_t *audit;               /* NULL as long as ctl is */
+    elo_backup_job_t *backups;        /* that run, or wait for the pool */
+    struct elo_import_job_s *imports; /* that run */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 

@@ -4,29 +4,38 @@
 
 #include <stdio.h>
 
-#include "backend/node/content_row.h"
-
 #define TRIES 128 /* losses in a row; at each another write was made */
+
+
+elo_err_t
+elo_content_ready(elo_content_t *n, const elo_agent_t *owner, elo_slice_t json,
+                  int64_t now, elo_content_row_t *row)
+{
+    int64_t due = elo_content_due(n);
+    elo_err_t rc;
+
+    if (!n->is_held) {
+        elo_content_drop_expired(n, now);
+    }
+    if ((rc = elo_content_row_make(n, owner, json, row)) == ELO_OK) {
+        row->node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
+        row->node.due_s = due;
+    }
+    return rc;
+}
 
 
 elo_err_t
 elo_content_store(elo_store_t *s, elo_content_t *n, const elo_agent_t *owner,
                   elo_slice_t json, uint64_t expect, int64_t now)
 {
-    int64_t due = elo_content_due(n);
     elo_content_row_t row;
     elo_err_t rc;
 
-    if (!n->is_held) {
-        elo_content_drop_expired(n, now);
+    if ((rc = elo_content_ready(n, owner, json, now, &row)) == ELO_OK) {
+        rc = elo_store_node_put(s, &row.node, expect, false);
+        elo_content_row_dispose(&row);
     }
-    if ((rc = elo_content_row_make(n, owner, json, &row)) != ELO_OK) {
-        return rc;
-    }
-    row.node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
-    row.node.due_s = due;
-    rc = elo_store_node_put(s, &row.node, expect, false);
-    elo_content_row_dispose(&row);
     return rc;
 }
 

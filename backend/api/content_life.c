@@ -30,8 +30,9 @@
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
-#define BODY_MAX   (512u << 10) /* a list of the invited, and then some */
-#define REASON_MAX ELO_RECORD_TEXT_MAX
+#define BODY_MAX (512u << 10) /* a list of the invited, and then some */
+_Static_assert(ELO_CONTENT_REASON_MAX <= ELO_RECORD_TEXT_MAX,
+               "a record has room for a reason");
 #define TAG_ROOM   24
 #define ANSWER_MAX 1024u
 
@@ -172,7 +173,8 @@ read_lifecycle(life_t *l)
     if (reason == NULL) {
         return true;
     }
-    if (!elo_json_string(reason, &l->reason) || l->reason.len > REASON_MAX
+    if (!elo_json_string(reason, &l->reason)
+        || l->reason.len > ELO_CONTENT_REASON_MAX
         || (n = elo_shape_text_len(l->reason, false)) == 0 || n == SIZE_MAX)
     {
         return refuse(l, "reason",

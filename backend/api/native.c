@@ -281,6 +281,7 @@ is_blind(elo_route_kind_t kind)
     switch (kind) {
     case ELO_ROUTE_AUTH_CHALLENGE:
     case ELO_ROUTE_AUTH_TOKEN:
+    case ELO_ROUTE_AUTH_LOGOUT:
     case ELO_ROUTE_AUTH_KEYS:
     case ELO_ROUTE_HEALTH:
     case ELO_ROUTE_VERSION:
