@@ -561,7 +561,8 @@ subtest 'what expires' => sub {
     ok(
         care_until(
             lifecycle => sub {
-                return node( $anna, 'last' )->{lifecycle} eq 'deprecated';
+                return node( $anna, 'last' )->{lifecycle} eq 'deprecated'
+                  && @{ node( $anna, 'some' )->{blobs} } == 1;
             }
         ),
         'then it is deprecated'
