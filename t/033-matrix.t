@@ -588,6 +588,35 @@ sub write_cell {
     return;
 }
 
+# An update as a line of an import: the status of that line, if there was one.
+sub import_cell {
+    my ( $row, $caller, $port ) = @_;
+    my $content = $of{$row};
+    my $res     = ask(
+        $caller, $port, 'POST',
+        '/api/import',
+        headers => ['Content-Type: application/x-ndjson'],
+        body    => Doorway::Stand::encode(
+            {
+                id    => $content->{id},
+                title => $content->{id},
+                blobs =>
+                  [ { hash => $content->{hash}, mimeType => 'text/plain' } ],
+                node_of($row),
+                %MORE
+            }
+          )
+          . "\n"
+    );
+    my $got = $res->{status};
+
+    $got = Doorway::Stand::decode( ( split /\n/, $res->{body} )[0] )->{status}
+      if $got == 200;
+    cell( $row, $caller, $port ? 'import, TCP' : 'import',
+        $got, expect_update($caller) );
+    return;
+}
+
 # ---- references: of one's own content to somebody's bytes
 
 sub is_referrer { return $ADMITTED{ $_[0] } && $FROM{ $_[0] } ne '-' }
@@ -840,6 +869,9 @@ for my $row (@ROWS) {
         write_cell( $row, $_, 'update', 'PUT', $node, expect_update($_),
             undef, $native )
           for @NAMES;
+        for my $caller (@NAMES) {
+            import_cell( $row, $caller, $_ ) for undef, $native;
+        }
         for my $caller (@NAMES) {
             write_cell( $row, $caller, $_->[0], 'POST', "$node/$_->[0]",
                 expect_word( $caller, $row, $_->[0] ),
