@@ -57,6 +57,7 @@ struct ngx_http_elohim_ctx_s {
     elo_digest_t digest; /* when by_hash */
     elo_reach_t reach;   /* of the content, when decided */
     elo_reach_t ceiling;
+    elo_wire_life_t life; /* of the content, likewise */
 
     ngx_http_elohim_cache_e cache;
     ngx_http_elohim_session_t session;

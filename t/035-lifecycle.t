@@ -11,6 +11,7 @@ use MIME::Base64 qw(decode_base64url);
 use Test::More;
 
 use Doorway::Agents;
+use Doorway::Media;
 use Doorway::Stand;
 
 my $WAIT_S = 15;
@@ -560,7 +561,8 @@ subtest 'what expires' => sub {
     ok(
         care_until(
             lifecycle => sub {
-                return node( $anna, 'last' )->{lifecycle} eq 'deprecated';
+                return node( $anna, 'last' )->{lifecycle} eq 'deprecated'
+                  && @{ node( $anna, 'some' )->{blobs} } == 1;
             }
         ),
         'then it is deprecated'
@@ -617,6 +619,90 @@ subtest 'bytes of another' => sub {
         sub { reads( undef, 'cited' ) == 404 && reads( undef, $hash ) == 404 }
     );
     is( reads( $anna, $hash ), 200, 'she has them' );
+};
+
+# By whatever way it is read under its id, and at once when it changes: what was cached
+# before says no more.
+subtest 'marked wherever it is read' => sub {
+    my $movie = $agents->as(
+        $anna, 'POST',
+        '/api/blob',
+        body => Doorway::Stand::slurp(
+            Doorway::Media::movie( '160x90', rate => 10 )
+        ),
+        headers => [ 'Content-Type: video/mp4', 'X-Elohim-Reach: commons' ]
+    );
+    my $film = json($movie)->{hash};
+    is(
+        $agents->publish(
+            $anna, 'marked-film', $film,
+            reach => 'commons',
+            blobs => [ { hash => $film, mimeType => 'video/mp4' } ]
+        ),
+        201, 'a film'
+    );
+    is( $stand->wait_media($film)->{status}, 'ready', 'that can be streamed' );
+    my $open = content( $anna, 'marked-open', 'commons' );
+    my $shut = content( $anna, 'marked-shut', 'private' );
+    my $base = '/api/manifest/marked-film';
+    my ($part) =
+      $agents->as( $anna, 'GET', "$base/v0.m3u8" )->{body} =~
+      m{URI="([0-9a-f]{16}/v0)/init\.mp4"};
+    my @film = map { "$base/$_" } qw(hls.m3u8 v0.m3u8 dash.mpd),
+      "$part/init.mp4", "$part/1.m4s";
+    my %way = (
+        film => [ 'marked-film', @film ],
+        open => [ 'marked-open', '/store/marked-open' ],
+        shut => [ 'marked-shut', '/store/marked-shut' ],
+    );
+
+    for my $state (qw(published stale deprecated archived)) {
+        for my $name ( sort keys %way ) {
+            my ( $id, @paths ) = @{ $way{$name} };
+            is( move( $anna, $id, $state )->{status}, 200, "$id: $state" )
+              if $state ne 'published';
+            my $want = $state eq 'published' ? undef : $state;
+            for my $path ( "/api/blob/$id", "/api/blob/$id/0", @paths ) {
+                my $get = sub {
+                    my ( $method, @fields ) = @_;
+                    return $agents->as( $anna, $method, $path,
+                        headers => \@fields );
+                };
+                my @res = map { $get->($_) } qw(GET GET HEAD);
+                if ( $path !~ m{/0$} ) {
+                    push @res, $get->( 'GET', 'Range: bytes=0-1' ),
+                      $get->(
+                        'GET', 'If-None-Match: ' . header( $res[0], 'ETag' )
+                      );
+                }
+                is_deeply(
+                    [ map { header( $_, 'X-Lifecycle' ) } @res ],
+                    [ ($want) x @res ],
+                    "$path: $state"
+                );
+                like(
+                    join( ' ', map { $_->{status} } @res ),
+                    qr/^200 200 200( 206 304)?$/,
+                    'and is read'
+                );
+            }
+        }
+        is(
+            header(
+                $agents->as( $anna, 'GET', "/api/blob/$_" ), 'X-Lifecycle'
+            ),
+            undef,
+            'bytes have no life'
+        ) for $open, $shut, $film;
+        is(
+            header(
+                $agents->as( $bob, 'GET', '/api/blob/marked-shut' ),
+                'X-Lifecycle'
+            ),
+            undef,
+            'nor has what is hidden'
+        );
+    }
 };
 
 $stand->end;

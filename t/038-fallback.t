@@ -191,6 +191,22 @@ for my $mode (qw(read keep)) {
                 '... and nothing behind it'
             );
         }
+        my $aged =
+          content( $stand, $bytes{large}, [ $source->url('/ok/large') ] );
+        for my $state (qw(stale archived)) {
+            my $said = $stand->ask(
+                method  => 'POST',
+                path    => "/api/content/$aged/lifecycle",
+                headers => ['Content-Type: application/json'],
+                body    => qq({"state":"$state"})
+            );
+            is( $said->{status}, 200, "... and grows $state" );
+            like(
+                $stand->get("/api/blob/$aged")->{head},
+                qr/^X-Lifecycle: $state\r$/m,
+                '... as is told'
+            );
+        }
         my $id = content( $stand, $bytes{large}, [] );
         is(
             $stand->get("/api/blob/$id")->{status},

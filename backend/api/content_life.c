@@ -622,7 +622,7 @@ on_body(void *ctx, elo_err_t err, elo_slice_t body)
         return;
     }
     l->is_hidden =
-        l->call.is_guest && !elo_call_is_let_in(&l->call, elo_slice_str(l->id));
+        l->call.is_guest && !elo_call_knows(&l->call, elo_slice_str(l->id));
     l->job.work = work_life;
     l->job.after = after_life;
     elo_loop_work(l->api->cfg.loop, &l->job);
