@@ -464,6 +464,35 @@ for my $name ( sort keys %way ) {
     };
 }
 
+# Lists of large documents are work; those who ask for many at once wait their turn,
+# and nobody else does.
+subtest 'many lists at once' => sub {
+    my $text = 'words ' x 80_000;
+    $stand->publish( id => "long-$_", body => $text, lifecycle => 'published' )
+      for 10 .. 29;
+
+    my $path = '/api/v1/cache/Content?content_type=none-such';
+    my @socks = map { Doorway::Http::connect_to($native) } 1 .. 8;
+    syswrite $_,
+"GET $path HTTP/1.1\r\nHost: 127.0.0.1:$native\r\nConnection: close\r\n\r\n"
+      for @socks;
+    my %n;
+    for my $sock (@socks) {
+        my $answer = do { local $/; <$sock> };
+        $n{$1}++ if $answer =~ m{\AHTTP/1.1 (\d+) };
+    }
+    ok( $n{200}, 'some are made' );
+    ok( $n{429}, 'others are told to come again' );
+    is( $n{200} + $n{429}, 8, 'all are answered' );
+    is_deeply( json( tcp( 'GET', $path ) ),
+        [], 'and have their turn, when they do' );
+    my $page = json( tcp( 'GET', '/api/v1/cache/Content?limit=1000' ) );
+    ok( @$page >= 4, 'a page has some of them ...' );
+    ok( @$page < 20, '... and an end, past so many bytes' );
+    $stand->ask( method => 'DELETE', path => "/api/content/long-$_" )
+      for 10 .. 29;
+};
+
 # ---- the listener alone
 
 subtest 'the Host' => sub {

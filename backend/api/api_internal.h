@@ -63,6 +63,7 @@ struct elo_api_s {
     struct elo_native_s *native;    /* NULL: nobody but on the socket */
     int64_t started_at;             /* Unix seconds */
     uint32_t n_verifies;            /* that run, or are read */
+    uint32_t n_cache_lists;         /* that run */
     struct elo_handoff_s *handoffs; /* the latest first */
     elo_audit_t *audit;             /* NULL as long as ctl is */
     elo_backup_job_t *backups;      /* that run, or wait for the pool */

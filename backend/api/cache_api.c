@@ -11,7 +11,8 @@
    beside it: contentType, content, relatedNodeIds, authorId. Paths and relationships
    aren't kept here: 501. Who may not see a node is told what he would be told if it
    weren't there; who may, but for his token's bounds, gets 403 REACH_DENIED.
-   A list is in order of id. Lists are made on the pool: nodes may be large. */
+   A list is in order of id, and ends where too much was looked at for it. Lists are
+   made on the pool, a few at a time: nodes may be large. */
 #include "backend/api/calls.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 #include "backend/api/who.h"
 #include "backend/json/json_write.h"
+#include "backend/store/node_find.h"
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
@@ -26,7 +28,10 @@
 #define LIST_MAX    1000
 #define SKIP_MAX    100000u
 #define PAGE_BYTES  (4u << 20)
-#define LIST_BUDGET 10000 /* nodes looked at for one list */
+#define LIST_BUDGET 10000      /* nodes looked at for one list */
+#define TEXT_BUDGET (8u << 20) /* bytes of their texts that are read */
+#define AT_ONCE     2u         /* lists; the pool is for others, too */
+#define WAYS_MAX    (ELO_REACH_COUNT + 2u) /* by which a node is open to him */
 #define MEMBER_MAX  64u
 #define ARG_MAX     256u
 #define TYPE_MAX    64u
@@ -277,65 +282,132 @@ typedef struct {
     char type[TYPE_MAX + 1]; /* "": any */
     uint32_t limit;
     uint32_t skip; /* of those that he may see */
-    uint32_t n_seen;
     uint32_t n_put;
+    size_t n_text; /* bytes of texts that were read */
+    elo_node_at_t at;
     elo_json_writer_t w;
     elo_buf_t json;
+    elo_buf_t text; /* of the node that is looked at; empty: not read yet */
     elo_err_t err;
 } list_t;
+
+
+/* Where there may be something for him, so that nodes of others cost nothing: by
+   reach what is in full bloom, his own, and what lists him. */
+static elo_node_query_t
+query_of(const list_t *l, elo_node_facet_t any[WAYS_MAX])
+{
+    const elo_call_t *c = &l->call;
+    elo_reach_t from = (c->facts & ELO_FACT_ADMITTED) != 0
+                           ? ELO_REACH_NEIGHBORHOOD
+                           : ELO_REACH_COMMONS;
+    elo_node_query_t q = { .is_some = c->is_guest, .any = any };
+
+    for (int r = (int) from; c->is_guest && r < ELO_REACH_COUNT; r++) {
+        any[q.n_any++] = (elo_node_facet_t){ .dim = ELO_NODE_REACH,
+                                             .reach = (elo_reach_t) r };
+    }
+    if ((c->facts & ELO_FACT_PROVED) != 0) {
+        any[q.n_any++] =
+            (elo_node_facet_t){ .dim = ELO_NODE_OWNER, .agent = c->agent };
+        any[q.n_any++] =
+            (elo_node_facet_t){ .dim = ELO_NODE_INVITED, .agent = c->key };
+    }
+    return q;
+}
+
+
+/* False: it has gone, or (in l->err) can't be read. */
+static bool
+read_text(list_t *l, const elo_node_hit_t *hit)
+{
+    elo_err_t rc;
+
+    if (l->text.len > 0) {
+        return true;
+    }
+    if ((rc = elo_node_hit_json(hit, &l->text)) != ELO_OK) {
+        l->err = rc == ELO_ENOTFOUND ? ELO_OK : rc;
+        return false;
+    }
+    l->n_text += l->text.len;
+    return true;
+}
 
 
 /* On the pool relations and grants are out of reach: is it his, and is he on its
    list? What isn't in full bloom is shown to those alone who own it. */
 static bool
-is_shown(const list_t *l, const elo_node_t *node)
+is_open(const list_t *l, const elo_node_head_t *head, bool is_invited)
 {
     const elo_call_t *c = &l->call;
-    elo_who_subject_t of;
-    elo_content_t n;
-    bool ok, is_own;
+    elo_who_subject_t of = { .reach = head->stated, .stage = head->stage };
+    bool is_own;
 
-    if (elo_content_load(node->json, &n) != ELO_OK) {
-        return false;
-    }
-    of =
-        (elo_who_subject_t){ .reach = n.reach, .stage = elo_content_stage(&n) };
     if ((c->facts & ELO_FACT_PROVED) != 0) {
-        of.facts |= elo_agent_eq(&node->owner, &c->agent) ? ELO_FACT_OWNER : 0;
-        of.facts |= elo_content_invites(&n, &c->key) ? ELO_FACT_INVITED : 0;
+        of.facts |= elo_agent_eq(&head->owner, &c->agent) ? ELO_FACT_OWNER : 0;
+        of.facts |= is_invited ? ELO_FACT_INVITED : 0;
     }
     is_own =
         ((of.facts | c->facts) & (ELO_FACT_OWNER | ELO_FACT_OPERATOR)) != 0;
-    ok = elo_rule_allows(rule_of(c, l->ceiling, &of))
-         && (is_own || n.lifecycle == ELO_LIFECYCLE_PUBLISHED
-             || n.lifecycle == ELO_LIFECYCLE_STALE);
+    return elo_rule_allows(rule_of(c, l->ceiling, &of))
+           && (is_own || head->life == ELO_NODE_PUBLISHED
+               || head->life == ELO_NODE_STALE);
+}
+
+
+/* Of a row that was written before rows said it, the text does. */
+static bool
+is_shown(list_t *l, const elo_node_hit_t *hit)
+{
+    elo_node_head_t head = hit->head;
+    elo_content_t n;
+    bool is_invited;
+
+    if ((head.flags & ELO_NODE_IS_BARE) == 0) {
+        is_invited =
+            head.n_invited > 0 && elo_node_hit_invites(hit, &l->call.key);
+        return is_open(l, &head, is_invited);
+    }
+    if (!read_text(l, hit)
+        || elo_content_load(elo_buf_slice(&l->text), &n) != ELO_OK)
+    {
+        return false;
+    }
+    head.stated = n.reach;
+    head.life = (elo_node_life_t) n.lifecycle;
+    head.stage = elo_content_stage(&n);
+    is_invited = elo_content_invites(&n, &l->call.key);
     elo_content_dispose(&n);
-    return ok;
+    return is_open(l, &head, is_invited);
 }
 
 
 static bool
-put_node(void *ctx, const elo_node_t *node)
+put_node(void *ctx, const elo_node_hit_t *hit)
 {
     list_t *l = ctx;
 
-    if (l->n_put == l->limit || l->n_seen == LIST_BUDGET
-        || l->json.len > PAGE_BYTES)
-    {
+    if (l->n_put == l->limit || l->json.len > PAGE_BYTES
+        || l->n_text > TEXT_BUDGET) {
         return false;
     }
-    l->n_seen++;
-    if (!is_shown(l, node)
-        || (l->type[0] != '\0' && !has_type(node->json, l->type)))
+    elo_buf_clear(&l->text);
+    if (!is_shown(l, hit)
+        || (l->type[0] != '\0'
+            && (!read_text(l, hit)
+                || !has_type(elo_buf_slice(&l->text), l->type))))
     {
-        return true;
+        return l->err == ELO_OK;
     }
     if (l->skip > 0) {
         l->skip--;
         return true;
     }
-    l->n_put++;
-    l->err = put_doc(&l->w, node->json);
+    if (read_text(l, hit)) {
+        l->n_put++;
+        l->err = put_doc(&l->w, elo_buf_slice(&l->text));
+    }
     return l->err == ELO_OK;
 }
 
@@ -345,14 +417,25 @@ static void
 work_list(elo_job_t *job)
 {
     list_t *l = (list_t *) job;
+    elo_node_facet_t any[WAYS_MAX];
+    elo_node_query_t q = query_of(l, any);
     elo_err_t rc;
 
     elo_json_writer_init(&l->w, &l->json);
     elo_json_put_array(&l->w, NULL);
-    rc = elo_store_node_each(l->call.api->cfg.store, elo_slice(NULL, 0),
-                             put_node, l);
+    rc = elo_store_node_find(l->call.api->cfg.store, &q, &l->at, put_node, l);
     elo_json_end_array(&l->w);
     l->err = rc != ELO_OK ? rc : l->err;
+}
+
+
+static void
+end_list(list_t *l)
+{
+    l->call.api->n_cache_lists--;
+    elo_buf_dispose(&l->json);
+    elo_buf_dispose(&l->text);
+    free(l);
 }
 
 
@@ -368,8 +451,7 @@ after_list(elo_job_t *job)
                    l->call.facts == 0 ? ELO_REACH_COMMONS : ELO_REACH_PRIVATE);
         elo_reply_json(l->call.req, 200, &l->json);
     }
-    elo_buf_dispose(&l->json);
-    free(l);
+    end_list(l);
 }
 
 
@@ -395,13 +477,21 @@ static void
 get_many(elo_call_t *c, elo_slice_t type)
 {
     elo_slice_t query = elo_http_req_query(c->req);
-    list_t *l = calloc(1, sizeof(*l));
+    list_t *l;
 
-    if (l == NULL) {
+    if (c->api->n_cache_lists >= AT_ONCE) {
+        elo_reply_err(c->req, ELO_ERATE, NULL);
+        return;
+    }
+    if ((l = calloc(1, sizeof(*l))) == NULL) {
         elo_reply_err(c->req, ELO_ENOMEM, NULL);
         return;
     }
+    c->api->n_cache_lists++;
+    elo_buf_init(&l->json, PAGE_BYTES + 2 * DOC_MAX);
+    elo_buf_init(&l->text, ELO_CONTENT_TEXT_MAX);
     l->call = *c;
+    l->at.budget = LIST_BUDGET;
     l->ceiling = ceiling_of(c);
     if (type.len > TYPE_MAX || read_skip(query, &l->skip) != ELO_OK
         || elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &l->limit)
@@ -410,13 +500,12 @@ get_many(elo_call_t *c, elo_slice_t type)
         elo_reply_err(c->req, ELO_EINVAL,
                       "limit is a number from 1, skip one up to 100000, a type "
                       "has up to 64 characters");
-        free(l);
+        end_list(l);
         return;
     }
     if (type.len != 0) {
         memcpy(l->type, type.p, type.len);
     }
-    elo_buf_init(&l->json, PAGE_BYTES + 2 * DOC_MAX);
     l->job.work = work_list;
     l->job.after = after_list;
     elo_loop_work(c->api->cfg.loop, &l->job);
