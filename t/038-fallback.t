@@ -450,6 +450,89 @@ subtest 'nobody keeps it busy for ever' => sub {
     $stand->end;
 };
 
+subtest "one owner's slow sources leave room for others" => sub {
+    my ( $stand, $source ) = new_stand( 'read',
+        options =>
+          [
+            '--fallback-wait'     => '200ms',
+            '--fallback-per-host' => '8',
+            '--fallback-stall'    => '30s'
+          ] );
+    my $slow = 'a1' x 32;
+    my @slow = map {
+        content( $stand, $bytes{$_}, [ $source->url("/gate/$_") ],
+            agent => $slow )
+    } qw(small exact large other);
+    my $id = content(
+        $stand, $bytes{empty},
+        [ $source->url('/ok/empty') ],
+        agent => 'b2' x 32
+    );
+
+    is( $stand->get("/api/blob/$_")->{status}, 503, "$_ is waited for" )
+      for @slow;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+        ),
+        'what is another owner\'s is fetched meanwhile'
+    );
+    is( scalar( grep { m{/gate/} } $source->asked ),
+        3, 'of four threads his sources hold three' );
+    $source->open_gate;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$slow[3]")->{status} == 200 }
+        ),
+        'and his own go on in turn'
+    );
+    $stand->end;
+};
+
+subtest "another's slow source is in nobody's way" => sub {
+    my ( $stand, $source ) =
+      new_stand( 'read',
+        options => [
+            '--fallback-wait'     => '200ms',
+            '--fallback-per-host' => '8',
+            '--fallback-stall'    => '30s'
+        ] );
+    my @ids = map {
+        content( $stand, $bytes{small},
+            [ $source->url("/gate/small?$_") ],
+            agent => "a$_" x 32 )
+    } 1 .. 2;
+    my $id = content(
+        $stand, $bytes{small},
+        [ $source->url('/ok/small') ],
+        agent => 'b2' x 32
+    );
+
+    is( $stand->get("/api/blob/$ids[0]")->{status},
+        503, 'it is asked for, and slow' );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+        ),
+        'who comes again gets it from another'
+    );
+    $stand->end;
+};
+
+subtest 'many contents that name one blob hide nobody' => sub {
+    my ( $stand, $source ) = new_stand('read');
+    my $crowd = 'c3' x 32;
+
+    content( $stand, $bytes{small}, [], agent => $crowd, id => "a$_" )
+      for 1 .. 300;
+    content( $stand, $bytes{small}, [ $source->url('/ok/small') ],
+        agent => 'd4' x 32, id => 'z' );
+    my $hash = Doorway::Stand::hash_of( $bytes{small} );
+    is( $stand->get("/api/blob/$hash")->{status},
+        200, "another's is found behind them" );
+    $stand->end;
+};
+
 subtest 'it ends in order while it fetches' => sub {
     my ( $stand, $source ) =
       new_stand( 'keep', options => [ '--fallback-stall' => '60s' ] );
