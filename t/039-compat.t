@@ -378,6 +378,22 @@ for my $name ( sort keys %way ) {
                 'held or not, the same'
             );
         }
+        my $long = 'long ' x 50_000;
+        ok(
+            json(
+                $verify->(
+                    expected_hash => Doorway::Stand::hash_of($long),
+                    data_base64   => encode_base64( $long, '' )
+                )
+            )->{is_valid},
+            'a quarter of a megabyte'
+        );
+        is(
+            $ask->( 'PUT', '/shard/' . Doorway::Stand::hash_of($long),
+                as => $anna, body => $long )->{status} =~ s/^200$/201/r,
+            201,
+            'put as a shard'
+        );
         my $bad =
           json( $verify->( expected_hash => $open, data_base64 => '!' ) );
         ok( !$bad->{is_valid} && $bad->{error}, 'what is no base64' );
