@@ -324,6 +324,10 @@ make_node(write_t *w, int64_t created_at)
     elo_buf_clear(&w->json);
     elo_content_dispose(&w->node);
     rc = elo_content_make(elo_buf_slice(&w->text), &env, &w->json, &fault);
+    if (rc == ELO_OK && !elo_content_fits(&w->json)) {
+        fail(w, ELO_ETOOBIG, "the node is too large");
+        return false;
+    }
     if (rc == ELO_EINVAL || rc == ELO_ETOOBIG) {
         elo_reply_problem(w->req, elo_err_status(rc), elo_err_code(rc),
                           fault.detail,
@@ -418,8 +422,7 @@ is_anothers(const write_t *w, uint64_t current)
 static bool
 is_hidden(const write_t *w)
 {
-    return w->call.is_guest
-           && !elo_call_knows(&w->call, elo_slice_str(w->id));
+    return w->call.is_guest && !elo_call_knows(&w->call, elo_slice_str(w->id));
 }
 
 
