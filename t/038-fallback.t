@@ -533,6 +533,52 @@ subtest 'many contents that name one blob hide nobody' => sub {
     $stand->end;
 };
 
+subtest 'a right that ends while it is waited for' => sub {
+    for my $mode (qw(read keep)) {
+        my ( $stand, $source ) =
+          new_stand( $mode, options => [ '--fallback-stall' => '30s' ] );
+        my $agents = Doorway::Agents->new($stand);
+        my ( $anna, $bob ) =
+          map { $agents->seeded_agent($_) } qw(anna bob);
+        my $json = 'Content-Type: application/json';
+
+        $agents->admit($_) for $anna, $bob;
+        $_->{token} = $agents->login($_) for $anna, $bob;
+        my $list = [ unpack 'H*', $bob->{key} ];
+        my $id   = content(
+            $stand, $bytes{small},
+            [ $source->url('/gate/small') ],
+            agent   => unpack( 'H*', $anna->{key} ),
+            reach   => 'invited',
+            invited => $list
+        );
+        my $pid = fork // die "fork: $!\n";
+        if ( !$pid ) {
+            my $res = $agents->as( $bob, 'GET', "/api/blob/$id" );
+            POSIX::_exit( $res->{status} == 404 ? 0 : 1 );
+        }
+        ok(
+            Doorway::Stand::wait_for( $WAIT_S, sub { $source->asked } ),
+            "$mode: it is fetched for him"
+        );
+        is(
+            $agents->as(
+                $anna, 'POST', "/api/content/$id/invite",
+                headers => [$json],
+                body    => Doorway::Stand::encode( { remove => $list } )
+            )->{status},
+            200,
+            '... he is taken from the list'
+        );
+        $source->open_gate;
+        waitpid $pid, 0;
+        is( $?, 0, '... and gets nothing' );
+        is( $agents->as( $anna, 'GET', "/api/blob/$id" )->{body},
+            $bytes{small}, '... where its owner does' );
+        $stand->end;
+    }
+};
+
 subtest 'it ends in order while it fetches' => sub {
     my ( $stand, $source ) =
       new_stand( 'keep', options => [ '--fallback-stall' => '60s' ] );

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/who.h"
+#include "backend/os/clock.h"
 
 #define HEADS_MAX                                                              \
     4096u /* rows of nodes that name one blob, that are looked at */
@@ -285,6 +286,33 @@ note_held(elo_api_t *a, const elo_want_t *want)
 }
 
 
+/* He has waited, and may not be who he was: may he read it still? What the store has
+   now is judged where it is looked up. */
+static bool
+may_still(taken_t *t, const elo_want_t *want)
+{
+    elo_call_t *c = &t->call;
+    elo_want_t found = { 0 };
+    look_t l = { .api = c->api,
+                 .c = c,
+                 .digest = c->route.has_digest ? &c->route.digest : NULL,
+                 .wants = &found,
+                 .max_wants = 1 };
+    elo_err_t rc;
+
+    if ((c->facts & ELO_FACT_PROVED) != 0) {
+        c->facts &= elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &c->key,
+                                     elo_clock_unix_s());
+    }
+    if (t->wait.copy == NULL) {
+        return true;
+    }
+    rc = look_at(&l, elo_slice_str(want->id));
+    drop_wants(&found, &l.n_wants);
+    return rc == ELO_OK;
+}
+
+
 static void
 answer(taken_t *t, elo_err_t err)
 {
@@ -296,6 +324,8 @@ answer(taken_t *t, elo_err_t err)
 
     if (err != ELO_OK) {
         elo_fetched_reply_err(t->call.api, t->call.req, want, err);
+    } else if (!may_still(t, want)) {
+        elo_reply_err(t->call.req, ELO_ENOTFOUND, "no such blob");
     } else {
         if (f.copy != NULL) {
             t->call.fetched = &f;
