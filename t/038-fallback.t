@@ -12,6 +12,7 @@ use POSIX       ();
 use Test::More;
 
 use Doorway::Agents;
+use Doorway::Auth;
 use Doorway::Http;
 use Doorway::Source;
 use Doorway::Stand;
@@ -577,6 +578,37 @@ subtest 'a right that ends while it is waited for' => sub {
             $bytes{small}, '... where its owner does' );
         $stand->end;
     }
+};
+
+subtest 'by a signed URL' => sub {
+    my ( $stand, $source ) = new_stand('read');
+    my $agents = Doorway::Agents->new($stand);
+
+    # RFC 8032, 7.1, TEST 1: the key that Doorway::Auth signs by
+    my $anna = {
+        seed => pack( 'H*',
+            '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60'
+        ),
+        key => $Doorway::Auth::KEY{1}
+    };
+    $agents->admit($anna);
+    my ( $one, $two ) = map {
+        content(
+            $stand, $bytes{$_},
+            [ $source->url("/ok/$_") ],
+            agent => unpack( 'H*', $anna->{key} ),
+            reach => 'private'
+        )
+    } qw(small other);
+    my $sig = Doorway::Auth::signed_url( prefix => "/api/blob/$one" );
+
+    is( $stand->get("/s/$sig/api/blob/$one")->{body},
+        $bytes{small}, 'what it is for' );
+    is( $stand->get("/s/$sig/api/blob/$two")->{status}, 403, 'and no other' );
+    my $hash = Doorway::Stand::hash_of( $bytes{small} );
+    is( $stand->get("/s/$sig/api/blob/$hash")->{status},
+        403, 'nor by another name' );
+    $stand->end;
 };
 
 subtest 'it ends in order while it fetches' => sub {
