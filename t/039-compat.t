@@ -509,6 +509,27 @@ subtest 'many lists at once' => sub {
       for 10 .. 29;
 };
 
+subtest '?reach= narrows' => sub {
+    my $hash = $agents->upload( $anna, 'near', 'neighborhood' );
+    $agents->publish( $anna, 'near', $hash, reach => 'neighborhood' );
+    for my $door ( $edge, $native ) {
+        for my $path (
+            '/api/content/near',           "/api/blob/$hash",
+            "/api/blob/$hash/status",      "/manifest/$hash",
+            '/api/v1/cache/Content/near', '/api/blob/near'
+          )
+        {
+            my $get = sub {
+                return tcp( 'GET', "$path$_[0]", as => $bob, port => $door )
+                  ->{status};
+            };
+            is( $get->('?reach=neighborhood'), 200, "$path: up to its reach" );
+            like( $get->("?reach=$_"), qr/^40[34]/, "$path: $_" )
+              for qw(local none-such);
+        }
+    }
+};
+
 # ---- the listener alone
 
 subtest 'the Host' => sub {

@@ -457,6 +457,7 @@ elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
+    elo_call_narrow(&c);
     if (elo_call_in_bounds(&c, path)) {
         elo_api_dispatch(&c, kind);
     }

@@ -111,6 +111,10 @@ const elo_agent_t *elo_call_reader(const elo_call_t *c);
    decoded. False: it isn't, and that is answered. */
 bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
 
+/* Of a guest who reads: ?reach= narrows and never widens; a word that is no reach means
+   private. Of an upload it is what that is for. */
+void elo_call_narrow(elo_call_t *c);
+
 /* ---- query.c: parameters and bodies of requests ---- */
 
 /* Value of a query parameter, decoded into room[cap]; empty when absent.

@@ -9,6 +9,9 @@
 #include "backend/api/fallback_call.h"
 #include "common/auth/path_prefix.h"
 #include "common/auth/token.h"
+#include "common/base/num.h"
+
+#define REACH_MAX 16u
 
 
 static bool
@@ -116,4 +119,27 @@ elo_call_in_bounds(const elo_call_t *c, elo_slice_t path)
         return false;
     }
     return true;
+}
+
+
+void
+elo_call_narrow(elo_call_t *c)
+{
+    elo_slice_t query = elo_http_req_query(c->req);
+    char room[REACH_MAX];
+    elo_slice_t text;
+    elo_reach_t reach = ELO_REACH_PRIVATE;
+
+    if (!c->is_guest || query.len == 0
+        || !elo_api_is_read(elo_http_req_method(c->req)))
+    {
+        return;
+    }
+    if (elo_query_text(query, "reach", room, sizeof(room), &text) == ELO_OK) {
+        if (text.p == NULL) {
+            return;
+        }
+        reach = elo_reach_or_private(text);
+    }
+    c->ceiling = ELO_MIN(c->ceiling, reach);
 }
