@@ -315,6 +315,38 @@ subtest 'forgotten' => sub {
 
 # ---- holds
 
+subtest 'none is too large to be held' => sub {
+    my %node = ( title => 'large', reach => 'invited' );
+    my $put  = sub {
+        return $agents->as(
+            $anna, 'PUT',
+            '/api/content/large',
+            headers => ['Content-Type: application/json'],
+            body    => Doorway::Stand::encode( { %node, body => 'x' x $_[0] } )
+        )->{status};
+    };
+    my ( $low, $high ) = ( 1, 1 << 20 );
+
+    while ( $high - $low > 1 ) {    # $low is taken
+        my $len = int( ( $low + $high ) / 2 );
+        ( $put->($len) =~ /^20/ ? $low : $high ) = $len;
+    }
+    cmp_ok( $low, '>', 1_000_000, 'nearly a megabyte' );
+    is( $put->($low), 200, 'as large as it may be' );
+    my @crowd = map { unpack 'H*', pack( 'N', $_ ) x 8 } 1 .. 30;
+    is( change( $anna, 'large', 'invite', { agents => \@crowd } )->{status},
+        413, 'no larger by its list either' );
+    is(
+        change( $root, 'large', 'lifecycle',
+            { hold => \1, reason => '"' x 256 } )->{status},
+        200, 'and held'
+    );
+    is(
+        change( $root, 'large', 'lifecycle', { hold => \0 } )->{status},
+        200, 'and not any more'
+    );
+};
+
 subtest 'holds' => sub {
     my $hash = content( $anna, 'kept', 'private' );
     my $hold = sub {

@@ -379,6 +379,22 @@ for my $name ( sort keys %way ) {
                 'held or not, the same'
             );
         }
+        my $long = 'long ' x 50_000;
+        ok(
+            json(
+                $verify->(
+                    expected_hash => Doorway::Stand::hash_of($long),
+                    data_base64   => encode_base64( $long, '' )
+                )
+            )->{is_valid},
+            'a quarter of a megabyte'
+        );
+        is(
+            $ask->( 'PUT', '/shard/' . Doorway::Stand::hash_of($long),
+                as => $anna, body => $long )->{status} =~ s/^200$/201/r,
+            201,
+            'put as a shard'
+        );
         my $bad =
           json( $verify->( expected_hash => $open, data_base64 => '!' ) );
         ok( !$bad->{is_valid} && $bad->{error}, 'what is no base64' );
@@ -464,6 +480,53 @@ for my $name ( sort keys %way ) {
             404, 'and the node stays shut' );
     };
 }
+
+# Lists of large documents are work: a few are made at a time.
+subtest 'many lists at once' => sub {
+    my $text = 'words ' x 80_000;
+    $stand->publish( id => "long-$_", body => $text, lifecycle => 'published' )
+      for 10 .. 29;
+
+    my $path = '/api/v1/cache/Content?content_type=none-such';
+    my @socks = map { Doorway::Http::connect_to($native) } 1 .. 8;
+    syswrite $_,
+"GET $path HTTP/1.1\r\nHost: 127.0.0.1:$native\r\nConnection: close\r\n\r\n"
+      for @socks;
+    my %n;
+    for my $sock (@socks) {
+        my $answer = do { local $/; <$sock> };
+        $n{$1}++ if $answer =~ m{\AHTTP/1.1 (\d+) };
+    }
+    is( $n{200}, 8, 'all have their turn' );
+    is_deeply( json( tcp( 'GET', $path ) ),
+        [], 'another one' );
+    my $page = json( tcp( 'GET', '/api/v1/cache/Content?limit=1000' ) );
+    ok( @$page >= 4, 'a page has some of them ...' );
+    ok( @$page < 20, '... and an end, past so many bytes' );
+    $stand->ask( method => 'DELETE', path => "/api/content/long-$_" )
+      for 10 .. 29;
+};
+
+subtest '?reach= narrows' => sub {
+    my $hash = $agents->upload( $anna, 'near', 'neighborhood' );
+    $agents->publish( $anna, 'near', $hash, reach => 'neighborhood' );
+    for my $door ( $edge, $native ) {
+        for my $path (
+            '/api/content/near',           "/api/blob/$hash",
+            "/api/blob/$hash/status",      "/manifest/$hash",
+            '/api/v1/cache/Content/near', '/api/blob/near'
+          )
+        {
+            my $get = sub {
+                return tcp( 'GET', "$path$_[0]", as => $bob, port => $door )
+                  ->{status};
+            };
+            is( $get->('?reach=neighborhood'), 200, "$path: up to its reach" );
+            like( $get->("?reach=$_"), qr/^40[34]/, "$path: $_" )
+              for qw(local none-such);
+        }
+    }
+};
 
 # ---- the listener alone
 

@@ -228,11 +228,11 @@ is( $agents->status_of( $anna, 'GET', '/api/import' ), 405, 'POST only' );
 
 {
     my $fits = line( { id => 'fits', title => 'x', body => '' } );
-    my $pad  = 'a' x ( $LINE_MAX - 1_024 );    # what the server adds fits in
+    my $pad  = 'a' x ( $LINE_MAX - 5_120 );    # what the server adds fits in
 
     $fits =~ s/"body":""/"body":"$pad"/;
     my $over = $fits;
-    $over =~ s/"a/'"' . 'a' x 1_025/e;
+    $over =~ s/"a/'"' . 'a' x 5_121/e;
     my ( $res, @got ) = import_as( $anna,
             $fits
           . $over

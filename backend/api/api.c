@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/audit.h"
+#include "backend/api/list_page.h"
 #include "backend/api/lookup.h"
 #include "backend/api/native.h"
 #include "backend/api/put_small.h"
@@ -463,6 +464,7 @@ elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
+    elo_call_narrow(&c);
     if (elo_call_in_bounds(&c, path)) {
         elo_api_dispatch(&c, kind);
     }
@@ -596,6 +598,7 @@ elo_api_free(elo_api_t **a)
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
     elo_audit_free(&(*a)->audit);
+    elo_list_pages_free(*a);
     elo_native_free(&(*a)->native);
     elo_handoffs_free(*a);
     free(*a);

@@ -56,6 +56,13 @@ elo_content_may_become(const elo_content_t *n, elo_lifecycle_t to,
 }
 
 
+bool
+elo_content_fits(const elo_buf_t *json)
+{
+    return json->len <= ELO_CONTENT_JSON_MAX - ELO_CONTENT_SPARE;
+}
+
+
 /* ---- one change ---- */
 
 static elo_err_t
@@ -101,9 +108,13 @@ make(elo_applied_t *a, const elo_apply_t *to, int64_t now)
 
     elo_buf_init(&json, ELO_CONTENT_TEXT_MAX);
     rc = elo_content_make(elo_buf_slice(&a->json), &env, &json, &fault);
+    rc = rc == ELO_EINVAL ? ELO_ECORRUPT : rc; /* it was good once */
+    if (rc == ELO_OK && to->set.invited != NULL && !elo_content_fits(&json)) {
+        rc = ELO_ETOOBIG;
+    }
     if (rc != ELO_OK) {
         elo_buf_dispose(&json);
-        return rc == ELO_EINVAL ? ELO_ECORRUPT : rc; /* it was good once */
+        return rc;
     }
     elo_content_dispose(&a->content);
     elo_buf_dispose(&a->json);

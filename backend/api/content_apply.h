@@ -56,6 +56,10 @@ elo_err_t elo_content_ready(elo_content_t *n, const elo_agent_t *owner,
                             elo_slice_t json, int64_t now,
                             elo_content_row_t *row) ELO_MUST_USE;
 
+/* Does the text of a node that its owner makes or lengthens leave the spare room
+   (ELO_CONTENT_SPARE), so that it can always be held? */
+bool elo_content_fits(const elo_buf_t *json);
+
 /* May n become what is of that state? ELO_EMOVE, ELO_EHELD with a sentence. */
 elo_err_t elo_content_may_become(const elo_content_t *n, elo_lifecycle_t to,
                                  const char **why) ELO_MUST_USE;

@@ -112,6 +112,10 @@ elo_content_write_make(elo_content_write_t *w)
     elo_buf_clear(&w->json);
     elo_content_dispose(&w->node);
     rc = elo_content_make(w->text, &env, &w->json, &w->fault);
+    if (rc == ELO_OK && !elo_content_fits(&w->json)) {
+        w->fault = (elo_content_fault_t){ .detail = "the node is too large" };
+        return ELO_ETOOBIG;
+    }
     return rc != ELO_OK ? rc
                         : elo_content_load(elo_buf_slice(&w->json), &w->node);
 }

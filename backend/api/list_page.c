@@ -11,6 +11,9 @@
 #include "backend/os/log.h"
 
 #define PAGE_BYTES (4u << 20)
+#define TEXT_BYTES (8u << 20) /* that are read for one page */
+#define AT_ONCE    2u         /* pages: the pool is for others, too */
+#define WAIT_MAX   256u
 #define NODE_MAX   (3 * ELO_CONTENT_TEXT_MAX) /* in any shape, and "next" */
 #define CUT_LOG_S  60                         /* one line in so long */
 
@@ -54,6 +57,7 @@ read_text(elo_list_page_t *l, seen_t *s)
     if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
         l->_err = rc;
     }
+    l->_n_text += l->_text.len;
     s->has_text = rc == ELO_OK;
     return s->has_text;
 }
@@ -217,6 +221,9 @@ on_hit(void *ctx, const elo_node_hit_t *hit)
     bool goes_on = true;
     seen_t s;
 
+    if (l->_n_text > TEXT_BYTES) {
+        return false;
+    }
     if (look_at(l, hit, &s) && matches_row(l, &s) && is_shown(l, &s)
         && matches_text(l, &s))
     {
@@ -279,12 +286,17 @@ reply_page(void *ctx, elo_err_t err)
 }
 
 
+static void begin_next(elo_api_t *a);
+
+
 static void
 after_page(elo_job_t *job)
 {
     elo_list_page_t *l = (elo_list_page_t *) job;
     elo_audit_batch_t *b = NULL;
 
+    l->call.api->n_lists--;
+    begin_next(l->call.api);
     if (l->_err == ELO_OK && l->_n_used > 0) {
         l->_err = elo_audit_batch_create(l->call.api->audit, l->_n_used,
                                          reply_page, l, &b);
@@ -346,17 +358,65 @@ elo_list_page_create(const elo_call_t *c, size_t size,
 }
 
 
-void
-elo_list_page_start(elo_list_page_t *l)
+/* As he is now, not when he came. */
+static void
+begin_page(elo_list_page_t *l)
 {
-    elo_err_t rc = take_view(l);
+    elo_api_t *a = l->call.api;
+    elo_err_t rc;
 
-    if (rc != ELO_OK) {
+    l->now = elo_clock_unix_s();
+    if ((rc = take_view(l)) != ELO_OK) {
         reply_page(l, rc);
         return;
     }
     l->is_his = l->_view != NULL;
     l->job.work = work_page;
     l->job.after = after_page;
-    elo_loop_work(l->call.api->cfg.loop, &l->job);
+    a->n_lists++;
+    elo_loop_work(a->cfg.loop, &l->job);
+}
+
+
+static void
+begin_next(elo_api_t *a)
+{
+    while (a->n_lists < AT_ONCE && a->lists != NULL) {
+        elo_list_page_t *l = a->lists;
+
+        a->lists = l->_next;
+        a->n_lists_waiting--;
+        begin_page(l);
+    }
+}
+
+
+void
+elo_list_page_start(elo_list_page_t *l)
+{
+    elo_api_t *a = l->call.api;
+    elo_list_page_t **end = &a->lists;
+
+    if (a->n_lists_waiting == WAIT_MAX) {
+        reply_page(l, ELO_ERATE);
+        return;
+    }
+    while (*end != NULL) {
+        end = &(*end)->_next;
+    }
+    *end = l;
+    a->n_lists_waiting++;
+    begin_next(a);
+}
+
+
+void
+elo_list_pages_free(elo_api_t *a)
+{
+    while (a->lists != NULL) {
+        elo_list_page_t *l = a->lists;
+
+        a->lists = l->_next;
+        elo_list_page_free(l);
+    }
 }

@@ -10,7 +10,8 @@
    read them.
 
    A page ends at its limit of nodes or of bytes, or when too many candidates were
-   looked at: at.budget, whatever is skipped. Made on the pool: nodes may be large. */
+   looked at (at.budget, whatever is skipped) or too much text. Made on the pool, a few
+   at a time, for nodes may be large; the others wait their turn. */
 #ifndef ELO_API_LIST_PAGE_H
 #define ELO_API_LIST_PAGE_H
 
@@ -57,6 +58,8 @@ struct elo_list_page_s {
     elo_list_used_t *_used; /* limit of them; NULL: none yet */
     uint32_t _n_used;
     elo_buf_t _text; /* of the node that is looked at */
+    size_t _n_text;  /* bytes of texts that were read */
+    elo_list_page_t *_next;
     elo_err_t _err;
 };
 
@@ -68,7 +71,11 @@ void *elo_list_page_create(const elo_call_t *c, size_t size,
 /* [loop] Of one that isn't started. */
 void elo_list_page_free(elo_list_page_t *l);
 
-/* [loop] Answers, by the shape or with what failed, and frees the page. */
+/* [loop] Answers, by the shape or with what failed, and frees the page. ELO_ERATE: too
+   many wait. */
 void elo_list_page_start(elo_list_page_t *l);
+
+/* [loop] Of those that wait, at the end of the API. */
+void elo_list_pages_free(elo_api_t *a);
 
 #endif
