@@ -89,7 +89,8 @@ unit_bins := $(UNIT:%.c=$(BUILD)/%)
 replay_bins := $(FUZZ:fuzz/%_fuzz.c=$(BUILD)/fuzz/%_replay)
 
 PLAY := $(BUILD)/web/play.html $(BUILD)/web/play.js $(BUILD)/web/play.css \
-  $(BUILD)/web/hls.min.js
+  $(BUILD)/web/hls.min.js $(BUILD)/web/login.html $(BUILD)/web/login.js \
+  $(BUILD)/web/login.css $(BUILD)/web/agent.js $(BUILD)/web/session.js
 MODULE := $(BUILD)/ngx_http_elohim_module.so
 
 .PHONY: all programs module web help
@@ -170,7 +171,8 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 # ---- what the benchmarks run beside the programs ----
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
-  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/nodes \
+  $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
+  $(BUILD)/bench/nodes \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 

@@ -72,6 +72,7 @@ say(job_t *j, elo_rec_t *r)
 static elo_exit_t
 run_new(job_t *j)
 {
+    j->key.is_bare = true;
     return elo_key_new(&j->key);
 }
 
@@ -606,7 +607,7 @@ const elo_cmd_t elo_cmd_agent = {
     .operands = "VERB [WHAT…]",
     .summary = "who is who, and what agents say about each other",
     .details =
-        "  new                        a key, in a keyring (as elohim key new)\n"
+        "  new                        a key, in a keyring: prints its agent\n"
         "  show [AGENT]               its text forms, and why it is admitted\n"
         "  ls                         who holds something here\n"
         "  admit AGENT                by the node's owner\n"

@@ -62,7 +62,7 @@ elo_key_open(elo_key_job_t *j)
 void
 elo_key_say_reload(const elo_key_job_t *j)
 {
-    elo_out_line(j->cli, "a running elohimd takes it over on SIGHUP");
+    elo_out_note(j->cli, "a running elohimd takes it over on SIGHUP");
 }
 
 
@@ -70,7 +70,7 @@ void
 elo_key_say_unprotected(const elo_key_job_t *j)
 {
     if (!elo_keyring_is_protected(j->ring)) {
-        elo_out_line(j->cli,
+        elo_out_note(j->cli,
                      "without a passphrase: whoever reads \"%s\" has the keys",
                      j->path);
     }

@@ -14,6 +14,7 @@ typedef struct {
     elo_passphrase_t passphrase; /* of the ring */
     elo_keyring_cfg_t cfg;
     elo_keyring_t *ring; /* NULL until it is opened */
+    bool is_bare;        /* a new key is printed without a word */
     const char *operand; /* behind the sub-verb; NULL: none */
     elo_json_writer_t w; /* the answer for --json, within its object */
 } elo_key_job_t;

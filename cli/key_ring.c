@@ -21,7 +21,11 @@ say_agent(const elo_key_job_t *j, const char *what, const elo_agent_t *a)
     char text[2 * ELO_AGENT_LEN + 1];
 
     elo_agent_text(a, text);
-    elo_out_line(j->cli, "%s  %s", what, text);
+    if (j->is_bare) {
+        elo_out_line(j->cli, "%s", text);
+    } else {
+        elo_out_line(j->cli, "%s  %s", what, text);
+    }
 }
 
 

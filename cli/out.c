@@ -32,6 +32,21 @@ elo_out_line(const elo_cli_t *cli, const char *fmt, ...)
 
 
 void
+elo_out_note(const elo_cli_t *cli, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (cli->json || cli->quiet) {
+        return;
+    }
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+
+void
 elo_out_json(const elo_cli_t *cli, elo_slice_t doc)
 {
     if (cli->json && !cli->quiet) {

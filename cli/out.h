@@ -24,6 +24,10 @@ struct elo_cli_s {
 /* A line on standard output, for people: nothing with --json or --quiet. */
 void elo_out_line(const elo_cli_t *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* What is good to know beside the result, on standard error: whoever takes the output
+   into a script doesn't get it. */
+void elo_out_note(const elo_cli_t *cli, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The document on standard output with --json, unless --quiet. */
 void elo_out_json(const elo_cli_t *cli, elo_slice_t doc);

@@ -26,6 +26,8 @@ extern const elo_cmd_t elo_cmd_fsck;
 extern const elo_cmd_t elo_cmd_backup;
 extern const elo_cmd_t elo_cmd_export;
 extern const elo_cmd_t elo_cmd_import;
+extern const elo_cmd_t elo_cmd_bulk;
+extern const elo_cmd_t elo_cmd_media;
 extern const elo_cmd_t elo_cmd_health;
 extern const elo_cmd_t elo_cmd_version;
 

@@ -219,6 +219,7 @@ ngx_http_elohim_access_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (rc == NGX_OK) {
         rc = ngx_http_elohim_access_take(r, ctx, &ctx->msg, NULL);
         ctx->msg = ctx->held;
+        ctx->unsure = 1; /* a question it has cost */
         return rc;
     }
 

@@ -33,6 +33,8 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ctx->rc;
     }
 
+    ctx->life = elo_wire_life(&g.head);
+
     if (ctx->route.kind != ELO_ROUTE_BLOB
         && ctx->route.kind != ELO_ROUTE_SHARD)
     {

@@ -41,8 +41,12 @@ static const ngx_http_elohim_body_limit_t  ngx_http_elohim_body_limits[] = {
     { ELO_ROUTE_BLOB_NEW,       NGX_HTTP_ELOHIM_BODY_STREAM },
     { ELO_ROUTE_UPLOAD_NEW,     NGX_HTTP_ELOHIM_BODY_STREAM },
     { ELO_ROUTE_UPLOAD,         NGX_HTTP_ELOHIM_BODY_STREAM },
+    { ELO_ROUTE_IMPORT,         NGX_HTTP_ELOHIM_BODY_STREAM },
     { ELO_ROUTE_CONTENT_LIST,   ELO_CONTENT_JSON_MAX },
     { ELO_ROUTE_CONTENT,        ELO_CONTENT_JSON_MAX },
+    { ELO_ROUTE_CONTENT_INVITE, 512 * 1024 },
+    { ELO_ROUTE_VERIFY,         NGX_HTTP_ELOHIM_BODY_STREAM }, /* 4 at once */
+    { ELO_ROUTE_SHARD,          NGX_HTTP_ELOHIM_BODY_STREAM },
     { ELO_ROUTE_AUTH_CHALLENGE, 2 * 1024 },
     { ELO_ROUTE_AUTH_TOKEN,     2 * 1024 },
     { ELO_ROUTE_RECORDS,        8 * 1024 }, /* docs/formats/record.md */

@@ -193,6 +193,10 @@ ngx_http_elohim_merge_upstream(ngx_conf_t *cf,
     conf->events.read_timeout = ngx_max(conf->upload_timeout,
                                         NGX_HTTP_ELOHIM_EVENT_TIMEOUT);
 
+    /* its answer begins before the end of its body, which goes on being sent */
+    conf->import = conf->events;
+    conf->import.preserve_output = 1;
+
     return NGX_OK;
 }
 
@@ -326,11 +330,4 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_elohim_session_end();
 }

@@ -210,6 +210,11 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
         rc = ngx_http_elohim_use(r, ctx);
 
+        if (rc == NGX_HTTP_ELOHIM_UNSURE) {
+            ctx->unsure = 1;
+            continue;
+        }
+
         if (rc != NGX_HTTP_ELOHIM_STALE) {
             return rc;
         }
@@ -270,7 +275,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
     }
 
-    if (ctx->asked == 0 && !ctx->stale
+    if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
         && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, r->pool, ctx->buf,
                                    sizeof(ctx->buf), &ctx->msg, &stamp)
            == NGX_OK

@@ -134,6 +134,37 @@ ngx_http_elohim_content_fields(ngx_http_request_t *r, elo_slice_t content_type,
 }
 
 
+/* Of which content it is, and how that fares. */
+
+ngx_int_t
+ngx_http_elohim_marks(ngx_http_request_t *r, const ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_str_t    value;
+    const char  *life;
+
+    static const ngx_str_t  x_reach = ngx_string("X-Reach");
+    static const ngx_str_t  x_lifecycle = ngx_string("X-Lifecycle");
+
+    value.data = (u_char *) elo_reach_name(ctx->reach);
+    value.len = ngx_strlen(value.data);
+
+    if (ngx_http_elohim_header(r, &x_reach, &value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    life = elo_wire_life_name(ctx->life);
+    if (life == NULL) {
+        return NGX_OK;
+    }
+
+    value.data = (u_char *) life;
+    value.len = ngx_strlen(life);
+
+    return ngx_http_elohim_header(r, &x_lifecycle, &value) ? NGX_OK
+                                                           : NGX_ERROR;
+}
+
+
 /* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
    filters for ranges, conditions and compression are told to stay away: they
    would not know about this entity tag's strength. */
@@ -142,8 +173,6 @@ ngx_int_t
 ngx_http_elohim_body_fields(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body)
 {
-    ngx_str_t         value;
-    const char       *reach;
     const ngx_str_t  *control;
     ngx_table_elt_t  *h;
 
@@ -154,7 +183,6 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     static const ngx_str_t  no_store = ngx_string("no-store");
     static const ngx_str_t  nobody = ngx_string("private, no-store");
     static const ngx_str_t  himself = ngx_string("private, no-cache");
-    static const ngx_str_t  x_reach = ngx_string("X-Reach");
     static const ngx_str_t  x_cache = ngx_string("X-Cache");
     static const ngx_str_t  cache_status = ngx_string("Cache-Status");
 
@@ -189,10 +217,6 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
 
     r->headers_out.accept_ranges = h;
 
-    reach = elo_reach_name(ctx->reach);
-    value.data = (u_char *) reach;
-    value.len = ngx_strlen(reach);
-
     /* the page of an error is not to outlive the error; what is encrypted at rest
        here rests nowhere else; who may read it now is asked again the next time */
 
@@ -206,7 +230,7 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     }
 
     if (ngx_http_elohim_header(r, &cache_control, control) == NULL
-        || ngx_http_elohim_header(r, &x_reach, &value) == NULL
+        || ngx_http_elohim_marks(r, ctx) != NGX_OK
         || ngx_http_elohim_header(r, &x_cache,
                                   &ngx_http_elohim_cache_words[ctx->cache])
            == NULL

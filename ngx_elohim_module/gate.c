@@ -182,6 +182,15 @@ ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
+    if (ctx->cache == NGX_HTTP_ELOHIM_HIT && !ctx->unsure
+        && elcf->denied != NGX_HTTP_FORBIDDEN && reach != ELO_REACH_COMMONS)
+    {
+        /* what isn't there costs a question: so does this, or the time that it takes
+           would tell them apart, and a daemon that is away */
+
+        return ngx_http_elohim_end(ctx, NGX_HTTP_ELOHIM_UNSURE);
+    }
+
     return ngx_http_elohim_end(
         ctx, elcf->denied == NGX_HTTP_FORBIDDEN
              ? ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,

@@ -11,7 +11,7 @@
     "Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, "     \
     "Tus-Resumable, Tus-Version, Upload-Defer-Length, Upload-Expires, "      \
     "Upload-Length, Upload-Metadata, Upload-Offset, X-Cache, "              \
-    "X-Elohim-Hash, X-Reach"
+    "X-Elohim-Hash, X-Lifecycle, X-Reach"
 
 #define NGX_HTTP_ELOHIM_REQUEST_FIELDS                                        \
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, "     \

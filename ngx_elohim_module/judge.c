@@ -281,11 +281,12 @@ ngx_http_elohim_judge_token(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     rules.iss = keys.iss;
     rules.aud = keys.aud;
     rules.now = ngx_time();
-    rules.max_life_s = keys.max_life_s;
 
     /* The secret of HS256 isn't told: with this one all is judged but the signature,
-       which then comes out as a bad one. */
+       which then comes out as a bad one. How long such tokens live is for who
+       makes them. */
 
+    rules.max_life_s = t.alg == ELO_ALG_HS256 ? 0 : keys.max_life_s;
     rules.hs256_secret = elo_slice(no_secret, sizeof(no_secret));
 
     v = elo_token_verify(&t, &rules, &by);

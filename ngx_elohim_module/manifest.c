@@ -64,6 +64,8 @@ ngx_http_elohim_manifest(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ctx->rc;
     }
 
+    ctx->life = elo_wire_life(&desc->head);
+
     if (ctx->route.id.p + ctx->route.id.len == r->uri.data + r->uri.len) {
         return ngx_http_elohim_alias(r, ctx);
     }

@@ -92,7 +92,6 @@ void ngx_http_elohim_wait(ngx_http_request_t *r);
 /* session: NGX_OK (ctx->session.who is settled), NGX_AGAIN, or ANSWERED. */
 ngx_int_t ngx_http_elohim_session(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
-void ngx_http_elohim_session_end(void); /* of a worker */
 /* What settles a session without one: as session returns it. */
 ngx_int_t ngx_http_elohim_settle(ngx_http_elohim_ctx_t *ctx,
     ngx_http_elohim_who_e who);

@@ -41,6 +41,7 @@ typedef struct {
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
     ngx_http_upstream_conf_t events; /* the same with a longer patience */
+    ngx_http_upstream_conf_t import; /* that, both ways at once */
 
     u_char *file; /* where "elohim on" was written */
     ngx_uint_t line;
@@ -83,6 +84,5 @@ ngx_uint_t ngx_http_elohim_is_secret(const u_char *p, const u_char *end);
 
 /* conf: what each worker does first, and last */
 ngx_int_t ngx_http_elohim_init_process(ngx_cycle_t *cycle);
-void ngx_http_elohim_exit_process(ngx_cycle_t *cycle);
 
 #endif

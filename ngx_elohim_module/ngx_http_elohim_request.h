@@ -20,6 +20,8 @@
 #define NGX_HTTP_ELOHIM_STALE NGX_DECLINED
 /* The answer has been sent, what it returned is in ctx->rc. */
 #define NGX_HTTP_ELOHIM_ANSWERED -100
+/* denied by what is kept: the daemon is to be asked first */
+#define NGX_HTTP_ELOHIM_UNSURE -101
 
 #define NGX_HTTP_ELOHIM_READ   (NGX_HTTP_GET | NGX_HTTP_HEAD)
 #define NGX_HTTP_ELOHIM_WRITE                                                 \
@@ -55,6 +57,7 @@ struct ngx_http_elohim_ctx_s {
     elo_digest_t digest; /* when by_hash */
     elo_reach_t reach;   /* of the content, when decided */
     elo_reach_t ceiling;
+    elo_wire_life_t life; /* of the content, likewise */
 
     ngx_http_elohim_cache_e cache;
     ngx_http_elohim_session_t session;
@@ -90,6 +93,7 @@ struct ngx_http_elohim_ctx_s {
     unsigned mapped:1; /* stamp is one of a mapped page */
     unsigned keep:1;   /* this one puts the answer into the zone */
     unsigned stale:1;     /* a file was not there: the zone is not looked at */
+    unsigned unsure:1;    /* nor for what a denial stands on */
     unsigned truncated:1; /* the file has not the bytes that were granted */
     unsigned cleanup:1;
     unsigned operator:1;  /* passed on as from the operator */

@@ -131,7 +131,8 @@ ngx_http_elohim_pass_upstream(ngx_http_request_t *r,
 
     ngx_str_set(&u->schema, "http://");
     u->output.tag = (ngx_buf_tag_t) &ngx_http_elohim_module;
-    u->conf = &elcf->upstream;
+    u->conf = ctx->route.kind == ELO_ROUTE_IMPORT ? &elcf->import
+                                                  : &elcf->upstream;
     u->buffering = 0;
     u->create_request = ngx_http_elohim_pass_create;
     u->reinit_request = ngx_http_elohim_pass_reinit;

@@ -80,6 +80,7 @@ ngx_http_elohim_pass_is_short(ngx_http_request_t *r,
 
     switch (ctx->route.kind) {
     case ELO_ROUTE_BLOB:
+    case ELO_ROUTE_SHARD:
     case ELO_ROUTE_CHUNK:
     case ELO_ROUTE_BLOB_STATUS:
         return !(r->method & NGX_HTTP_ELOHIM_READ);

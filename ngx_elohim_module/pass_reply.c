@@ -32,6 +32,7 @@ static ngx_str_t  ngx_http_elohim_sealed_fields[] = {
     ngx_string("content-security-policy"),
     ngx_string("repr-digest"),
     ngx_string("x-cache"),
+    ngx_string("x-lifecycle"),
     ngx_string("x-reach"),
     ngx_null_string
 };
@@ -273,9 +274,6 @@ static ngx_int_t
 ngx_http_elohim_sealed_headers(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx)
 {
-    ngx_str_t  value;
-
-    static const ngx_str_t  x_reach = ngx_string("X-Reach");
     static const ngx_str_t  x_cache = ngx_string("X-Cache");
     static const ngx_str_t  bypass = ngx_string("BYPASS");
     static const ngx_str_t  cache_status = ngx_string("Cache-Status");
@@ -288,10 +286,7 @@ ngx_http_elohim_sealed_headers(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    value.data = (u_char *) elo_reach_name(ctx->reach);
-    value.len = ngx_strlen(value.data);
-
-    if (ngx_http_elohim_header(r, &x_reach, &value) == NULL
+    if (ngx_http_elohim_marks(r, ctx) != NGX_OK
         || ngx_http_elohim_header(r, &x_cache, &bypass) == NULL
         || ngx_http_elohim_header(r, &cache_status, &forward) == NULL)
     {

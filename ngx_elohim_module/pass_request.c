@@ -151,10 +151,18 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
     case ELO_ROUTE_CONTENT_INVITE:
         return ngx_sprintf(p, "/api/content/%*s/invite", ctx->route.id.len,
                            ctx->route.id.p);
+    case ELO_ROUTE_SCHEMA:
+        return ngx_sprintf(p, "/api/schema");
+    case ELO_ROUTE_IMPORT:
+        return ngx_sprintf(p, "/api/import");
     case ELO_ROUTE_AUTH_CHALLENGE:
         return ngx_sprintf(p, "/api/auth/challenge");
     case ELO_ROUTE_AUTH_TOKEN:
         return ngx_sprintf(p, "/api/auth/token");
+    case ELO_ROUTE_AUTH_SESSION:
+        return ngx_sprintf(p, "/api/auth/session");
+    case ELO_ROUTE_AUTH_LOGOUT:
+        return ngx_sprintf(p, "/api/auth/logout");
     case ELO_ROUTE_AUTH_KEYS:
         return ngx_sprintf(p, "/api/auth/keys");
     case ELO_ROUTE_RECORDS:

@@ -57,6 +57,12 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
     { ELO_ROUTE_CONTENT_INVITE, 0, 0, 0,
       0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
 
+    { ELO_ROUTE_SCHEMA, 0, 0, 1,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    { ELO_ROUTE_IMPORT, 0, 0, 0,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
     { ELO_ROUTE_HLS_MASTER, ELO_WIRE_MEDIA, 0, 0,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 
@@ -76,6 +82,14 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
       0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
 
     { ELO_ROUTE_AUTH_TOKEN, 0, 0, 1,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
+    { ELO_ROUTE_AUTH_SESSION, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
+
+    /* also with a cookie that is no good any more */
+
+    { ELO_ROUTE_AUTH_LOGOUT, 0, 0, 1,
       0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
 
     { ELO_ROUTE_AUTH_KEYS, 0, 0, 1,

@@ -24,6 +24,8 @@ ngx_http_elohim_segment(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return ctx->rc;
     }
 
+    ctx->life = elo_wire_life(&recipe.head);
+
     ngx_memzero(&body, sizeof(ngx_http_elohim_body_t));
     body.key = &ctx->key;
     body.prefix = recipe.prefix;

@@ -9,7 +9,6 @@
 
 #include "ngx_http_elohim_module.h"
 
-#include "common/base/crypto.h"
 #include "common/base/err.h"
 
 
@@ -23,9 +22,6 @@ static ngx_int_t ngx_http_elohim_session_ask(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_session_use(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_str_t *msg);
-
-
-static elo_sha256_t  *ngx_http_elohim_hash; /* worker */
 
 
 ngx_int_t
@@ -100,35 +96,6 @@ ngx_http_elohim_session_key(ngx_http_request_t *r,
 }
 
 
-/* With one context for all, which costs two thirds of one for each. */
-
-static elo_err_t
-ngx_http_elohim_sum(const ngx_str_t *text, elo_digest_t *sum)
-{
-    elo_err_t  err;
-
-    err = ngx_http_elohim_hash ? elo_sha256_reset(ngx_http_elohim_hash)
-                               : elo_sha256_create(&ngx_http_elohim_hash);
-
-    if (err == ELO_OK) {
-        err = elo_sha256_update(ngx_http_elohim_hash,
-                                elo_slice(text->data, text->len));
-    }
-
-    return err == ELO_OK ? elo_sha256_final(ngx_http_elohim_hash, sum) : err;
-}
-
-
-/* The module is unloaded before the process ends. */
-
-void
-ngx_http_elohim_session_end(void)
-{
-    elo_sha256_free(&ngx_http_elohim_hash);
-    elo_sha256_end();
-}
-
-
 /* From what is known of this very text. NGX_DECLINED: nothing is. */
 
 static ngx_int_t
@@ -157,10 +124,7 @@ ngx_http_elohim_session_begin(ngx_http_request_t *r,
         return ngx_http_elohim_refuse(r, ctx, verdict);
     }
 
-    if (ngx_http_elohim_sum(&s->text, &s->sum) != ELO_OK) {
-        return ngx_http_elohim_end(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
-    }
-
+    elo_blake2b_256(elo_slice(s->text.data, s->text.len), &s->sum);
     s->summed = 1;
 
     if (ngx_http_elohim_remembered(r, ctx, &verdict)) {

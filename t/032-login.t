@@ -154,6 +154,74 @@ subtest 'a token and its bounds' => sub {
     );
 };
 
+subtest 'who one is, and logging out' => sub {
+    my $session = sub {
+        my ( $who, @headers ) = @_;
+        my $res =
+          $agents->as( $who, 'GET', '/api/auth/session', headers => \@headers );
+        return $res->{status} == 200
+          ? Doorway::Stand::decode( $res->{body} )
+          : $res->{status};
+    };
+    my $logout = sub {
+        my (@headers) = @_;
+        return $agents->as(
+            undef, 'POST', '/api/auth/logout',
+            headers => \@headers,
+            body    => ''
+        );
+    };
+    my $cookie = "Cookie: elohim_token=$anna->{token}";
+    my $nobody = { agent => undef, level => 'public' };
+    my $hers   = {
+        agent => Doorway::Agents::key_of($anna),
+        level => 'authenticated'
+    };
+
+    is_deeply( $session->(undef),            $nobody, 'without a token' );
+    is_deeply( $session->($anna),            $hers,   'by a token' );
+    is_deeply( $session->( undef, $cookie ), $hers,   'by a cookie' );
+    is_deeply( $session->( undef, $cookie, 'Sec-Fetch-Site: cross-site' ),
+        $nobody, 'not for a page of another site' );
+    is_deeply( $session->( undef, 'Cookie: elohim_token=x.y.z' ),
+        $nobody, 'a bad cookie is as none' );
+    is( $session->( { token => 'x.y.z' } ), 401, 'a bad token is one' );
+    is_deeply(
+        Doorway::Stand::decode(
+            $stand->ask( path => '/api/auth/session' )->{body}
+        ),
+        $nobody,
+        'who holds the socket is no agent'
+    );
+    my $res = $agents->as( $anna, 'GET', '/api/auth/session' );
+    like( $res->{headers}{'cache-control'}, qr/no-store/, 'not to be kept' );
+    is( $agents->status_of( undef, 'POST', '/api/auth/session', body => '' ),
+        405, 'it is only read' );
+
+    for my $with ( $cookie, 'Cookie: elohim_token=x.y.z', 'X-None: 1' ) {
+        my $gone = $logout->($with);
+        is( $gone->{status}, 204, "logout with $with" =~ s/eyJ.*/.../r );
+        is(
+            $gone->{headers}{'set-cookie'},
+            'elohim_token=; Path=/; Max-Age=0; HttpOnly; Secure; '
+              . 'SameSite=Strict',
+            'takes the cookie away'
+        );
+    }
+    for my $with (
+        'Origin: https://evil.example',
+        'Sec-Fetch-Site: cross-site',
+        'Sec-Fetch-Site: same-site'
+      )
+    {
+        is( $logout->( $cookie, $with )->{headers}{'set-cookie'},
+            undef, "not for another page: $with" );
+    }
+    is( $agents->status_of( undef, 'GET', '/api/auth/logout' ),
+        405, 'nor by a link' );
+    is_deeply( $session->($anna), $hers, 'the token is for a record to end' );
+};
+
 subtest 'records' => sub {
     my $key = Doorway::Agents::key_of($anna);
     my $all =

@@ -11,6 +11,7 @@ use MIME::Base64 qw(decode_base64url);
 use Test::More;
 
 use Doorway::Agents;
+use Doorway::Media;
 use Doorway::Stand;
 
 my $WAIT_S = 15;
@@ -314,6 +315,38 @@ subtest 'forgotten' => sub {
 
 # ---- holds
 
+subtest 'none is too large to be held' => sub {
+    my %node = ( title => 'large', reach => 'invited' );
+    my $put  = sub {
+        return $agents->as(
+            $anna, 'PUT',
+            '/api/content/large',
+            headers => ['Content-Type: application/json'],
+            body    => Doorway::Stand::encode( { %node, body => 'x' x $_[0] } )
+        )->{status};
+    };
+    my ( $low, $high ) = ( 1, 1 << 20 );
+
+    while ( $high - $low > 1 ) {    # $low is taken
+        my $len = int( ( $low + $high ) / 2 );
+        ( $put->($len) =~ /^20/ ? $low : $high ) = $len;
+    }
+    cmp_ok( $low, '>', 1_000_000, 'nearly a megabyte' );
+    is( $put->($low), 200, 'as large as it may be' );
+    my @crowd = map { unpack 'H*', pack( 'N', $_ ) x 8 } 1 .. 30;
+    is( change( $anna, 'large', 'invite', { agents => \@crowd } )->{status},
+        413, 'no larger by its list either' );
+    is(
+        change( $root, 'large', 'lifecycle',
+            { hold => \1, reason => '"' x 256 } )->{status},
+        200, 'and held'
+    );
+    is(
+        change( $root, 'large', 'lifecycle', { hold => \0 } )->{status},
+        200, 'and not any more'
+    );
+};
+
 subtest 'holds' => sub {
     my $hash = content( $anna, 'kept', 'private' );
     my $hold = sub {
@@ -560,7 +593,8 @@ subtest 'what expires' => sub {
     ok(
         care_until(
             lifecycle => sub {
-                return node( $anna, 'last' )->{lifecycle} eq 'deprecated';
+                return node( $anna, 'last' )->{lifecycle} eq 'deprecated'
+                  && @{ node( $anna, 'some' )->{blobs} } == 1;
             }
         ),
         'then it is deprecated'
@@ -617,6 +651,90 @@ subtest 'bytes of another' => sub {
         sub { reads( undef, 'cited' ) == 404 && reads( undef, $hash ) == 404 }
     );
     is( reads( $anna, $hash ), 200, 'she has them' );
+};
+
+# By whatever way it is read under its id, and at once when it changes: what was cached
+# before says no more.
+subtest 'marked wherever it is read' => sub {
+    my $movie = $agents->as(
+        $anna, 'POST',
+        '/api/blob',
+        body => Doorway::Stand::slurp(
+            Doorway::Media::movie( '160x90', rate => 10 )
+        ),
+        headers => [ 'Content-Type: video/mp4', 'X-Elohim-Reach: commons' ]
+    );
+    my $film = json($movie)->{hash};
+    is(
+        $agents->publish(
+            $anna, 'marked-film', $film,
+            reach => 'commons',
+            blobs => [ { hash => $film, mimeType => 'video/mp4' } ]
+        ),
+        201, 'a film'
+    );
+    is( $stand->wait_media($film)->{status}, 'ready', 'that can be streamed' );
+    my $open = content( $anna, 'marked-open', 'commons' );
+    my $shut = content( $anna, 'marked-shut', 'private' );
+    my $base = '/api/manifest/marked-film';
+    my ($part) =
+      $agents->as( $anna, 'GET', "$base/v0.m3u8" )->{body} =~
+      m{URI="([0-9a-f]{16}/v0)/init\.mp4"};
+    my @film = map { "$base/$_" } qw(hls.m3u8 v0.m3u8 dash.mpd),
+      "$part/init.mp4", "$part/1.m4s";
+    my %way = (
+        film => [ 'marked-film', @film ],
+        open => [ 'marked-open', '/store/marked-open' ],
+        shut => [ 'marked-shut', '/store/marked-shut' ],
+    );
+
+    for my $state (qw(published stale deprecated archived)) {
+        for my $name ( sort keys %way ) {
+            my ( $id, @paths ) = @{ $way{$name} };
+            is( move( $anna, $id, $state )->{status}, 200, "$id: $state" )
+              if $state ne 'published';
+            my $want = $state eq 'published' ? undef : $state;
+            for my $path ( "/api/blob/$id", "/api/blob/$id/0", @paths ) {
+                my $get = sub {
+                    my ( $method, @fields ) = @_;
+                    return $agents->as( $anna, $method, $path,
+                        headers => \@fields );
+                };
+                my @res = map { $get->($_) } qw(GET GET HEAD);
+                if ( $path !~ m{/0$} ) {
+                    push @res, $get->( 'GET', 'Range: bytes=0-1' ),
+                      $get->(
+                        'GET', 'If-None-Match: ' . header( $res[0], 'ETag' )
+                      );
+                }
+                is_deeply(
+                    [ map { header( $_, 'X-Lifecycle' ) } @res ],
+                    [ ($want) x @res ],
+                    "$path: $state"
+                );
+                like(
+                    join( ' ', map { $_->{status} } @res ),
+                    qr/^200 200 200( 206 304)?$/,
+                    'and is read'
+                );
+            }
+        }
+        is(
+            header(
+                $agents->as( $anna, 'GET', "/api/blob/$_" ), 'X-Lifecycle'
+            ),
+            undef,
+            'bytes have no life'
+        ) for $open, $shut, $film;
+        is(
+            header(
+                $agents->as( $bob, 'GET', '/api/blob/marked-shut' ),
+                'X-Lifecycle'
+            ),
+            undef,
+            'nor has what is hidden'
+        );
+    }
 };
 
 $stand->end;

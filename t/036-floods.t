@@ -296,12 +296,32 @@ subtest 'credentials by address' => sub {
     isnt( $ask->('127.0.0.91'), 429, 'another address' );
 };
 
+# What is encrypted at rest comes by the daemon, as long as its reader likes: by
+# each of its names.
+subtest 'slow readers' => sub {
+    my $hash = $agents->upload( $anna, 'sealed ' x ( 3 << 20 ), 'private' );
+
+    for my $path ( "/api/blob/$hash", "/shard/$hash" ) {
+        my @socks = map { Doorway::Http::connect_to( $stand->port ) } 1 .. 12;
+        syswrite $_,
+          "GET $path HTTP/1.1\r\nHost: localhost\r\n$bearer\r\n\r\n"
+          for @socks;
+        sysread $_, my $some, 1 for @socks;
+        is(
+            $agents->as( $anna, 'GET', '/api/content' )->{status},
+            200, "$path: what is short has room"
+        );
+        close $_ for @socks;
+    }
+};
+
 subtest 'bodies past their limits' => sub {
     for my $row (
         [ '/api/auth/token',     2 * 1024,    undef ],
         [ '/api/auth/challenge', 2 * 1024,    undef ],
         [ '/api/records',        8 * 1024,    $anna ],
         [ '/api/content',        1024 * 1024, $anna ],
+        [ '/api/content/x/invite', 512 * 1024, $anna ],
       )
     {
         my ( $path, $max, $who ) = @$row;

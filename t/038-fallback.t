@@ -12,6 +12,7 @@ use POSIX       ();
 use Test::More;
 
 use Doorway::Agents;
+use Doorway::Auth;
 use Doorway::Http;
 use Doorway::Source;
 use Doorway::Stand;
@@ -189,6 +190,22 @@ for my $mode (qw(read keep)) {
                   ->{status},
                 416,
                 '... and nothing behind it'
+            );
+        }
+        my $aged =
+          content( $stand, $bytes{large}, [ $source->url('/ok/large') ] );
+        for my $state (qw(stale archived)) {
+            my $said = $stand->ask(
+                method  => 'POST',
+                path    => "/api/content/$aged/lifecycle",
+                headers => ['Content-Type: application/json'],
+                body    => qq({"state":"$state"})
+            );
+            is( $said->{status}, 200, "... and grows $state" );
+            like(
+                $stand->get("/api/blob/$aged")->{head},
+                qr/^X-Lifecycle: $state\r$/m,
+                '... as is told'
             );
         }
         my $id = content( $stand, $bytes{large}, [] );
@@ -447,6 +464,166 @@ subtest 'nobody keeps it busy for ever' => sub {
 
     ok( $status == 200 && $body eq $bytes{other}, 'a drip is given up' );
     is( source_of( $stand, $drip )->{state}, 'dead', '... and left alone' );
+    $stand->end;
+};
+
+subtest "one owner's slow sources leave room for others" => sub {
+    my ( $stand, $source ) = new_stand( 'read',
+        options =>
+          [
+            '--fallback-wait'     => '200ms',
+            '--fallback-per-host' => '8',
+            '--fallback-stall'    => '30s'
+          ] );
+    my $slow = 'a1' x 32;
+    my @slow = map {
+        content( $stand, $bytes{$_}, [ $source->url("/gate/$_") ],
+            agent => $slow )
+    } qw(small exact large other);
+    my $id = content(
+        $stand, $bytes{empty},
+        [ $source->url('/ok/empty') ],
+        agent => 'b2' x 32
+    );
+
+    is( $stand->get("/api/blob/$_")->{status}, 503, "$_ is waited for" )
+      for @slow;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+        ),
+        'what is another owner\'s is fetched meanwhile'
+    );
+    is( scalar( grep { m{/gate/} } $source->asked ),
+        3, 'of four threads his sources hold three' );
+    $source->open_gate;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$slow[3]")->{status} == 200 }
+        ),
+        'and his own go on in turn'
+    );
+    $stand->end;
+};
+
+subtest "another's slow source is in nobody's way" => sub {
+    my ( $stand, $source ) =
+      new_stand( 'read',
+        options => [
+            '--fallback-wait'     => '200ms',
+            '--fallback-per-host' => '8',
+            '--fallback-stall'    => '30s'
+        ] );
+    my @ids = map {
+        content( $stand, $bytes{small},
+            [ $source->url("/gate/small?$_") ],
+            agent => "a$_" x 32 )
+    } 1 .. 2;
+    my $id = content(
+        $stand, $bytes{small},
+        [ $source->url('/ok/small') ],
+        agent => 'b2' x 32
+    );
+
+    is( $stand->get("/api/blob/$ids[0]")->{status},
+        503, 'it is asked for, and slow' );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+        ),
+        'who comes again gets it from another'
+    );
+    $stand->end;
+};
+
+subtest 'many contents that name one blob hide nobody' => sub {
+    my ( $stand, $source ) = new_stand('read');
+    my $crowd = 'c3' x 32;
+
+    content( $stand, $bytes{small}, [], agent => $crowd, id => "a$_" )
+      for 1 .. 300;
+    content( $stand, $bytes{small}, [ $source->url('/ok/small') ],
+        agent => 'd4' x 32, id => 'z' );
+    my $hash = Doorway::Stand::hash_of( $bytes{small} );
+    is( $stand->get("/api/blob/$hash")->{status},
+        200, "another's is found behind them" );
+    $stand->end;
+};
+
+subtest 'a right that ends while it is waited for' => sub {
+    for my $mode (qw(read keep)) {
+        my ( $stand, $source ) =
+          new_stand( $mode, options => [ '--fallback-stall' => '30s' ] );
+        my $agents = Doorway::Agents->new($stand);
+        my ( $anna, $bob ) =
+          map { $agents->seeded_agent($_) } qw(anna bob);
+        my $json = 'Content-Type: application/json';
+
+        $agents->admit($_) for $anna, $bob;
+        $_->{token} = $agents->login($_) for $anna, $bob;
+        my $list = [ unpack 'H*', $bob->{key} ];
+        my $id   = content(
+            $stand, $bytes{small},
+            [ $source->url('/gate/small') ],
+            agent   => unpack( 'H*', $anna->{key} ),
+            reach   => 'invited',
+            invited => $list
+        );
+        my $pid = fork // die "fork: $!\n";
+        if ( !$pid ) {
+            my $res = $agents->as( $bob, 'GET', "/api/blob/$id" );
+            POSIX::_exit( $res->{status} == 404 ? 0 : 1 );
+        }
+        ok(
+            Doorway::Stand::wait_for( $WAIT_S, sub { $source->asked } ),
+            "$mode: it is fetched for him"
+        );
+        is(
+            $agents->as(
+                $anna, 'POST', "/api/content/$id/invite",
+                headers => [$json],
+                body    => Doorway::Stand::encode( { remove => $list } )
+            )->{status},
+            200,
+            '... he is taken from the list'
+        );
+        $source->open_gate;
+        waitpid $pid, 0;
+        is( $?, 0, '... and gets nothing' );
+        is( $agents->as( $anna, 'GET', "/api/blob/$id" )->{body},
+            $bytes{small}, '... where its owner does' );
+        $stand->end;
+    }
+};
+
+subtest 'by a signed URL' => sub {
+    my ( $stand, $source ) = new_stand('read');
+    my $agents = Doorway::Agents->new($stand);
+
+    # RFC 8032, 7.1, TEST 1: the key that Doorway::Auth signs by
+    my $anna = {
+        seed => pack( 'H*',
+            '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60'
+        ),
+        key => $Doorway::Auth::KEY{1}
+    };
+    $agents->admit($anna);
+    my ( $one, $two ) = map {
+        content(
+            $stand, $bytes{$_},
+            [ $source->url("/ok/$_") ],
+            agent => unpack( 'H*', $anna->{key} ),
+            reach => 'private'
+        )
+    } qw(small other);
+    my $sig = Doorway::Auth::signed_url( prefix => "/api/blob/$one" );
+
+    is( $stand->get("/s/$sig/api/blob/$one")->{body},
+        $bytes{small}, 'what it is for' );
+    is( $stand->get("/s/$sig/api/blob/$two")->{status}, 403, 'and no other' );
+    my $hash = Doorway::Stand::hash_of( $bytes{small} );
+    is( $stand->get("/s/$sig/api/blob/$hash")->{status},
+        403, 'nor by another name' );
     $stand->end;
 };
 

@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 
 use MIME::Base64 qw(encode_base64 encode_base64url);
+use POSIX        ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -378,6 +379,22 @@ for my $name ( sort keys %way ) {
                 'held or not, the same'
             );
         }
+        my $long = 'long ' x 50_000;
+        ok(
+            json(
+                $verify->(
+                    expected_hash => Doorway::Stand::hash_of($long),
+                    data_base64   => encode_base64( $long, '' )
+                )
+            )->{is_valid},
+            'a quarter of a megabyte'
+        );
+        is(
+            $ask->( 'PUT', '/shard/' . Doorway::Stand::hash_of($long),
+                as => $anna, body => $long )->{status} =~ s/^200$/201/r,
+            201,
+            'put as a shard'
+        );
         my $bad =
           json( $verify->( expected_hash => $open, data_base64 => '!' ) );
         ok( !$bad->{is_valid} && $bad->{error}, 'what is no base64' );
@@ -463,6 +480,53 @@ for my $name ( sort keys %way ) {
             404, 'and the node stays shut' );
     };
 }
+
+# Lists of large documents are work: a few are made at a time.
+subtest 'many lists at once' => sub {
+    my $text = 'words ' x 80_000;
+    $stand->publish( id => "long-$_", body => $text, lifecycle => 'published' )
+      for 10 .. 29;
+
+    my $path = '/api/v1/cache/Content?content_type=none-such';
+    my @socks = map { Doorway::Http::connect_to($native) } 1 .. 8;
+    syswrite $_,
+"GET $path HTTP/1.1\r\nHost: 127.0.0.1:$native\r\nConnection: close\r\n\r\n"
+      for @socks;
+    my %n;
+    for my $sock (@socks) {
+        my $answer = do { local $/; <$sock> };
+        $n{$1}++ if $answer =~ m{\AHTTP/1.1 (\d+) };
+    }
+    is( $n{200}, 8, 'all have their turn' );
+    is_deeply( json( tcp( 'GET', $path ) ),
+        [], 'another one' );
+    my $page = json( tcp( 'GET', '/api/v1/cache/Content?limit=1000' ) );
+    ok( @$page >= 4, 'a page has some of them ...' );
+    ok( @$page < 20, '... and an end, past so many bytes' );
+    $stand->ask( method => 'DELETE', path => "/api/content/long-$_" )
+      for 10 .. 29;
+};
+
+subtest '?reach= narrows' => sub {
+    my $hash = $agents->upload( $anna, 'near', 'neighborhood' );
+    $agents->publish( $anna, 'near', $hash, reach => 'neighborhood' );
+    for my $door ( $edge, $native ) {
+        for my $path (
+            '/api/content/near',           "/api/blob/$hash",
+            "/api/blob/$hash/status",      "/manifest/$hash",
+            '/api/v1/cache/Content/near', '/api/blob/near'
+          )
+        {
+            my $get = sub {
+                return tcp( 'GET', "$path$_[0]", as => $bob, port => $door )
+                  ->{status};
+            };
+            is( $get->('?reach=neighborhood'), 200, "$path: up to its reach" );
+            like( $get->("?reach=$_"), qr/^40[34]/, "$path: $_" )
+              for qw(local none-such);
+        }
+    }
+};
 
 # ---- the listener alone
 
@@ -769,6 +833,137 @@ subtest 'tokens' => sub {
         200, 'not from an owner' );
 };
 
+# What others may see of Anna's: by relation, by her word, by a grant, and no more; in
+# lists as it is by name.
+subtest 'lists by what somebody is to an owner' => sub {
+    my ( $kin, $helper, $guest ) =
+      map { $agents->seeded_agent($_) } qw(kin helper guest);
+    for ( $kin, $helper, $guest ) {
+        $agents->admit($_);
+        $_->{token} = $agents->login($_);
+    }
+    my %more = ( metadata => { contentType => 'seen' } );
+    for my $reach (qw(private invited local regional)) {
+        my $hash = $agents->upload( $anna, "seen $reach\n", $reach );
+        is(
+            $agents->publish(
+                $anna, "seen-$reach", $hash,
+                reach => $reach,
+                %more,
+                $reach eq 'invited'
+                ? ( invited => [ Doorway::Agents::key_of($guest) ] )
+                : ()
+            ),
+            201,
+            "$reach is made"
+        );
+    }
+    $agents->say(
+        $anna,
+        'relationship',
+        {
+            1 => \$kin->{key},
+            2 => $Doorway::Agents::RELATION{household}
+        }
+    );
+    my $grant = $agents->say( $anna, 'grant',
+        { 1 => \$helper->{key}, 2 => 1, 3 => [ 0 .. 7 ] } )->{id};
+    my %sees = (
+        anna   => [ $anna,   [qw(invited local private regional)] ],
+        bob    => [ $bob,    [qw(regional)] ],
+        eve    => [ $eve,    [] ],
+        kin    => [ $kin,    [qw(local regional)] ],
+        helper => [ $helper, [qw(invited local private regional)] ],
+        guest  => [ $guest,  [qw(invited regional)] ],
+    );
+
+    # contents of which a use is in the log; more of the same are but counted
+    my $uses = sub {
+        my $all  = json( tcp( 'GET', '/api/audit?limit=500', as => $anna ) );
+        my %used = map { $_->{content} => 1 }
+          grep { $_->{class} eq 'use' && $_->{record} eq $grant }
+          @{ $all->{items} };
+        return [ sort keys %used ];
+    };
+    my $seen = sub {
+        my (%more) = @_;
+        my $res =
+          tcp( 'GET', "/api/v1/$more{path}", as => $more{as} // $helper );
+        return $res->{status};
+    };
+    is( $seen->( path => 'a/b/get_content?id=seen-private' ),
+        200, 'one by the grant' );
+    is_deeply( $uses->(), ['seen-private'], 'its use is in the log' );
+    is(
+        $seen->(
+            path => 'cache/Content?content_type=seen&skip=3&limit=1'
+        ),
+        200, 'a list'
+    );
+    is_deeply( $uses->(), ['seen-private'], 'what is skipped is no use' );
+    is( $seen->( path => 'cache/Content?content_type=seen' ), 200, 'all' );
+    is_deeply(
+        $uses->(),
+        [ map { "seen-$_" } qw(invited local private) ],
+        'but all that only the grant has let him see'
+    );
+
+    for my $name ( sort keys %way ) {
+        my $ask  = $way{$name};
+        my $list = sub {
+            my ( $who, $more ) = @_;
+            my $res = $ask->(
+                'GET', "/api/v1/cache/Content?content_type=seen$more",
+                as => $who
+            );
+            return [ map { $_->{id} =~ s/^seen-//r } @{ json($res) } ];
+        };
+        for my $called ( sort keys %sees ) {
+            my ( $who, $ids ) = @{ $sees{$called} };
+            is_deeply( $list->( $who, '' ), $ids, "$name: $called" );
+            for my $skip ( 0 .. @$ids ) {
+                is_deeply(
+                    $list->( $who, "&limit=1&skip=$skip" ),
+                    [ @$ids[ grep { $_ == $skip } 0 .. $#$ids ] ],
+                    "$called: the one after $skip that he sees"
+                );
+            }
+        }
+        is_deeply( $list->( $kin, '&reach=invited' ),
+            [], "$name: ?reach= narrows a list, too" );
+        is_deeply(
+            $list->( $kin, '&reach=local' ),
+            [qw(local regional)],
+            'to what he reads at that reach'
+        );
+
+        for my $fn (qw(get_content get_content_by_id)) {
+            is(
+                $ask->(
+                    'GET',
+                    "/api/v1/a/b/$fn?id=seen-private",
+                    as => $helper
+                )->{status},
+                200,
+                "$name: $fn by the grant"
+            );
+        }
+        is(
+            $ask->(
+                'GET', "/api/v1/a/b/get_content?id=seen-private", as => $_
+            )->{status},
+            404,
+            'and nobody else'
+        ) for $kin, $guest, $bob;
+        is_deeply( $list->( $anna, '&skip=10000' ), [], "$name: skipped all" );
+        for my $skip (qw(10001 100000 4294967296 99999999999999999999 1.5)) {
+            my $res = $ask->( 'GET', "/api/v1/cache/Content?skip=$skip" );
+            is( $res->{status}, 400, "$name: skip=$skip is too much" );
+            like( json($res)->{detail}, qr/cursor/, 'what to do instead' );
+        }
+    }
+};
+
 subtest 'what caches are told' => sub {
     for my $path (
         "/store/$shut",    '/store/shut',
@@ -1024,6 +1219,79 @@ subtest 'clients that are slow' => sub {
     sysread $slow[0], my $refused, 4096;
     like( $refused, qr{\AHTTP/1.1 408 }, 'and the slow one an end' );
     $other->end;
+};
+
+# Contents of these types, numbered from 0 in order of id, by several writers at once.
+sub fill {
+    my ( $where, $n, $type_of ) = @_;
+    my $writers = 20;
+    my @writer;
+
+    for my $from ( 0 .. $writers - 1 ) {
+        my $pid = fork // die "fork: $!\n";
+        if ($pid) {
+            push @writer, $pid;
+            next;
+        }
+        my $sock = Doorway::Http::connect_to( $where->socket )
+          or POSIX::_exit(1);
+        for ( my $i = $from ; $i < $n ; $i += $writers ) {
+            my $body = Doorway::Stand::encode(
+                {
+                    id       => sprintf( 'n%05d', $i ),
+                    title    => 'one of many',
+                    body     => 'x',
+                    reach    => 'commons',
+                    metadata => { contentType => $type_of->($i) }
+                }
+            );
+            syswrite $sock,
+                "POST /api/content HTTP/1.1\r\nHost: x\r\n"
+              . "Content-Type: application/json\r\nContent-Length: "
+              . length($body)
+              . "\r\n\r\n$body";
+            my $in = '';
+            while ( $in !~ /\r\n\r\n.*\}\z/s ) {
+                sysread( $sock, $in, 65_536, length $in ) or POSIX::_exit(1);
+            }
+            POSIX::_exit(1) if $in !~ m{\AHTTP/1\.1 201 };
+        }
+        POSIX::_exit(0);
+    }
+    my $failed = 0;
+    for my $pid (@writer) {
+        waitpid $pid, 0;
+        $failed += $? != 0;
+    }
+    return $failed == 0;
+}
+
+# However much is skipped, and however rare what is asked for is.
+subtest 'no more is looked at than so many' => sub {
+    my $looked = 10_000;
+    my %type   = ( $looked - 1 => 'near', $looked => 'far' );
+    my $large  = Doorway::Stand->new;
+
+    $large->start_daemon;
+    ok( fill( $large, $looked + 40, sub { $type{ $_[0] } // 'other' } ),
+        'more than that' )
+      or return $large->end;
+    my $list = sub {
+        my ($query) = @_;
+        return join ' ',
+          map { $_->{id} }
+          @{ json( $large->ask( path => "/api/v1/cache/Content?$query" ) ) };
+    };
+    is( $list->('content_type=near'), 'n09999', 'the last that is looked at' );
+    is( $list->('content_type=far'),  '',       'the next isn\'t' );
+    is( $list->("skip=$looked&limit=1"), 'n10000', 'skipped, and then one' );
+    is(
+        $list->("skip=$looked&content_type=other&limit=2"),
+        'n10002 n10003',
+        'skipped are those of the type'
+    );
+    is( $list->("skip=$looked&content_type=near"), '', 'of which is one' );
+    $large->end;
 };
 
 $stand->end;

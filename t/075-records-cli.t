@@ -60,8 +60,8 @@ subtest 'agents' => sub {
     for my $name ( sort keys %ring ) {
         my ($out) =
           exits( $OK, "new: $name", 'agent', 'new', '-k', $ring{$name} );
-        ( $key{$name} ) = $out =~ /($hex)/;
-        ok( $key{$name}, 'its key' );
+        like( $out, qr/\A$hex\z/, 'its key, and nothing else' );
+        $key{$name} = $out;
     }
     my ($out) = exits( $OK, 'show', 'agent', 'show', $key{anna} );
     like( $out, qr/^$key{anna}$/m,        'hex' );

@@ -2,7 +2,10 @@
 /* play.js: the page at /play/{content-id}. Asks for the content node, then plays
    it: by hls.js where Media Source Extensions are, by the browser's own HLS
    elsewhere, and as a plain file where it can't be streamed. ?player=file or
-   ?player=hls asks for one way. Everything from the node is shown as text. */
+   ?player=hls asks for one way. Everything from the node is shown as text. What
+   is for some alone is read by the cookie of a login (session.js), and shared by
+   URLs that the key of this browser signs; without these scripts the page
+   plays what is open to everyone. */
 (function () {
   'use strict';
 
@@ -50,6 +53,7 @@
   function calm() {
     clearTimeout(timer);
     show($('error'), false);
+    show($('login'), false);
     show($('play-file'), false);
   }
 
@@ -91,6 +95,89 @@
     again(s, step);
   }
 
+  /* ---- who asks ---- */
+
+  function isClosed(r) {
+    return [401, 403, 404, 410].indexOf(r.status) >= 0;
+  }
+
+  function session() {
+    return window.ElohimSession && ElohimSession.hasCrypto() ? ElohimSession
+      : null;
+  }
+
+  function loginPage() {
+    return '/login?back=' + encodeURIComponent('/play/' + id);
+  }
+
+  function whoami() {
+    var nobody = { agent: null, level: 'public' };
+
+    return session() === null ? Promise.resolve(nobody)
+      : session().whoami().catch(function () {
+        return nobody;
+      });
+  }
+
+  /* What isn't there and what isn't shown to one may look the same. */
+  function closed(code) {
+    return whoami().then(function (who) {
+      var hidden = code === 404 || code === 410;
+
+      fail((hidden ? 'There is no content “' + id + '” here, or it is not open to '
+        : 'This content is not open to ')
+        + (who.agent ? 'the key that you are logged in by.' : 'everyone.')
+        + (who.ended ? ' Your login has ended.' : ''));
+      $('login-link').textContent = !who.agent ? 'Log in'
+        : who.level === 'public' ? 'Your key is not admitted here'
+          : 'Your login';
+      $('login-link').href = loginPage();
+      show($('login'), true);
+    });
+  }
+
+  /* Only a browser that has a login asks. */
+  function showMe() {
+    var s = session();
+
+    if (s === null) {
+      return;
+    }
+    Promise.all([s.agent(), s.loginUntil()]).then(function (own) {
+      return own[0] && own[1] ? whoami().then(function (who) {
+        if (!who.agent) {
+          return;
+        }
+        $('me-name').textContent = who.agent.slice(0, 12) + '…';
+        $('me-link').href = loginPage();
+        show($('me'), true);
+        show($('share'), who.agent === own[0].texts.hex && blobs().length > 0
+          && node.reach !== 'commons');
+      }) : null;
+    }).catch(function () {
+      /* private windows keep nothing */
+    });
+  }
+
+  function shareLink(e) {
+    var exp = Math.floor(session().now()) + Number($('share-for').value);
+
+    e.preventDefault();
+    session().agent().then(function (agent) {
+      return ElohimAgent.signedUrl(agent, api('blob'), exp);
+    }).then(function (path) {
+      $('share-url').value = location.origin + path;
+      $('share-end').textContent = 'It ends '
+        + new Date(exp * 1000).toLocaleString() + '.';
+      show($('share-made'), true);
+      $('share-url').select();
+    }).catch(function (e2) {
+      status('The link could not be made: ' + e2.message);
+    });
+  }
+
+  /* ---- the content node ---- */
+
   function loadNode() {
     fetch('/api/content/' + encodeURIComponent(id), {
       headers: { Accept: 'application/json' }
@@ -102,12 +189,8 @@
       if (r.status === 503 || r.status === 502 || r.status === 504) {
         return daemonAway(r, loadNode);
       }
-      if (r.status === 404 || r.status === 410) {
-        return fail('There is no content “' + id
-          + '” here, or it is not open to everyone.');
-      }
-      if (r.status === 403 || r.status === 401) {
-        return fail('This content is not open to everyone.');
+      if (isClosed(r)) {
+        return closed(r.status);
       }
       return problem(r).then(function (p) {
         fail('The server answered ' + r.status
@@ -447,10 +530,17 @@
       playFile('Streaming failed, so this is the plain file.');
       return;
     }
-    fail(e.code === 4 /* MEDIA_ERR_SRC_NOT_SUPPORTED */
-      ? 'This browser cannot play the file, or the file is not held here.'
-      : 'The file stopped: ' + (e.message || 'network or decoding error')
-        + '.');
+    fetch(api('content')).then(function (r) {
+      if (isClosed(r)) {
+        return closed(r.status);
+      }
+      throw new Error('open');
+    }).catch(function () {
+      fail(e.code === 4 /* MEDIA_ERR_SRC_NOT_SUPPORTED */
+        ? 'This browser cannot play the file, or the file is not held here.'
+        : 'The file stopped: ' + (e.message || 'network or decoding error')
+          + '.');
+    });
   }
 
   /* ---- is it ready for streaming? ---- */
@@ -550,6 +640,7 @@
     status('');
     $('title').textContent = node.title || id;
     document.title = node.title || id;
+    showMe();
     if (typeof node.description === 'string' && node.description !== '') {
       $('description').textContent = node.description;
       show($('description'), true);
@@ -647,6 +738,15 @@
   $('play-file').addEventListener('click', function () {
     playFile('');
   });
+  $('share-form').addEventListener('submit', shareLink);
   document.addEventListener('keydown', onKey);
+  if (session() !== null) {
+    session().renew();
+    session().onChange(function () {
+      if (document.body.dataset.mode === 'error') {
+        start();
+      }
+    });
+  }
   start();
 }());

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/audit.h"
+#include "backend/api/list_page.h"
 #include "backend/api/lookup.h"
 #include "backend/api/native.h"
 #include "backend/api/put_small.h"
@@ -73,6 +74,8 @@ static const resource_t table[] = {
     { ELO_ROUTE_CONTENT_LIFECYCLE, false, { ON(POST, content_lifecycle) } },
     { ELO_ROUTE_CONTENT_REACH, false, { ON(POST, content_reach) } },
     { ELO_ROUTE_CONTENT_INVITE, false, { ON(POST, content_invite) } },
+    { ELO_ROUTE_SCHEMA, false, { ON(GET, schema) } },
+    { ELO_ROUTE_IMPORT, false, { ON(POST, import) } },
     { ELO_ROUTE_HEALTH, false, { ON(GET, health) } },
     { ELO_ROUTE_VERSION, false, { ON(GET, version) } },
     { ELO_ROUTE_SHARD, false, { ON(GET, blob_get), ON(PUT, blob_put) } },
@@ -99,8 +102,11 @@ static const resource_t table[] = {
     { ELO_OWN_ACCESS, true, { ON(GET, access) } },
     { ELO_ROUTE_AUTH_CHALLENGE, false, { ON(POST, auth_challenge) } },
     { ELO_ROUTE_AUTH_TOKEN, false, { ON(POST, auth_token) } },
+    { ELO_ROUTE_AUTH_SESSION, false, { ON(GET, auth_session) } },
+    { ELO_ROUTE_AUTH_LOGOUT, false, { ON(POST, auth_logout) } },
     { ELO_ROUTE_AUTH_KEYS, false, { ON(GET, auth_keys) } },
     { ELO_OWN_PIN, true, { ON(PUT, blob_pin), ON(DELETE, blob_unpin) } },
+    { ELO_OWN_REPORT, true, { ON(GET, media_report) } },
     { ELO_OWN_QUEUE, true, { ON(GET, queue) } },
     { ELO_OWN_TASK, true, { ON(GET, task) } },
     { ELO_OWN_TASK_RETRY, true, { ON(POST, task_retry) } },
@@ -241,12 +247,13 @@ is_read(method_t m)
 }
 
 
-/* By these one becomes somebody: login for all, records for who has proved his
-   key. */
+/* By these one becomes somebody, sees who one is, and is nobody again: login for all,
+   records for who has proved his key. */
 static bool
 is_login(int kind)
 {
-    return kind == ELO_ROUTE_AUTH_CHALLENGE || kind == ELO_ROUTE_AUTH_TOKEN;
+    return kind == ELO_ROUTE_AUTH_CHALLENGE || kind == ELO_ROUTE_AUTH_TOKEN
+           || kind == ELO_ROUTE_AUTH_SESSION || kind == ELO_ROUTE_AUTH_LOGOUT;
 }
 
 
@@ -457,6 +464,7 @@ elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
     if (kind == ELO_ROUTE_UNKNOWN) {
         kind = elo_own_route(path, &c);
     }
+    elo_call_narrow(&c);
     if (elo_call_in_bounds(&c, path)) {
         elo_api_dispatch(&c, kind);
     }
@@ -590,6 +598,7 @@ elo_api_free(elo_api_t **a)
     elo_watches_free(&(*a)->watches);
     elo_lookup_free(&(*a)->lookup);
     elo_audit_free(&(*a)->audit);
+    elo_list_pages_free(*a);
     elo_native_free(&(*a)->native);
     elo_handoffs_free(*a);
     free(*a);

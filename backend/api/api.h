@@ -17,6 +17,7 @@
 #include "backend/care/care.h"
 #include "backend/ctl/ctl.h"
 #include "backend/fallback/fallback.h"
+#include "backend/media/report.h"
 #include "backend/net/http_server.h"
 #include "backend/os/loop.h"
 #include "backend/repl/repl.h"
@@ -39,6 +40,7 @@ typedef struct {
     uint32_t indexer_jobs;      /* indexers at a time, at least 1 */
     uint32_t index_retry_ms;    /* least time before a blob is tried again whose
                                    indexing failed here; 0: ten seconds */
+    elo_media_rules_t media_rules; /* of the report on media that age */
 } elo_api_cfg_t;
 
 /* cfg is copied. */

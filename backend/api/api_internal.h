@@ -57,15 +57,19 @@ struct elo_api_s {
     elo_small_put_t **gathered_last;
     uint32_t n_gathered;
     elo_post_t later;
-    bool is_later;                  /* it was asked for */
-    elo_tus_t *tus;                 /* uploads that are being written to */
-    uint32_t n_pumps;               /* bodies with large buffers */
-    struct elo_native_s *native;    /* NULL: nobody but on the socket */
-    int64_t started_at;             /* Unix seconds */
-    uint32_t n_verifies;            /* that run, or are read */
-    struct elo_handoff_s *handoffs; /* the latest first */
-    elo_audit_t *audit;             /* NULL as long as ctl is */
-    elo_backup_job_t *backups;      /* that run, or wait for the pool */
+    bool is_later;                    /* it was asked for */
+    elo_tus_t *tus;                   /* uploads that are being written to */
+    uint32_t n_pumps;                 /* bodies with large buffers */
+    struct elo_native_s *native;      /* NULL: nobody but on the socket */
+    int64_t started_at;               /* Unix seconds */
+    uint32_t n_verifies;              /* that run, or are read */
+    struct elo_handoff_s *handoffs;   /* the latest first */
+    elo_audit_t *audit;               /* NULL as long as ctl is */
+    elo_backup_job_t *backups;        /* that run, or wait for the pool */
+    struct elo_import_job_s *imports; /* that run */
+    uint32_t n_lists;                 /* of contents, that are made */
+    struct elo_list_page_s *lists;    /* that wait for their turn */
+    uint32_t n_lists_waiting;
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
@@ -109,6 +113,10 @@ const elo_agent_t *elo_call_reader(const elo_call_t *c);
 /* Is the request within what the caller's token is good for? path: the request's,
    decoded. False: it isn't, and that is answered. */
 bool elo_call_in_bounds(const elo_call_t *c, elo_slice_t path) ELO_MUST_USE;
+
+/* Of a guest who reads: ?reach= narrows and never widens; a word that is no reach means
+   private. Of an upload it is what that is for. */
+void elo_call_narrow(elo_call_t *c);
 
 /* ---- query.c: parameters and bodies of requests ---- */
 

@@ -6,6 +6,10 @@
      POST /api/auth/token {"agent", "nonce", "signature", "scope"?, "reach"?,
                            "lifetime"?, "cookie"?}
        -> {"token", "tokenType", "agent", "expiresAt"}
+     GET  /api/auth/session -> {"agent", "level"}: whose the caller's token is; agent
+          is null without one, level public, authenticated or admin, as of now
+     POST /api/auth/logout  -> 204, and the cookie is gone; the token isn't ended:
+          that is for a record of its agent (docs/formats/record.md, kind 15)
      GET  /api/auth/keys  -> the public keys, as a JWK set (RFC 7517, RFC 8037)
 
    What he signs: backend/ctl/ctl.h. agent is any text form; nonce and signature are
@@ -129,11 +133,10 @@ challenge(const ask_t *k, const elo_json_t *j)
 }
 
 
+/* An empty token with no time left takes the cookie away. */
 static void
-put_cookie(elo_http_req_t *req, elo_slice_t token, int64_t exp)
+put_cookie(elo_http_req_t *req, elo_slice_t token, int64_t left)
 {
-    int64_t left = exp - elo_clock_unix_s();
-
     elo_http_res_headerf(req, "Set-Cookie",
                          "elohim_token=%.*s; Path=/; Max-Age=%lld; HttpOnly; "
                          "Secure; SameSite=Strict",
@@ -195,7 +198,7 @@ token(const ask_t *k, const elo_json_t *j)
         elo_reply_err(k->req, rc, NULL);
     } else {
         if (wants_cookie) {
-            put_cookie(k->req, elo_buf_slice(&text), exp);
+            put_cookie(k->req, elo_buf_slice(&text), exp - elo_clock_unix_s());
         }
         reply_token(k, &l, elo_buf_slice(&text), exp);
     }
@@ -252,6 +255,49 @@ void
 elo_call_auth_token(elo_call_t *c)
 {
     collect(c, true);
+}
+
+
+static const char *
+level_of(uint32_t facts)
+{
+    if ((facts & ELO_FACT_ADMIN) != 0) {
+        return "admin";
+    }
+    return (facts & ELO_FACT_ADMITTED) != 0 ? "authenticated" : "public";
+}
+
+
+/* Nobody is an answer, too: a page asks before it knows. */
+void
+elo_call_auth_session(elo_call_t *c)
+{
+    bool is_agent = (c->facts & ELO_FACT_PROVED) != 0;
+    char hex[ELO_AGENT_TEXT_MAX];
+    elo_json_writer_t w;
+    elo_buf_t json;
+
+    elo_buf_init(&json, ANSWER_MAX);
+    elo_json_writer_init(&w, &json);
+    elo_json_put_object(&w, NULL);
+    if (is_agent) {
+        elo_agent_text_write(&c->key, ELO_AGENT_HEX, hex);
+        elo_json_put_cstr(&w, "agent", hex);
+    } else {
+        elo_json_put_null(&w, "agent");
+    }
+    elo_json_put_cstr(&w, "level", level_of(is_agent ? c->facts : 0));
+    elo_json_end_object(&w);
+    reply_secret(c->req, &json);
+}
+
+
+void
+elo_call_auth_logout(elo_call_t *c)
+{
+    put_cookie(c->req, ELO_SLICE(""), 0);
+    elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
+    elo_reply_empty(c->req, 204);
 }
 
 

@@ -258,6 +258,9 @@ elo_bearers_judge(elo_bearers_t *m, elo_ctl_t *ctl, const elo_gen_page_t *gen,
         elo_ctl_session(ctl, b->text, now, out);
     }
     rc = verdict_of(b, out);
+    if (rc == ELO_OK && now >= out->exp) {
+        rc = ELO_EEXPIRED; /* no leeway, as at the Doorway */
+    }
     if (rc == ELO_OK) {
         remember(k, b, &sum, gen, now, out);
     }

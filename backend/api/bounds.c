@@ -6,8 +6,12 @@
    "/api/blob/…"): the Doorway tells it, and it must name this resource. */
 #include "backend/api/calls.h"
 
+#include "backend/api/fallback_call.h"
 #include "common/auth/path_prefix.h"
 #include "common/auth/token.h"
+#include "common/base/num.h"
+
+#define REACH_MAX 16u
 
 
 static bool
@@ -17,19 +21,37 @@ is_same_digest(const elo_digest_t *a, const elo_digest_t *b)
 }
 
 
+/* Of a blob that is held, or lives elsewhere. */
+static bool
+means(const elo_call_t *c, elo_slice_t id, const elo_digest_t *d)
+{
+    elo_want_t want;
+    elo_target_t t;
+    elo_err_t rc;
+    bool is_it;
+
+    rc = elo_target_find(c->api->cfg.store, id, elo_call_reader(c), &t);
+    if (rc == ELO_OK) {
+        return is_same_digest(&t.stat.digest, d);
+    }
+    if (rc != ELO_ENOTFOUND || elo_fallback_find(c->api, id, &want) != ELO_OK) {
+        return false;
+    }
+    is_it = is_same_digest(&want.digest, d);
+    elo_want_dispose(&want);
+    return is_it;
+}
+
+
 static bool
 is_same_thing(const elo_call_t *c, const elo_route_t *named)
 {
     const elo_route_t *r = &c->route;
-    elo_target_t t;
 
     if (named->has_digest != r->has_digest) {
         /* what is sealed is asked for by the hash that its content means */
         return r->has_digest && elo_content_id_ok(named->id)
-               && elo_target_find(c->api->cfg.store, named->id,
-                                  elo_call_reader(c), &t)
-                      == ELO_OK
-               && is_same_digest(&t.stat.digest, &r->digest);
+               && means(c, named->id, &r->digest);
     }
     return r->has_digest ? is_same_digest(&named->digest, &r->digest)
                          : elo_slice_eq(named->id, r->id);
@@ -97,4 +119,27 @@ elo_call_in_bounds(const elo_call_t *c, elo_slice_t path)
         return false;
     }
     return true;
+}
+
+
+void
+elo_call_narrow(elo_call_t *c)
+{
+    elo_slice_t query = elo_http_req_query(c->req);
+    char room[REACH_MAX];
+    elo_slice_t text;
+    elo_reach_t reach = ELO_REACH_PRIVATE;
+
+    if (!c->is_guest || query.len == 0
+        || !elo_api_is_read(elo_http_req_method(c->req)))
+    {
+        return;
+    }
+    if (elo_query_text(query, "reach", room, sizeof(room), &text) == ELO_OK) {
+        if (text.p == NULL) {
+            return;
+        }
+        reach = elo_reach_or_private(text);
+    }
+    c->ceiling = ELO_MIN(c->ceiling, reach);
 }

@@ -11,29 +11,26 @@
    beside it: contentType, content, relatedNodeIds, authorId. Paths and relationships
    aren't kept here: 501. Who may not see a node is told what he would be told if it
    weren't there; who may, but for his token's bounds, gets 403 REACH_DENIED.
-   A list is in order of id. Lists are made on the pool: nodes may be large. */
+   A list is one of list_page.h, in another shape: in order of id, and however much is
+   skipped, no more than so many nodes are looked at. */
 #include "backend/api/calls.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
+#include "backend/api/list_page.h"
 #include "backend/api/who.h"
-#include "backend/json/json_write.h"
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
-#define LIST_LIMIT  100
-#define LIST_MAX    1000
-#define SKIP_MAX    100000u
-#define PAGE_BYTES  (4u << 20)
-#define LIST_BUDGET 10000 /* nodes looked at for one list */
-#define MEMBER_MAX  64u
-#define ARG_MAX     256u
-#define TYPE_MAX    64u
-#define ETAG_ROOM   24
-#define REACH_TEXT  16u
-#define DOC_MAX     (2 * ELO_CONTENT_TEXT_MAX)
-#define ANY_TYPE    "content" /* contentType of a node that states none */
+#define LIST_LIMIT 100
+#define LIST_MAX   1000
+#define SKIP_MAX   10000u
+#define MEMBER_MAX 64u
+#define ARG_MAX    256u
+#define TYPE_MAX   64u
+#define ETAG_ROOM  24
+#define REACH_TEXT 16u
+#define DOC_MAX    (2 * ELO_CONTENT_TEXT_MAX)
+#define ANY_TYPE   "content" /* contentType of a node that states none */
 
 /* Whatever the existing system keeps by these names, this node doesn't. */
 static const char *const other_types[] = {
@@ -152,24 +149,12 @@ ceiling_of(const elo_call_t *c)
 }
 
 
-static elo_rule_t
-rule_of(const elo_call_t *c, elo_reach_t ceiling, const elo_who_subject_t *of)
-{
-    elo_gate_t g = { .facts = c->facts | of->facts,
-                     .scopes = c->scopes,
-                     .reach = of->reach,
-                     .ceiling = ceiling,
-                     .stage = of->stage,
-                     .op = ELO_OP_READ };
-
-    return elo_gate_decide(&g);
-}
-
-
+/* Whose use of a grant it is, is in the log: elo_call_hold. */
 static elo_err_t
 judge(const elo_call_t *c, elo_slice_t id, const elo_content_t *n)
 {
     elo_who_subject_t of = { .reach = n->reach, .stage = elo_content_stage(n) };
+    elo_call_t below = *c;
     elo_agent_t owner;
     elo_rule_t rule;
     elo_err_t rc;
@@ -181,13 +166,11 @@ judge(const elo_call_t *c, elo_slice_t id, const elo_content_t *n)
         }
         elo_who_node(c->api, &c->key, n, &owner, &of);
     }
-    rule = rule_of(c, ceiling_of(c), &of);
-    if (elo_rule_is_audited(rule) && !c->is_recorded) {
-        return ELO_ENOTFOUND; /* of a question whose id isn't in its path */
-    }
-    if (elo_rule_allows(rule)) {
+    below.ceiling = ceiling_of(c);
+    if (elo_call_may(&below, ELO_OP_READ, &of)) {
         return ELO_OK;
     }
+    rule = elo_call_rule(&below, ELO_OP_READ, &of);
     return rule == ELO_RULE_CEILING || rule == ELO_RULE_SCOPE ? ELO_EDENIED
                                                               : ELO_ENOTFOUND;
 }
@@ -268,109 +251,74 @@ get_one(elo_call_t *c, elo_slice_t id)
 }
 
 
+/* Of a question whose id isn't in its path, which is where elo_call_hold looks. */
+static void
+get_held(elo_call_t *c, elo_slice_t id)
+{
+    c->route.id = id;
+    if (!elo_call_hold(c, ELO_ROUTE_CACHE)) {
+        get_one(c, id);
+    }
+}
+
+
 /* ---- many ---- */
 
 typedef struct {
-    elo_job_t job; /* first */
-    elo_call_t call;
-    elo_reach_t ceiling;
-    char type[TYPE_MAX + 1]; /* "": any */
-    uint32_t limit;
-    uint32_t skip; /* of those that he may see */
-    uint32_t n_seen;
-    uint32_t n_put;
-    elo_json_writer_t w;
-    elo_buf_t json;
-    elo_err_t err;
+    elo_list_page_t page; /* first */
+    char type[TYPE_MAX + 1];
 } list_t;
 
 
-/* On the pool relations and grants are out of reach: is it his, and is he on its
-   list? What isn't in full bloom is shown to those alone who own it. */
 static bool
-is_shown(const list_t *l, const elo_node_t *node)
+wants(elo_list_page_t *l, elo_slice_t text)
 {
-    const elo_call_t *c = &l->call;
-    elo_who_subject_t of;
-    elo_content_t n;
-    bool ok, is_own;
+    const list_t *list = (const list_t *) l;
 
-    if (elo_content_load(node->json, &n) != ELO_OK) {
-        return false;
-    }
-    of =
-        (elo_who_subject_t){ .reach = n.reach, .stage = elo_content_stage(&n) };
-    if ((c->facts & ELO_FACT_PROVED) != 0) {
-        of.facts |= elo_agent_eq(&node->owner, &c->agent) ? ELO_FACT_OWNER : 0;
-        of.facts |= elo_content_invites(&n, &c->key) ? ELO_FACT_INVITED : 0;
-    }
-    is_own =
-        ((of.facts | c->facts) & (ELO_FACT_OWNER | ELO_FACT_OPERATOR)) != 0;
-    ok = elo_rule_allows(rule_of(c, l->ceiling, &of))
-         && (is_own || n.lifecycle == ELO_LIFECYCLE_PUBLISHED
-             || n.lifecycle == ELO_LIFECYCLE_STALE);
-    elo_content_dispose(&n);
-    return ok;
+    return has_type(text, list->type);
 }
 
 
-static bool
-put_node(void *ctx, const elo_node_t *node)
-{
-    list_t *l = ctx;
-
-    if (l->n_put == l->limit || l->n_seen == LIST_BUDGET
-        || l->json.len > PAGE_BYTES)
-    {
-        return false;
-    }
-    l->n_seen++;
-    if (!is_shown(l, node)
-        || (l->type[0] != '\0' && !has_type(node->json, l->type)))
-    {
-        return true;
-    }
-    if (l->skip > 0) {
-        l->skip--;
-        return true;
-    }
-    l->n_put++;
-    l->err = put_doc(&l->w, node->json);
-    return l->err == ELO_OK;
-}
-
-
-/* pool */
 static void
-work_list(elo_job_t *job)
+begin(elo_list_page_t *l)
 {
-    list_t *l = (list_t *) job;
-    elo_err_t rc;
-
-    elo_json_writer_init(&l->w, &l->json);
     elo_json_put_array(&l->w, NULL);
-    rc = elo_store_node_each(l->call.api->cfg.store, elo_slice(NULL, 0),
-                             put_node, l);
+}
+
+
+static elo_err_t
+put_node(elo_list_page_t *l, elo_slice_t text)
+{
+    return put_doc(&l->w, text);
+}
+
+
+static elo_err_t
+end(elo_list_page_t *l)
+{
     elo_json_end_array(&l->w);
-    l->err = rc != ELO_OK ? rc : l->err;
+    return ELO_OK;
 }
 
 
 static void
-after_list(elo_job_t *job)
+reply_list(elo_list_page_t *l)
 {
-    list_t *l = (list_t *) job;
-
-    if (l->err != ELO_OK) {
-        elo_reply_err(l->call.req, l->err, NULL);
-    } else {
-        put_fields(l->call.req, NULL,
-                   l->call.facts == 0 ? ELO_REACH_COMMONS : ELO_REACH_PRIVATE);
-        elo_reply_json(l->call.req, 200, &l->json);
-    }
-    elo_buf_dispose(&l->json);
-    free(l);
+    put_fields(l->call.req, NULL,
+               l->call.facts == 0 ? ELO_REACH_COMMONS : ELO_REACH_PRIVATE);
+    elo_reply_json(l->call.req, 200, &l->json);
 }
+
+
+static const elo_list_shape_t all_types = {
+    .begin = begin, .put = put_node, .end = end, .reply = reply_list
+};
+
+static const elo_list_shape_t one_type = { .wants = wants,
+                                           .begin = begin,
+                                           .put = put_node,
+                                           .end = end,
+                                           .reply = reply_list };
 
 
 /* A number that may be 0. */
@@ -394,32 +342,32 @@ read_skip(elo_slice_t query, uint32_t *out)
 static void
 get_many(elo_call_t *c, elo_slice_t type)
 {
+    list_t *list = elo_list_page_create(c, sizeof(*list),
+                                        type.len == 0 ? &all_types : &one_type);
     elo_slice_t query = elo_http_req_query(c->req);
-    list_t *l = calloc(1, sizeof(*l));
+    elo_list_page_t *l;
 
-    if (l == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
+    if (list == NULL) {
         return;
     }
-    l->call = *c;
-    l->ceiling = ceiling_of(c);
+    l = &list->page;
+    l->call.ceiling = ceiling_of(c);
     if (type.len > TYPE_MAX || read_skip(query, &l->skip) != ELO_OK
         || elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &l->limit)
                != ELO_OK)
     {
         elo_reply_err(c->req, ELO_EINVAL,
-                      "limit is a number from 1, skip one up to 100000, a type "
-                      "has up to 64 characters");
-        free(l);
+                      "limit is a number from 1, skip one up to 10000 (past it "
+                      "GET /api/content goes on by its cursor), a type has up "
+                      "to 64 characters");
+        elo_list_page_free(l);
         return;
     }
     if (type.len != 0) {
-        memcpy(l->type, type.p, type.len);
+        memcpy(list->type, type.p, type.len);
     }
-    elo_buf_init(&l->json, PAGE_BYTES + 2 * DOC_MAX);
-    l->job.work = work_list;
-    l->job.after = after_list;
-    elo_loop_work(c->api->cfg.loop, &l->job);
+    l->at.budget = ELO_LIST_BUDGET + l->skip;
+    elo_list_page_start(l);
 }
 
 
@@ -545,7 +493,7 @@ elo_call_zome(elo_call_t *c)
         || elo_slice_eq(fn, ELO_SLICE("get_content_by_id")))
     {
         if (take_arg(c, "id", room, &arg) && elo_content_id_ok(arg)) {
-            get_one(c, arg);
+            get_held(c, arg);
         } else {
             elo_reply_err(c->req, ELO_EINVAL, "id is a content id");
         }

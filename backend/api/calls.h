@@ -28,6 +28,7 @@ enum {
     ELO_OWN_BACKUP,       /* /api/backup */
     ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
     ELO_OWN_FALLBACK,     /* /api/fallback */
+    ELO_OWN_REPORT,       /* /api/media/report */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -85,6 +86,9 @@ void elo_call_content_delete(elo_call_t *c);
 void elo_call_content_lifecycle(elo_call_t *c);
 void elo_call_content_reach(elo_call_t *c);
 void elo_call_content_invite(elo_call_t *c);
+void elo_call_import(elo_call_t *c);
+void elo_call_schema(elo_call_t *c);
+void elo_call_media_report(elo_call_t *c);
 void elo_call_health(elo_call_t *c);
 void elo_call_ready(elo_call_t *c);
 void elo_call_status(elo_call_t *c);
@@ -107,6 +111,8 @@ void elo_call_url_session(elo_call_t *c);
 void elo_call_access(elo_call_t *c);
 void elo_call_auth_challenge(elo_call_t *c);
 void elo_call_auth_token(elo_call_t *c);
+void elo_call_auth_session(elo_call_t *c);
+void elo_call_auth_logout(elo_call_t *c);
 void elo_call_auth_keys(elo_call_t *c);
 void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);

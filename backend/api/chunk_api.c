@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "backend/api/content_reply.h"
 #include "backend/api/fallback_call.h"
 #include "backend/json/json_write.h"
 #include "common/base/base64.h"
@@ -159,6 +160,7 @@ after_chunk(elo_job_t *job)
                         ELO_SLICE(ELO_API_DEFAULT_TYPE));
     elo_http_res_header(k->req, "X-Reach",
                         elo_slice_str(elo_reach_name(k->target.reach)));
+    elo_content_mark(k->req, k->target.life);
     elo_http_res_headerf(k->req, "Content-Digest", "sha-256=:%s:", text);
     elo_http_res_headerf(k->req, "Repr-Digest", "sha-256=:%s:", text);
     if (k->is_head) {

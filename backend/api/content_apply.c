@@ -4,15 +4,12 @@
 
 #include <stdio.h>
 
-#include "backend/node/content_row.h"
-
 #define TRIES 128 /* losses in a row; at each another write was made */
 
 
-/* With all that the store is told of n. */
-static elo_err_t
-row_make(elo_content_t *n, const elo_agent_t *owner, elo_slice_t json,
-         int64_t now, elo_content_row_t *out)
+elo_err_t
+elo_content_ready(elo_content_t *n, const elo_agent_t *owner, elo_slice_t json,
+                  int64_t now, elo_content_row_t *row)
 {
     int64_t due = elo_content_due(n);
     elo_err_t rc;
@@ -20,12 +17,11 @@ row_make(elo_content_t *n, const elo_agent_t *owner, elo_slice_t json,
     if (!n->is_held) {
         elo_content_drop_expired(n, now);
     }
-    if ((rc = elo_content_row_make(n, owner, json, out)) != ELO_OK) {
-        return rc;
+    if ((rc = elo_content_row_make(n, owner, json, row)) == ELO_OK) {
+        row->node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
+        row->node.due_s = due;
     }
-    out->node.flags = n->is_held ? ELO_NODE_IS_HELD : 0;
-    out->node.due_s = due;
-    return ELO_OK;
+    return rc;
 }
 
 
@@ -36,11 +32,10 @@ elo_content_store(elo_store_t *s, elo_content_t *n, const elo_agent_t *owner,
     elo_content_row_t row;
     elo_err_t rc;
 
-    if ((rc = row_make(n, owner, json, now, &row)) != ELO_OK) {
-        return rc;
+    if ((rc = elo_content_ready(n, owner, json, now, &row)) == ELO_OK) {
+        rc = elo_store_node_put(s, &row.node, expect, false);
+        elo_content_row_dispose(&row);
     }
-    rc = elo_store_node_put(s, &row.node, expect, false);
-    elo_content_row_dispose(&row);
     return rc;
 }
 
@@ -58,6 +53,13 @@ elo_content_may_become(const elo_content_t *n, elo_lifecycle_t to,
         return ELO_EHELD;
     }
     return ELO_OK;
+}
+
+
+bool
+elo_content_fits(const elo_buf_t *json)
+{
+    return json->len <= ELO_CONTENT_JSON_MAX - ELO_CONTENT_SPARE;
 }
 
 
@@ -106,9 +108,13 @@ make(elo_applied_t *a, const elo_apply_t *to, int64_t now)
 
     elo_buf_init(&json, ELO_CONTENT_TEXT_MAX);
     rc = elo_content_make(elo_buf_slice(&a->json), &env, &json, &fault);
+    rc = rc == ELO_EINVAL ? ELO_ECORRUPT : rc; /* it was good once */
+    if (rc == ELO_OK && to->set.invited != NULL && !elo_content_fits(&json)) {
+        rc = ELO_ETOOBIG;
+    }
     if (rc != ELO_OK) {
         elo_buf_dispose(&json);
-        return rc == ELO_EINVAL ? ELO_ECORRUPT : rc; /* it was good once */
+        return rc;
     }
     elo_content_dispose(&a->content);
     elo_buf_dispose(&a->json);
@@ -209,8 +215,8 @@ elo_content_restate(elo_store_t *s, elo_slice_t id, int64_t now)
     elo_err_t rc;
 
     if ((rc = load(s, id, &a)) == ELO_OK
-        && (rc = row_make(&a.content, &a.owner, elo_buf_slice(&a.json), now,
-                          &row))
+        && (rc = elo_content_ready(&a.content, &a.owner, elo_buf_slice(&a.json),
+                                   now, &row))
                == ELO_OK)
     {
         rc = elo_store_node_restate(s, &row.node);

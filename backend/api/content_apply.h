@@ -7,6 +7,7 @@
 #define ELO_API_CONTENT_APPLY_H
 
 #include "backend/node/content_node.h"
+#include "backend/node/content_row.h"
 #include "backend/store/node.h"
 
 typedef struct {
@@ -48,6 +49,16 @@ void elo_applied_dispose(elo_applied_t *a);
 elo_err_t elo_content_store(elo_store_t *s, elo_content_t *n,
                             const elo_agent_t *owner, elo_slice_t json,
                             uint64_t expect, int64_t now) ELO_MUST_USE;
+
+/* The row that would be written for it, for many at once (elo_store_node_put_many).
+   Ends in elo_content_row_dispose. */
+elo_err_t elo_content_ready(elo_content_t *n, const elo_agent_t *owner,
+                            elo_slice_t json, int64_t now,
+                            elo_content_row_t *row) ELO_MUST_USE;
+
+/* Does the text of a node that its owner makes or lengthens leave the spare room
+   (ELO_CONTENT_SPARE), so that it can always be held? */
+bool elo_content_fits(const elo_buf_t *json);
 
 /* May n become what is of that state? ELO_EMOVE, ELO_EHELD with a sentence. */
 elo_err_t elo_content_may_become(const elo_content_t *n, elo_lifecycle_t to,

@@ -30,8 +30,9 @@
 #include "common/base/num.h"
 #include "common/http/precond.h"
 
-#define BODY_MAX   (512u << 10) /* a list of the invited, and then some */
-#define REASON_MAX ELO_RECORD_TEXT_MAX
+#define BODY_MAX (512u << 10) /* a list of the invited, and then some */
+_Static_assert(ELO_CONTENT_REASON_MAX <= ELO_RECORD_TEXT_MAX,
+               "a record has room for a reason");
 #define TAG_ROOM   24
 #define ANSWER_MAX 1024u
 
@@ -172,7 +173,8 @@ read_lifecycle(life_t *l)
     if (reason == NULL) {
         return true;
     }
-    if (!elo_json_string(reason, &l->reason) || l->reason.len > REASON_MAX
+    if (!elo_json_string(reason, &l->reason)
+        || l->reason.len > ELO_CONTENT_REASON_MAX
         || (n = elo_shape_text_len(l->reason, false)) == 0 || n == SIZE_MAX)
     {
         return refuse(l, "reason",
@@ -620,8 +622,8 @@ on_body(void *ctx, elo_err_t err, elo_slice_t body)
         life_free(l);
         return;
     }
-    l->is_hidden = l->call.is_guest
-                   && !elo_call_is_let_in(&l->call, elo_slice_str(l->id));
+    l->is_hidden =
+        l->call.is_guest && !elo_call_knows(&l->call, elo_slice_str(l->id));
     l->job.work = work_life;
     l->job.after = after_life;
     elo_loop_work(l->api->cfg.loop, &l->job);

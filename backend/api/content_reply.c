@@ -4,6 +4,7 @@
 
 #include "backend/json/json_write.h"
 #include "backend/node/shape.h"
+#include "common/http/wire.h"
 
 #define ANSWER_MAX 1024u
 
@@ -15,6 +16,18 @@ elo_content_mark(elo_http_req_t *req, elo_lifecycle_t l)
         elo_http_res_header(req, "X-Lifecycle",
                             elo_slice_str(elo_lifecycle_name(l)));
     }
+}
+
+
+uint8_t
+elo_content_wire_life(elo_lifecycle_t l)
+{
+    elo_wire_life_t life = l == ELO_LIFECYCLE_STALE        ? ELO_WIRE_STALE
+                           : l == ELO_LIFECYCLE_DEPRECATED ? ELO_WIRE_DEPRECATED
+                           : l == ELO_LIFECYCLE_ARCHIVED   ? ELO_WIRE_ARCHIVED
+                                                           : ELO_WIRE_FRESH;
+
+    return (uint8_t) (life << ELO_WIRE_LIFE_SHIFT);
 }
 
 

@@ -8,6 +8,9 @@
 /* X-Lifecycle: of what is stale, deprecated or archived. */
 void elo_content_mark(elo_http_req_t *req, elo_lifecycle_t l);
 
+/* The same as flags of a descriptor for the Doorway (common/http/wire.h). */
+uint8_t elo_content_wire_life(elo_lifecycle_t l);
+
 /* {"id", "version", "lifecycle", "forgottenAt"}, of a tombstone's row. With an error
    (else ELO_OK), its members too. */
 void elo_content_put_forgotten(elo_buf_t *json, elo_slice_t id,

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 
 #include "backend/api/who.h"
+#include "backend/os/clock.h"
 
-#define NODES_MAX 256u /* that name one blob, and are looked at */
-#define WANTS_MAX 16u  /* of these, that are tried */
-#define OWNER_MAX 2u   /* of these, of one owner: he can't crowd out others */
-#define BUSY_S    5u   /* until a client should ask again */
+#define HEADS_MAX                                                              \
+    4096u /* rows of nodes that name one blob, that are looked at */
+#define TEXTS_MAX   64u /* texts of these that are read, on the loop */
+#define OWNER_TEXTS 8u  /* of these, of one owner */
+#define WANTS_MAX   16u /* of these, that are tried */
+#define OWNER_MAX   2u  /* of these, of one owner: he can't crowd out others */
+#define BUSY_S      5u  /* until a client should ask again */
 
 
 /* ---- which node, which blob of it ---- */
@@ -20,7 +24,11 @@ typedef struct {
     const elo_digest_t *digest; /* NULL: the node's primary blob */
     elo_want_t *wants;          /* the widest reach first */
     uint32_t n_wants, max_wants;
-    uint32_t n;
+    uint32_t n_heads, n_texts, n_owners;
+    struct {
+        elo_agent_t agent;
+        uint32_t n; /* texts of his */
+    } owners[TEXTS_MAX];
     elo_err_t err;
 } look_t;
 
@@ -133,17 +141,43 @@ look_at(look_t *l, elo_slice_t id)
 }
 
 
+/* May one more text of that owner be read? He can't have the daemon read all of his,
+   nor crowd out others. */
+static bool
+may_look(look_t *l, const elo_agent_t *owner)
+{
+    uint32_t i = 0;
+
+    while (i < l->n_owners && !elo_agent_eq(&l->owners[i].agent, owner)) {
+        i++;
+    }
+    if (i == TEXTS_MAX || l->owners[i].n >= OWNER_TEXTS) {
+        return false;
+    }
+    if (i == l->n_owners) {
+        l->owners[l->n_owners++].agent = *owner;
+    }
+    l->owners[i].n++;
+    l->n_texts++;
+    return true;
+}
+
+
 static bool
 on_referrer(void *ctx, elo_slice_t id)
 {
     look_t *l = ctx;
-    elo_err_t rc = look_at(l, id);
+    elo_node_head_t head;
+    elo_err_t rc = elo_store_node_head(l->api->cfg.store, id, &head);
 
+    if (rc == ELO_OK && may_look(l, &head.owner)) {
+        rc = look_at(l, id);
+    }
     if (rc != ELO_OK && rc != ELO_ENOTFOUND) {
         l->err = rc;
         return false;
     }
-    return ++l->n < NODES_MAX;
+    return ++l->n_heads < HEADS_MAX && l->n_texts < TEXTS_MAX;
 }
 
 
@@ -252,6 +286,33 @@ note_held(elo_api_t *a, const elo_want_t *want)
 }
 
 
+/* He has waited, and may not be who he was: may he read it still? What the store has
+   now is judged where it is looked up. */
+static bool
+may_still(taken_t *t, const elo_want_t *want)
+{
+    elo_call_t *c = &t->call;
+    elo_want_t found = { 0 };
+    look_t l = { .api = c->api,
+                 .c = c,
+                 .digest = c->route.has_digest ? &c->route.digest : NULL,
+                 .wants = &found,
+                 .max_wants = 1 };
+    elo_err_t rc;
+
+    if ((c->facts & ELO_FACT_PROVED) != 0) {
+        c->facts &= elo_ctl_facts_of(elo_ctl_state(c->api->ctl), &c->key,
+                                     elo_clock_unix_s());
+    }
+    if (t->wait.copy == NULL) {
+        return true;
+    }
+    rc = look_at(&l, elo_slice_str(want->id));
+    drop_wants(&found, &l.n_wants);
+    return rc == ELO_OK;
+}
+
+
 static void
 answer(taken_t *t, elo_err_t err)
 {
@@ -263,6 +324,8 @@ answer(taken_t *t, elo_err_t err)
 
     if (err != ELO_OK) {
         elo_fetched_reply_err(t->call.api, t->call.req, want, err);
+    } else if (!may_still(t, want)) {
+        elo_reply_err(t->call.req, ELO_ENOTFOUND, "no such blob");
     } else {
         if (f.copy != NULL) {
             t->call.fetched = &f;
@@ -310,13 +373,39 @@ on_done(elo_fallback_wait_t *w)
 }
 
 
+/* Whoever is slow isn't to be in the way of others who name the same blob: one more
+   of them is begun each time, for those who come again. */
+static elo_err_t
+begin_another(taken_t *t)
+{
+    elo_fallback_t *f = t->call.api->fallback;
+    elo_err_t rc = ELO_EAGAIN;
+
+    for (uint32_t i = t->at + 1; i < t->n_wants; i++) {
+        if (elo_fallback_is_under_way(f, &t->wants[i])) {
+            continue;
+        }
+        rc = elo_fallback_open(f, &t->wants[i], &t->wait);
+        if (rc == ELO_OK) {
+            t->at = i;
+            return rc;
+        }
+        elo_fallback_forget(&t->wait);
+        if (rc == ELO_EAGAIN) {
+            break;
+        }
+    }
+    return ELO_EAGAIN;
+}
+
+
 static void
 on_limit(void *ctx)
 {
     taken_t *t = ctx;
 
     elo_fallback_forget(&t->wait);
-    answer(t, ELO_EAGAIN);
+    answer(t, begin_another(t));
 }
 
 

@@ -6,6 +6,7 @@
    extent: the Doorway has it streamed. */
 #include "backend/api/calls.h"
 
+#include "backend/api/content_reply.h"
 #include "backend/api/fallback_call.h"
 #include "common/http/wire.h"
 
@@ -40,6 +41,18 @@ reply(elo_call_t *c, const elo_grant_t *g)
 }
 
 
+/* Of an id; by hash there is no content whose life it would be. */
+static uint8_t
+life_of(const elo_call_t *c)
+{
+    elo_node_head_t head;
+
+    return elo_store_node_head(c->api->cfg.store, c->route.id, &head) == ELO_OK
+               ? elo_content_wire_life((elo_lifecycle_t) head.life)
+               : 0;
+}
+
+
 /* What lives elsewhere has no extent either: nothing is fetched before the Doorway
    has found that the caller may read it, and passes his request on. */
 static void
@@ -47,6 +60,7 @@ reply_elsewhere(elo_call_t *c, elo_grant_t *g)
 {
     elo_want_t want;
     elo_digest_t d;
+    bool is_by_hash = elo_addr_parse(c->route.id, &d) == ELO_OK;
     elo_err_t rc = elo_fallback_find(c->api, c->route.id, &want);
 
     if (rc != ELO_OK) {
@@ -55,9 +69,7 @@ reply_elsewhere(elo_call_t *c, elo_grant_t *g)
     }
     g->head.reach = want.reach;
     g->head.flags = (uint8_t) (ELO_WIRE_SEALED
-                               | (elo_addr_parse(c->route.id, &d) == ELO_OK
-                                      ? ELO_WIRE_BY_HASH
-                                      : 0));
+                               | (is_by_hash ? ELO_WIRE_BY_HASH : life_of(c)));
     g->digest = want.digest;
     g->size = want.size;
     g->mtime = want.created_at;
@@ -91,7 +103,8 @@ elo_call_grant(elo_call_t *c)
     elo_api_touch(c->api, &t);
     g.head.reach = t.reach;
     g.head.flags = (uint8_t) ((t.is_by_hash ? ELO_WIRE_BY_HASH : 0)
-                              | (t.stat.is_sealed ? ELO_WIRE_SEALED : 0));
+                              | (t.stat.is_sealed ? ELO_WIRE_SEALED : 0)
+                              | elo_content_wire_life(t.life));
     g.digest = t.stat.digest;
     g.size = t.stat.size;
     g.offset = t.stat.is_sealed ? 0 : t.stat.offset;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/content_reply.h"
 #include "backend/api/media_set.h"
 #include "backend/media/index.h"
 #include "common/http/wire.h"
@@ -201,6 +202,7 @@ gather(ask_t *k, elo_slice_t id)
         return ELO_ENOTFOUND;
     }
     k->desc.head.reach = elo_content_effective_reach(&n);
+    k->desc.head.flags = elo_content_wire_life(n.lifecycle);
     snprintf(k->title, sizeof(k->title), "%.*s", (int) n.title.len,
              (const char *) n.title.p);
     for (uint32_t i = 0; i < n.n_blobs; i++) {

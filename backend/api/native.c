@@ -13,7 +13,6 @@
 
 #define HOST_MAX    48u
 #define ORIGINS_MAX 1024u
-#define REACH_MAX   16u
 #define HTTP_PORT   80u
 #define PORT_MAX    65535u
 
@@ -281,6 +280,7 @@ is_blind(elo_route_kind_t kind)
     switch (kind) {
     case ELO_ROUTE_AUTH_CHALLENGE:
     case ELO_ROUTE_AUTH_TOKEN:
+    case ELO_ROUTE_AUTH_LOGOUT:
     case ELO_ROUTE_AUTH_KEYS:
     case ELO_ROUTE_HEALTH:
     case ELO_ROUTE_VERSION:
@@ -323,29 +323,6 @@ admit(elo_native_t *n, elo_call_t *c, const elo_bearer_t *b)
 }
 
 
-/* ?reach= narrows and never widens; a word that is no reach means private. Of an
-   upload it is what that is for. */
-static void
-narrow(elo_call_t *c)
-{
-    elo_slice_t query = elo_http_req_query(c->req);
-    char room[REACH_MAX];
-    elo_slice_t text;
-    elo_reach_t reach = ELO_REACH_PRIVATE;
-
-    if (query.len == 0 || !elo_api_is_read(elo_http_req_method(c->req))) {
-        return;
-    }
-    if (elo_query_text(query, "reach", room, sizeof(room), &text) == ELO_OK) {
-        if (text.p == NULL) {
-            return;
-        }
-        reach = elo_reach_or_private(text);
-    }
-    c->ceiling = ELO_MIN(c->ceiling, reach);
-}
-
-
 /* A list of all blobs is not for everyone. */
 static bool
 is_operators(const elo_call_t *c)
@@ -382,7 +359,7 @@ serve(elo_native_t *n, elo_http_req_t *req, bool is_recorded)
     if (!admit(n, &c, &b)) {
         return;
     }
-    narrow(&c);
+    elo_call_narrow(&c);
     elo_api_dispatch(&c, is_operators(&c) ? (int) ELO_ROUTE_UNKNOWN
                                           : (int) c.route.kind);
 }

@@ -170,6 +170,7 @@ static const struct {
     { "/api/backup", ELO_OWN_BACKUP },
     { "/api/audit/verify", ELO_OWN_AUDIT_VERIFY },
     { "/api/fallback", ELO_OWN_FALLBACK },
+    { "/api/media/report", ELO_OWN_REPORT },
 };
 
 static const struct {

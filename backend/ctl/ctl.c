@@ -15,7 +15,6 @@
 #define MAX_RECORDS   1000000u
 #define EXPIRY_MAX_S  60 /* the system's clock may be set */
 #define EXPIRY_MIN_MS 1000u
-#define NONCE_LABEL   "elohim-nonce-key"
 
 
 /* ---- numbers of records ---- */
@@ -269,10 +268,9 @@ open_all(elo_ctl_t *c, const elo_ctl_cfg_t *cfg)
 
     c->max_records = cfg->max_records == 0 ? MAX_RECORDS : cfg->max_records;
     c->bounds = cfg->bounds;
+    /* which nonces were used is forgotten with this process: so are they */
+    elo_keys_random(c->secrets->nonce_key, sizeof(c->secrets->nonce_key));
     if ((rc = take_cfg(c, cfg)) != ELO_OK
-        || (rc = elo_keyring_derive(c->keyring, NONCE_LABEL, 0,
-                                    c->secrets->nonce_key))
-               != ELO_OK
         || (rc = elo_nonces_create(ELO_CTL_NONCES_MAX, ELO_CTL_NONCES_EACH,
                                    ELO_CTL_NONCE_S, &c->nonces))
                != ELO_OK

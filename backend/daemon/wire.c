@@ -69,6 +69,16 @@ elo_wire_api(const elo_options_t *o, elo_loop_t *loop, elo_store_t *s,
         .indexer_jobs = (uint32_t) o->indexer_jobs,
     };
 
+    const char *why;
+
+    if (elo_media_rules_parse(elo_slice_str(o->obsolete_codecs.p),
+                              elo_slice_str(o->device_classes.p),
+                              &cfg.media_rules, &why)
+        != ELO_OK)
+    {
+        elo_log(ELO_LOG_ERROR, "obsolete_codecs or device_classes: %s", why);
+        return ELO_EINVAL;
+    }
     return elo_api_create(&cfg, out);
 }
 

@@ -9,24 +9,98 @@
 #include "common/base/num.h"
 
 
+/* ---- shares: what is one owner's leaves room for others ---- */
+
+/* A probe is nobody's. */
+static bool
+is_of_owner(const elo_fallback_job_t *j, const elo_fallback_job_t *as)
+{
+    return !j->is_probe && !as->is_probe
+           && elo_agent_eq(&j->want.owner, &as->want.owner);
+}
+
+
+/* Of each owner all threads but one, so that his sources, however slow, never hold
+   the last of them. */
+static bool
+may_run_locked(const elo_fallback_t *f, const elo_fallback_job_t *j)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < f->n_running; i++) {
+        n += is_of_owner(f->running[i], j);
+    }
+    return n == 0 || n + 1 < f->cfg.jobs;
+}
+
+
+/* And half of the queue. */
+static bool
+may_wait_locked(const elo_fallback_t *f, const elo_fallback_job_t *j)
+{
+    const elo_fallback_job_t *at;
+    uint32_t n = 0;
+
+    for (at = f->first; at != NULL; at = at->queue_next) {
+        n += is_of_owner(at, j);
+    }
+    return f->n_queued < ELO_FALLBACK_QUEUE_MAX
+           && n < ELO_FALLBACK_QUEUE_MAX / 2;
+}
+
+
+/* The first that may run, out of the queue; all go when it ends. */
+static elo_fallback_job_t *
+next_locked(elo_fallback_t *f)
+{
+    elo_fallback_job_t **at = &f->first, *j;
+
+    while ((j = *at) != NULL && !atomic_load(&f->stop) && !may_run_locked(f, j))
+    {
+        at = &j->queue_next;
+    }
+    if (j == NULL) {
+        return NULL;
+    }
+    *at = j->queue_next;
+    if (f->last == &j->queue_next) {
+        f->last = at;
+    }
+    f->n_queued--;
+    f->running[f->n_running++] = j;
+    return j;
+}
+
+
+/* ---- threads ---- */
+
 static elo_fallback_job_t *
 take(elo_fallback_t *f)
 {
     elo_fallback_job_t *j;
 
     elo_mutex_lock(&f->mtx);
-    while (f->first == NULL && !atomic_load(&f->stop)) {
+    while ((j = next_locked(f)) == NULL && !atomic_load(&f->stop)) {
         elo_cond_wait(&f->work, &f->mtx);
-    }
-    if ((j = f->first) != NULL) {
-        f->first = j->queue_next;
-        f->n_queued--;
-        if (f->first == NULL) {
-            f->last = &f->first;
-        }
     }
     elo_mutex_unlock(&f->mtx);
     return j;
+}
+
+
+/* Another of its owner's may have waited for it. */
+static void
+leave(elo_fallback_t *f, const elo_fallback_job_t *j)
+{
+    uint32_t i = 0;
+
+    elo_mutex_lock(&f->mtx);
+    while (f->running[i] != j) {
+        i++;
+    }
+    f->running[i] = f->running[--f->n_running];
+    elo_cond_signal(&f->work);
+    elo_mutex_unlock(&f->mtx);
 }
 
 
@@ -47,6 +121,7 @@ run(void *arg)
         if (j->err == ELO_OK) {
             j->err = j->run(j, fetch);
         }
+        leave(f, j);
         elo_loop_post(f->cfg.loop, &j->post);
     }
     elo_fetch_free(&fetch);
@@ -100,7 +175,7 @@ elo_fallback_crew_give(elo_fallback_t *f, elo_fallback_job_t *j)
     elo_err_t rc = ELO_EBUSY;
 
     elo_mutex_lock(&f->mtx);
-    if (f->n_queued < ELO_FALLBACK_QUEUE_MAX && !atomic_load(&f->stop)) {
+    if (may_wait_locked(f, j) && !atomic_load(&f->stop)) {
         j->queue_next = NULL;
         *f->last = j;
         f->last = &j->queue_next;

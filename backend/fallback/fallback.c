@@ -198,7 +198,7 @@ may_try(elo_fallback_t *f, const elo_want_t *want)
 /* The fetch of that very blob for that owner; another node of his may name other
    URLs, and then its turn comes when this one has failed. */
 static elo_fallback_job_t *
-find_whole(elo_fallback_t *f, const elo_want_t *want)
+find_whole(const elo_fallback_t *f, const elo_want_t *want)
 {
     for (elo_fallback_job_t *j = f->jobs; j != NULL; j = j->next) {
         if (!j->is_probe && !j->is_chunk
@@ -209,6 +209,13 @@ find_whole(elo_fallback_t *f, const elo_want_t *want)
         }
     }
     return NULL;
+}
+
+
+bool
+elo_fallback_is_under_way(const elo_fallback_t *f, const elo_want_t *want)
+{
+    return find_whole(f, want) != NULL;
 }
 
 

@@ -68,6 +68,9 @@ struct elo_fallback_wait_s {
     elo_fallback_wait_t *_next;
 };
 
+/* Is that very blob being fetched for that owner? */
+bool elo_fallback_is_under_way(const elo_fallback_t *f, const elo_want_t *want);
+
 /* ELO_OK: w->copy is there. ELO_EAGAIN: w->done is called later, with ELO_OK,
    ELO_EUNAVAIL (no URL has it), ELO_ECLOSED, or what the store said. ELO_EUNAVAIL:
    no URL may be tried now. ELO_EBUSY: too much is being fetched. Those who want the

@@ -58,6 +58,8 @@ struct elo_fallback_s {
     /* shared: mtx */
     elo_fallback_job_t *first, **last;
     uint32_t n_queued;
+    elo_fallback_job_t *running[ELO_FALLBACK_JOBS_MAX];
+    uint32_t n_running;
     char hosts[ELO_FALLBACK_JOBS_MAX][ELO_FALLBACK_HOST_MAX]; /* "": none */
 
     elo_thread_t threads[ELO_FALLBACK_JOBS_MAX];

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "backend/kv/kv_internal.h"
+#include "backend/kv/kv_many.h"
 #include "backend/os/clock.h"
 
 #define BATCH_OPS_MAX   1024u
@@ -96,6 +97,65 @@ elo_kv_exec(elo_kv_t *kv, elo_kv_op_t *op)
     return elo_kv_exec_then(kv, op, NULL);
 }
 
+
+/* ---- many at once ---- */
+
+typedef struct {
+    elo_mutex_t mtx;
+    elo_cond_t cond;
+    uint32_t left;
+} crowd_t;
+
+
+/* _err is free from here on: the result waits there for whom it is. */
+static void
+crowd_done(elo_kv_op_t *op, elo_err_t err)
+{
+    crowd_t *c = op->_wait;
+
+    elo_mutex_lock(&c->mtx);
+    op->_err = err;
+    if (--c->left == 0) {
+        elo_cond_signal(&c->cond); /* within, as above */
+    }
+    elo_mutex_unlock(&c->mtx);
+}
+
+
+elo_err_t
+elo_kv_exec_all(elo_kv_t *kv, elo_kv_op_t *const *op, uint32_t n,
+                elo_err_t *err)
+{
+    crowd_t c = { .left = n };
+    elo_err_t rc;
+
+    if ((rc = elo_mutex_init(&c.mtx)) != ELO_OK) {
+        return rc;
+    }
+    if ((rc = elo_cond_init(&c.cond)) != ELO_OK) {
+        elo_mutex_dispose(&c.mtx);
+        return rc;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        op[i]->done = crowd_done;
+        op[i]->_wait = &c;
+        elo_kv_submit(kv, op[i]);
+    }
+    elo_mutex_lock(&c.mtx);
+    while (c.left > 0) {
+        elo_cond_wait(&c.cond, &c.mtx);
+    }
+    elo_mutex_unlock(&c.mtx);
+    elo_cond_dispose(&c.cond);
+    elo_mutex_dispose(&c.mtx);
+    for (uint32_t i = 0; i < n; i++) {
+        err[i] = op[i]->_err;
+    }
+    return ELO_OK;
+}
+
+
+/* ---- the thread ---- */
 
 /* All that was submitted, the first one first. */
 static elo_kv_op_t *

@@ -329,6 +329,7 @@ send_continue(elo_http_req_t *c)
 static bool
 deliver_buffered(elo_http_req_t *c)
 {
+    bool was_closed = c->is_closed;
     uint8_t *p = c->hbuf;
     size_t len = 0;
 
@@ -341,6 +342,9 @@ deliver_buffered(elo_http_req_t *c)
         }
         p = c->hbuf + c->hpos;
         if (!take_body(c, p, n, &len, &used)) {
+            if (was_closed) {
+                deliver(c, elo_slice(NULL, 0), ELO_ECLOSED);
+            }
             return true;
         }
         c->hpos += used;
@@ -391,7 +395,10 @@ void
 elo_conn_service_body(elo_http_req_t *c)
 {
     if (c->is_closed) {
-        deliver(c, elo_slice(NULL, 0), ELO_ECLOSED);
+        /* what came with the head, before the other side went, has come */
+        if (c->is_whole || c->is_body_done || !deliver_buffered(c)) {
+            deliver(c, elo_slice(NULL, 0), ELO_ECLOSED);
+        }
         return;
     }
     if (c->is_whole) {

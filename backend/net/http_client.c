@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* http_client: see the header. Sending and receiving are interleaved, so that an
-   answer that comes before the body is sent stops the sending. */
+   answer that comes before the body is sent stops the sending, or is read while it
+   goes on. */
 #include "backend/net/http_client.h"
 
 #include <stdlib.h>
@@ -347,6 +348,42 @@ receive(elo_client_t *c)
 }
 
 
+/* Waits for more of the answer's body, and sends on meanwhile where that is wanted. */
+static elo_err_t
+receive_body(exchange_t *x)
+{
+    bool is_sending = x->req->is_duplex && x->res->status < 300;
+    elo_err_t rc = ELO_OK;
+
+    while (is_sending) {
+        bool can_read = true, can_write = false;
+
+        if (x->to_send.len == 0 && !x->is_source_done) {
+            rc = refill(x);
+        }
+        if (rc != ELO_OK || x->to_send.len == 0) {
+            break;
+        }
+        rc = elo_unix_wait(x->c->fd, true, &can_read, &can_write);
+        if (rc != ELO_OK || can_read) {
+            break;
+        }
+        rc = send_some(x);
+        if (rc == ELO_ECLOSED) {
+            rc = ELO_OK; /* the answer tells */
+            is_sending = false;
+            x->to_send = elo_slice(NULL, 0);
+            x->is_source_done = true;
+            x->keeps_alive = false;
+        }
+        if (rc != ELO_OK) {
+            break;
+        }
+    }
+    return rc != ELO_OK ? rc : receive(x->c);
+}
+
+
 /* Sends until all is sent or the final answer begins, then waits for that. */
 static elo_err_t
 converse(exchange_t *x)
@@ -436,7 +473,7 @@ read_chunked(exchange_t *x)
         if (rc != ELO_OK || end == ELO_OK) {
             return rc;
         }
-        if ((rc = receive(c)) != ELO_OK) {
+        if ((rc = receive_body(x)) != ELO_OK) {
             return rc;
         }
     }
@@ -460,7 +497,7 @@ read_plain(exchange_t *x)
         if (rc != ELO_OK || left == 0) {
             return rc;
         }
-        rc = receive(c);
+        rc = receive_body(x);
         if (rc == ELO_ECLOSED && !is_bounded) {
             x->keeps_alive = false;
             return ELO_OK;

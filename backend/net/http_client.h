@@ -28,6 +28,8 @@ typedef struct {
     int64_t body_len;    /* -1: chunked, 0: none */
     elo_client_source_fn source;
     void *source_ctx;
+    bool is_duplex; /* a 2xx that comes before the end of the body doesn't stop
+                       the sending: it answers while it is sent */
     elo_client_sink_fn sink; /* called for 2xx only */
     void *sink_ctx;
 } elo_client_req_t;

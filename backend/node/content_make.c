@@ -25,7 +25,7 @@
 #define DURATIONS_MAX    16
 #define EDGE_MAX         65535 /* pixels: 16 bits on the wire */
 #define SIZE_BYTES_MAX   INT64_C(9007199254740991) /* exact in a double */
-#define SECONDS_MAX      1e9
+#define SECONDS_MAX      ELO_CONTENT_SECONDS_MAX
 #define BITRATE_MBPS_MAX 1e6
 
 typedef struct field_s field_t;
@@ -50,7 +50,8 @@ struct field_s {
     double min, max;          /* of a number, or of characters */
     const char *const *words; /* of an enumeration */
     bool (*shape)(elo_slice_t s);
-    const char *hint; /* what a member of that shape is */
+    const char *hint;    /* what a member of that shape is */
+    const char *pattern; /* the same for machines: ECMA 262 */
 };
 
 
@@ -489,7 +490,7 @@ put_duration_member(void *ctx, elo_slice_t name, const elo_json_t *value)
     double n;
 
     snprintf(path, sizeof(path), "%s.%.32s", c->f->name, (const char *) name.p);
-    if (elo_shape_text_len(name, false) > 32) {
+    if (elo_shape_text_len(name, false) > ELO_CONTENT_DURATION_KEY) {
         c->is_ok = bad(c->m, c->f->name, "must have short names in it");
     } else if (!elo_json_number(value, &n) || n < 0 || n > SECONDS_MAX) {
         c->is_ok = bad(c->m, path, "must be a number of seconds");
@@ -566,7 +567,8 @@ static const field_t blob_fields[] = {
     { .name = "mimeType",
       .put = put_shaped,
       .shape = elo_shape_mime,
-      .hint = "a media type such as video/mp4" },
+      .hint = "a media type such as video/mp4",
+      .pattern = ELO_PATTERN_MIME },
     { .name = "fallbackUrls", .put = put_urls },
     { .name = "codec", .put = put_text, .min = 1, .max = WORD_MAX },
     { .name = "profile", .put = put_text, .min = 1, .max = WORD_MAX },
@@ -578,11 +580,13 @@ static const field_t blob_fields[] = {
     { .name = "language",
       .put = put_shaped,
       .shape = elo_shape_language,
-      .hint = "a language tag such as en or pt-BR" },
+      .hint = "a language tag such as en or pt-BR",
+      .pattern = ELO_PATTERN_LANGUAGE },
     { .name = "expiresAt",
       .put = put_shaped,
       .shape = is_time,
-      .hint = "a time such as 2030-01-31T12:00:00Z" },
+      .hint = "a time such as 2030-01-31T12:00:00Z",
+      .pattern = ELO_PATTERN_TIME },
 };
 
 
@@ -856,7 +860,8 @@ static const field_t node_fields[] = {
     { .name = "refreshInterval",
       .put = put_shaped,
       .shape = elo_shape_duration,
-      .hint = "an ISO 8601 duration such as P6M" },
+      .hint = "an ISO 8601 duration such as P6M",
+      .pattern = ELO_PATTERN_DURATION },
     { .name = "durationSeconds", .put = put_number, .max = SECONDS_MAX },
     { .name = "blobs", .put = put_blobs },
     { .name = "body", .put = put_body },
@@ -868,6 +873,77 @@ static const field_t node_fields[] = {
     { .name = "refreshedAt", .put = put_refreshed_at },
     { .name = "hold", .put = put_hold },
 };
+
+
+/* ---- the same, told to others ---- */
+
+/* What each function asks for beside what is in its row. */
+static const struct {
+    put_fn put;
+    elo_rule_kind_t kind;
+    bool is_required;
+    size_t n_max;
+} kinds[] = {
+    { put_title, ELO_RULE_TEXT, true, 0 },
+    { put_relation_type, ELO_RULE_TEXT, true, 0 },
+    { put_text, ELO_RULE_TEXT, false, 0 },
+    { put_lines, ELO_RULE_LINES, false, 0 },
+    { put_shaped, ELO_RULE_SHAPED, false, 0 },
+    { put_embed, ELO_RULE_WORD, false, 0 },
+    { put_role, ELO_RULE_WORD, false, 0 },
+    { put_lifecycle, ELO_RULE_WORD, false, 0 },
+    { put_format, ELO_RULE_WORD, false, 0 },
+    { put_reach, ELO_RULE_REACH, false, 0 },
+    { put_integer, ELO_RULE_INTEGER, false, 0 },
+    { put_number, ELO_RULE_NUMBER, false, 0 },
+    { put_object, ELO_RULE_OBJECT, false, 0 },
+    { put_body, ELO_RULE_BODY, false, 0 },
+    { put_tags, ELO_RULE_TEXTS, false, TAGS_MAX },
+    { put_invited, ELO_RULE_TEXTS, false, ELO_CONTENT_INVITED_MAX },
+    { put_urls, ELO_RULE_URLS, false, ELO_CONTENT_URLS_MAX },
+    { put_durations, ELO_RULE_DURATIONS, false, DURATIONS_MAX },
+    { put_hash, ELO_RULE_HASH, true, 0 },
+    { put_id, ELO_RULE_ID, false, 0 },
+    { put_target, ELO_RULE_ID, true, 0 },
+    { put_blobs, ELO_RULE_BLOBS, false, ELO_CONTENT_BLOBS_MAX },
+    { put_relations, ELO_RULE_RELATIONS, false, RELATIONS_MAX },
+};
+
+static const struct {
+    const field_t *fields;
+    size_t n;
+} tables[] = {
+    [ELO_RULES_NODE] = { node_fields, ELO_COUNT(node_fields) },
+    [ELO_RULES_BLOB] = { blob_fields, ELO_COUNT(blob_fields) },
+    [ELO_RULES_RELATION] = { relation_fields, ELO_COUNT(relation_fields) },
+};
+
+
+bool
+elo_content_rule(elo_rules_t of, size_t i, elo_content_rule_t *out)
+{
+    const field_t *f;
+
+    if (i >= tables[of].n) {
+        return false;
+    }
+    f = &tables[of].fields[i];
+    *out = (elo_content_rule_t){ .name = f->name,
+                                 .kind = ELO_RULE_SERVER,
+                                 .min = f->min,
+                                 .max = f->max,
+                                 .words = f->words,
+                                 .hint = f->hint,
+                                 .pattern = f->pattern };
+    for (size_t k = 0; k < ELO_COUNT(kinds); k++) {
+        if (kinds[k].put == f->put) {
+            out->kind = kinds[k].kind;
+            out->is_required = kinds[k].is_required;
+            out->n_max = kinds[k].n_max;
+        }
+    }
+    return true;
+}
 
 
 static elo_err_t

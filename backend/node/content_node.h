@@ -29,6 +29,10 @@
    went in. */
 #define ELO_CONTENT_TEXT_MAX (2 * (size_t) ELO_CONTENT_JSON_MAX)
 
+/* Of a text that a store takes (ELO_CONTENT_JSON_MAX), what its owner leaves to what
+   is added later and not by him: a hold, and a state. */
+#define ELO_CONTENT_SPARE 4096u
+
 #define ELO_CONTENT_URLS_MAX 16 /* fallbackUrls of a blob */
 
 typedef enum {

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "backend/kv/kv_many.h"
 #include "backend/os/clock.h"
 #include "backend/store/possess.h"
 #include "backend/store/put_internal.h"
@@ -27,8 +28,8 @@ typedef struct {
     elo_rec_node_t is;
     elo_buf_t lists; /* of is */
     elo_buf_t row;
-    elo_slice_t ver_value; /* of NODEV */
-    elo_slice_t ver_data;
+    elo_buf_t ver;        /* value of NODEV */
+    elo_slice_t ver_data; /* its data, if any */
     elo_slots_t slots;
 } node_op_t;
 
@@ -230,9 +231,10 @@ put_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     }
     rc = is_tomb(&o->is)
              ? versions_del(tx, o->id)
-             : elo_kv_tx_put(
-                 tx, ELO_T_NODEV, elo_nodev_key(o->id, o->is.current, mem),
-                 o->ver_value, &o->ver_data, o->ver_data.len > 0 ? 1 : 0);
+             : elo_kv_tx_put(tx, ELO_T_NODEV,
+                             elo_nodev_key(o->id, o->is.current, mem),
+                             elo_buf_slice(&o->ver), &o->ver_data,
+                             o->ver_data.len > 0 ? 1 : 0);
     if (rc != ELO_OK || (rc = row_put(tx, o)) != ELO_OK
         || (rc = note_wide(tx, o)) != ELO_OK)
     {
@@ -402,6 +404,7 @@ op_init(node_op_t *o, elo_store_t *s)
     o->due = elo_store_orphan_due(s);
     elo_buf_init(&o->lists, ELO_NODE_REC_MAX);
     elo_buf_init(&o->row, ELO_NODE_REC_MAX);
+    elo_buf_init(&o->ver, ELO_NODEV_REC_MAX);
 }
 
 
@@ -410,20 +413,27 @@ op_end(node_op_t *o, elo_err_t rc)
 {
     elo_buf_dispose(&o->lists);
     elo_buf_dispose(&o->row);
+    elo_buf_dispose(&o->ver);
     return rc;
 }
 
 
+/* All that can be said before it is run. node stays until then. */
 static elo_err_t
-put(node_op_t *o, const elo_node_t *node)
+put_prepare(node_op_t *o, elo_store_t *s, const elo_node_t *node)
 {
     elo_rec_nodev_t ver = { .reach = node->reach,
                             .len = (uint32_t) node->json.len,
                             .json = node->json };
-    uint8_t ver_mem[ELO_NODEV_REC_MAX];
-    elo_buf_t ver_buf;
     elo_err_t rc;
 
+    o->op.run = put_run;
+    o->id = node->id;
+    o->owner = &node->owner;
+    op_init(o, s);
+    if (node->version <= o->expect) {
+        return ELO_EINVAL;
+    }
     if ((rc = row_make(o, node)) != ELO_OK) {
         return rc;
     }
@@ -431,13 +441,8 @@ put(node_op_t *o, const elo_node_t *node)
         ver.json = elo_slice(NULL, 0);
         o->ver_data = node->json;
     }
-    elo_buf_init_fixed(&ver_buf, ver_mem, sizeof(ver_mem));
-    elo_rec_nodev_encode(&ver, &ver_buf);
-    if ((rc = elo_buf_err(&ver_buf)) != ELO_OK) {
-        return rc;
-    }
-    o->ver_value = elo_buf_slice(&ver_buf);
-    return exec(o);
+    elo_rec_nodev_encode(&ver, &o->ver);
+    return elo_buf_err(&o->ver);
 }
 
 
@@ -445,18 +450,61 @@ elo_err_t
 elo_store_node_put(elo_store_t *s, const elo_node_t *node, uint64_t expect,
                    bool may_give)
 {
-    node_op_t o = { .op.run = put_run,
-                    .id = node->id,
-                    .expect = expect,
-                    .owner = &node->owner,
-                    .may_give = may_give };
+    node_op_t o = { .expect = expect, .may_give = may_give };
+    elo_err_t rc;
 
     assert(s->magic == ELO_STORE_MAGIC);
-    if (node->version <= expect) {
-        return ELO_EINVAL;
+    rc = put_prepare(&o, s, node);
+    return op_end(&o, rc != ELO_OK ? rc : exec(&o));
+}
+
+
+/* Runs those of o that are good, and ends all. */
+static void
+put_all(elo_store_t *s, node_op_t *o, elo_node_put_t *puts, uint32_t n)
+{
+    elo_kv_op_t *op[ELO_NODE_PUTS_MAX];
+    elo_err_t err[ELO_NODE_PUTS_MAX];
+    uint32_t n_ops = 0;
+    elo_err_t rc;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (puts[i].err == ELO_OK) {
+            op[n_ops++] = &o[i].op;
+        }
     }
-    op_init(&o, s);
-    return op_end(&o, put(&o, node));
+    rc = elo_store_is_readonly(s) ? ELO_EREADONLY
+                                  : elo_kv_exec_all(s->kv, op, n_ops, err);
+    n_ops = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (puts[i].err == ELO_OK) {
+            puts[i].err = rc != ELO_OK ? rc : err[n_ops++];
+            if (puts[i].err == ELO_OK) {
+                elo_slots_bump(s, &o[i].slots);
+            }
+        }
+        puts[i].err = op_end(&o[i], puts[i].err);
+    }
+}
+
+
+void
+elo_store_node_put_many(elo_store_t *s, elo_node_put_t *puts, uint32_t n)
+{
+    node_op_t *o = calloc(n, sizeof(*o));
+
+    assert(s->magic == ELO_STORE_MAGIC && n > 0 && n <= ELO_NODE_PUTS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        puts[i].err = ELO_ENOMEM;
+        if (o != NULL) {
+            o[i].expect = puts[i].expect;
+            puts[i].err = put_prepare(&o[i], s, puts[i].node);
+        }
+    }
+    if (o != NULL) {
+        put_all(s, o, puts, n);
+    }
+    free(o);
 }
 
 

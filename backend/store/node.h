@@ -18,6 +18,16 @@
 elo_err_t elo_store_node_put(elo_store_t *s, const elo_node_t *node,
                              uint64_t expect, bool may_give) ELO_MUST_USE;
 
+/* [work] The same for many, each by itself, in their order: nothing is given, and they
+   wait for the disk together. At most ELO_NODE_PUTS_MAX. */
+#define ELO_NODE_PUTS_MAX 1024u
+typedef struct {
+    const elo_node_t *node;
+    uint64_t expect;
+    elo_err_t err; /* what has become of it */
+} elo_node_put_t;
+void elo_store_node_put_many(elo_store_t *s, elo_node_put_t *puts, uint32_t n);
+
 /* [work] Writes the row of node->version, which must be current (ELO_EPRECOND), as
    node says; the JSON, owner and version stay. For what is no change of the content:
    a hold, a time that is due, facets of a row that is IS_BARE. */

@@ -64,9 +64,10 @@ sub stand {
     return $stand;
 }
 
-# nginx before it, one worker on core 0. Both sides have these settings.
+# nginx before it, one worker on core 0. Both sides have these settings; http: more
+# for that block.
 sub front {
-    my ( $stand, $config ) = @_;
+    my ( $stand, $config, %more ) = @_;
     my $aio  = ( $ENV{BENCH_AIO} // '' ) eq 'off' ? '' : 'aio threads;';
     my $port = $stand->start_nginx(
         config => $config,
@@ -75,7 +76,8 @@ sub front {
           . "open_file_cache max=1000 inactive=60s;\n"
           . "open_file_cache_valid 60s; open_file_cache_min_uses 1;\n"
           . "keepalive_requests 1000000000; access_log off;\n"
-          . 'types { } default_type application/octet-stream;',
+          . 'types { } default_type application/octet-stream;'
+          . ( $more{http} // '' ),
     );
 
     renice( -5, workers($stand) );

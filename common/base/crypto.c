@@ -123,13 +123,6 @@ elo_sha256(elo_slice_t s, elo_digest_t *out)
 }
 
 
-void
-elo_sha256_end(void)
-{
-    EVP_MD_free(__atomic_exchange_n(&cached, NULL, __ATOMIC_ACQ_REL));
-}
-
-
 /* ---- SHA-1 ---- */
 
 struct elo_sha1_s {

@@ -22,10 +22,6 @@ elo_err_t elo_sha256_final(elo_sha256_t *h, elo_digest_t *out) ELO_MUST_USE;
 /* One message at once. */
 elo_err_t elo_sha256(elo_slice_t s, elo_digest_t *out) ELO_MUST_USE;
 
-/* Gives back what the first hash has fetched: for a library that is unloaded before
-   its process ends. Nothing may be hashing; what comes after fetches anew. */
-void elo_sha256_end(void);
-
 /* SHA-1, for protocols that check transfers with it; it names and protects
    nothing. As above. */
 #define ELO_SHA1_LEN 20

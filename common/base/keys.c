@@ -297,6 +297,13 @@ elo_blake2b(elo_slice_t in, uint8_t out[ELO_BLAKE2B_LEN])
 
 
 void
+elo_blake2b_256(elo_slice_t in, elo_digest_t *out)
+{
+    crypto_generichash_blake2b(out->b, sizeof(out->b), in.p, in.len, NULL, 0);
+}
+
+
+void
 elo_key_id(const elo_agent_t *key, uint8_t out[ELO_KEY_ID_LEN])
 {
     uint8_t d[crypto_hash_sha256_BYTES];

@@ -24,6 +24,7 @@
 /* A content node is metadata: a title, a few blobs, some hundred hashes. */
 #define ELO_CONTENT_JSON_MAX    (1024 * 1024)
 #define ELO_CONTENT_BLOBS_MAX   64
+#define ELO_CONTENT_REASON_MAX  256 /* of a hold, bytes */
 #define ELO_CONTENT_INVITED_MAX 1024
 
 #define ELO_MP4_MAX_TRACKS     64           /* fits a bitmask */

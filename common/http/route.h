@@ -27,6 +27,8 @@ typedef enum {
     ELO_ROUTE_CONTENT_LIFECYCLE, /* /api/content/{id}/lifecycle */
     ELO_ROUTE_CONTENT_REACH,     /* /api/content/{id}/reach */
     ELO_ROUTE_CONTENT_INVITE,    /* /api/content/{id}/invite */
+    ELO_ROUTE_SCHEMA,            /* /api/schema */
+    ELO_ROUTE_IMPORT,            /* /api/import */
     ELO_ROUTE_HLS_MASTER, /* /api/manifest/{id}/hls.m3u8, /api/stream/hls/{id} */
     ELO_ROUTE_HLS_MEDIA,  /* /api/manifest/{id}/{track}.m3u8 */
     ELO_ROUTE_DASH,    /* /api/manifest/{id}/dash.mpd, /api/stream/dash/{id} */
@@ -34,6 +36,8 @@ typedef enum {
     ELO_ROUTE_SEGMENT, /* /api/manifest/{id}/{version}/{track}/{n}.m4s */
     ELO_ROUTE_AUTH_CHALLENGE, /* /api/auth/challenge */
     ELO_ROUTE_AUTH_TOKEN,     /* /api/auth/token */
+    ELO_ROUTE_AUTH_SESSION,   /* /api/auth/session */
+    ELO_ROUTE_AUTH_LOGOUT,    /* /api/auth/logout */
     ELO_ROUTE_AUTH_KEYS,      /* /api/auth/keys, /.well-known/doorway-keys,
                                  /.well-known/jwks.json */
     ELO_ROUTE_RECORDS,        /* /api/records */

@@ -17,6 +17,22 @@
 #define FILE_OFF_MAX ((uint64_t) INT64_MAX) /* off_t */
 
 
+const char *
+elo_wire_life_name(elo_wire_life_t life)
+{
+    switch (life) {
+    case ELO_WIRE_STALE:
+        return "stale";
+    case ELO_WIRE_DEPRECATED:
+        return "deprecated";
+    case ELO_WIRE_ARCHIVED:
+        return "archived";
+    default:
+        return NULL;
+    }
+}
+
+
 /* ---- writing ---- */
 
 void

@@ -12,7 +12,8 @@
 
    Message: magic "EL" (2), version 2 (1), type (1), body length (4), body.
    str16 is a 16-bit length and that many bytes. Every body begins with head_t:
-     generation 8, slot 4, reach 1, flags 1.
+     generation 8, slot 4, reach 1, flags 1: BY_HASH, SEALED, and in the next two
+     bits the life of a content that is asked for by its id.
    GRANT:  digest 32, size 8, offset 8, mtime 8 (Unix seconds), name str16,
            content_type str16. With the flag SEALED there is no extent: name is
            empty and offset 0, size is that of the plaintext; the bytes come
@@ -45,6 +46,17 @@ enum { ELO_WIRE_GRANT = 1, ELO_WIRE_MEDIA = 2, ELO_WIRE_RECIPE = 3 };
 #define ELO_WIRE_BY_HASH 0x01 /* asked by digest: the answer is immutable */
 #define ELO_WIRE_SEALED  0x02 /* of a grant: encrypted at rest, no extent */
 
+/* What an answer is marked with (X-Lifecycle), by the life of its content: nothing, or
+   that it is served, but not at its best. A change of it bumps the content's slot. */
+typedef enum {
+    ELO_WIRE_FRESH = 0,
+    ELO_WIRE_STALE = 1,
+    ELO_WIRE_DEPRECATED = 2,
+    ELO_WIRE_ARCHIVED = 3
+} elo_wire_life_t;
+#define ELO_WIRE_LIFE_SHIFT 2
+#define ELO_WIRE_LIFE       (3u << ELO_WIRE_LIFE_SHIFT)
+
 /* How far the media index of a content is. */
 enum {
     ELO_MEDIA_READY = 1,
@@ -58,6 +70,17 @@ typedef struct {
     elo_reach_t reach;   /* effective reach of what is granted */
     uint8_t flags;
 } elo_wire_head_t;
+
+static inline elo_wire_life_t
+elo_wire_life(const elo_wire_head_t *h)
+{
+    return (elo_wire_life_t) ((h->flags & ELO_WIRE_LIFE)
+                              >> ELO_WIRE_LIFE_SHIFT);
+}
+
+
+/* Static: the value of X-Lifecycle; NULL: there is none. */
+const char *elo_wire_life_name(elo_wire_life_t life);
 
 /* Permission to read an extent of a store file, or, when it is sealed, to have
    the daemon stream the blob. The file may be longer than the extent's end. */

@@ -56,7 +56,7 @@ sub new_agent {
     my ( $self, $name ) = @_;
     my $agent = { name => $name, ring => $self->{stand}->dir . "/$name.ring" };
 
-    $self->cli( 'key', 'new', '--keyring', $agent->{ring} );
+    $self->cli( '-q', 'key', 'new', '--keyring', $agent->{ring} );
     $agent->{token} = $self->login($agent);
     return $agent;
 }

@@ -287,19 +287,23 @@ sub token {
       );
 }
 
-# signed_url(by => 1, agent => 1, prefix => …, exp, ceiling)
+# signed_url(by => 1, agent => 1, prefix => …, exp, ceiling); or by an agent with
+# that seed and key for himself.
 sub signed_url {
     my (%u)   = @_;
-    my $by    = $u{by} // 1;
+    my $by    = $u{by}  // 1;
+    my $key   = $u{key} // $KEY{$by};
     my $bytes = pack( 'CCCC Q>',
         1, 0, 1,
         $reach{ $u{ceiling} // 'commons' },
         $u{exp} // time + 3600 )
-      . substr( sha256( $KEY{$by} ), 0, 8 )
-      . $KEY{ $u{agent} // $by }
+      . substr( sha256($key), 0, 8 )
+      . ( $u{key} // $KEY{ $u{agent} // $by } )
       . pack 'C/a', $u{prefix};
+    my $text = "elohim-url-1\0$bytes";
 
-    return encode_base64url( $bytes . sign( $by, "elohim-url-1\0$bytes" ) );
+    return encode_base64url( $bytes
+          . ( $u{seed} ? sign_by( $u{seed}, $text ) : sign( $by, $text ) ) );
 }
 
 1;

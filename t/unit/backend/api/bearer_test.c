@@ -160,9 +160,11 @@ test_remembered(void **state)
     assert_int_equal(judge(&j, &t, &s), ELO_OK);
     assert_int_equal(s.facts, KNOWN);
 
-    /* the end of it, with the leeway and without */
-    atomic_store(&j.p->now, START + LIFE);
+    /* the end of it, known and not: no leeway, as at the Doorway */
+    atomic_store(&j.p->now, START + LIFE - 1);
     assert_int_equal(judge(&j, &t, &s), ELO_OK);
+    atomic_store(&j.p->now, START + LIFE);
+    assert_int_equal(judge(&j, &t, &s), ELO_EEXPIRED);
     atomic_store(&j.p->now, START + LIFE + ELO_TOKEN_LEEWAY_S);
     assert_int_equal(judge(&j, &t, &s), ELO_EEXPIRED);
     elo_bearers_free(&j.m);

@@ -2,7 +2,8 @@
 /* Random sequences of records against a model that keeps all of them in a list and
    computes everything anew from it: the rules, what a revocation ends, the facts;
    and that whoever's facts change is touched, that a replay says the same, and a view
-   of each agent, too. */
+   of each agent, too; and that by these facts the gate lets in nobody to whom no record
+   says so, and nobody is out who was in before a content was given a wider reach. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,12 +11,15 @@
 #include <cmocka.h>
 
 #include "backend/ctl/view.h"
+#include "common/auth/gate.h"
 #include "t/unit/backend/ctl/world.h"
 
 #define N      WORLD_AGENTS
 #define STEPS  400
 #define ROUNDS 30
 #define ALWAYS INT64_MAX
+
+#define GATE_EVERY 8 /* records */
 
 static const char *const contents[] = { "", "c1", "c2" };
 
@@ -412,6 +416,85 @@ check_views(const world_t *w, const facts_t *is)
 }
 
 
+/* By which rule he reads what has that reach, by what a view says. */
+static elo_rule_t
+read_rule(const elo_ctl_view_t *v, uint32_t of, unsigned owner,
+          const char *content, unsigned reach)
+{
+    elo_agent_t o = agent(owner);
+    elo_gate_t g = { .facts = of
+                              | elo_ctl_view_facts_towards(
+                                  v, &o, elo_slice_str(content),
+                                  (elo_reach_t) reach, NULL),
+                     .scopes = ELO_SCOPE_READ,
+                     .reach = (elo_reach_t) reach,
+                     .ceiling = ELO_REACH_COMMONS,
+                     .stage = ELO_STAGE_SERVED,
+                     .op = ELO_OP_READ };
+
+    return elo_gate_decide(&g);
+}
+
+
+/* What has to be so for that rule. */
+static bool
+is_said(const elo_ctl_view_t *v, uint32_t of, unsigned owner,
+        const char *content, unsigned reach, elo_rule_t rule)
+{
+    uint32_t rows_tell = rows_say(v, owner, content, reach);
+
+    switch (rule) {
+    case ELO_RULE_EVERYONE:
+        return reach == ELO_REACH_COMMONS;
+    case ELO_RULE_ADMITTED:
+        return (of & ELO_FACT_ADMITTED) != 0 && reach >= ELO_REACH_NEIGHBORHOOD;
+    case ELO_RULE_INVITED:
+        return (rows_tell & ELO_FACT_INVITED) != 0;
+    case ELO_RULE_HOUSEHOLD:
+        return (rows_tell & ELO_FACT_HOUSEHOLD) != 0;
+    case ELO_RULE_FAMILY:
+        return (rows_tell & ELO_FACT_FAMILY) != 0;
+    case ELO_RULE_GRANT:
+    case ELO_RULE_EMERGENCY:
+        return (rows_tell & ELO_FACTS_AUDITED) != 0;
+    default:
+        return false;
+    }
+}
+
+
+/* Grants and emergencies open the reaches that they name, and no wider one. */
+static void
+check_gate(const world_t *w, const facts_t *is)
+{
+    for (unsigned a = 0; a < N; a++) {
+        elo_agent_t who = agent(a);
+        elo_ctl_view_t *v;
+
+        assert_int_equal(elo_ctl_view_make(w->s, &who, w->now, &v), ELO_OK);
+        for (unsigned k = 0; k < N * ELO_COUNT(contents); k++) {
+            const char *content = contents[k / N];
+            elo_rule_t before = ELO_RULE_NONE;
+
+            for (unsigned r = 0; r < ELO_REACH_COUNT; r++) {
+                elo_rule_t rule = read_rule(v, is->of[a], k % N, content, r);
+
+                if (a == k % N) {
+                    assert_true(elo_rule_allows(rule));
+                } else if (elo_rule_allows(rule)) {
+                    assert_true(is_said(v, is->of[a], k % N, content, r, rule));
+                } else {
+                    assert_true(!elo_rule_allows(before)
+                                || elo_rule_is_audited(before));
+                }
+                before = rule;
+            }
+        }
+        elo_ctl_view_free(&v);
+    }
+}
+
+
 /* Of r, which was taken, nobody may be told but whose facts it has changed. One that
    ends a grant may: decisions name it. And so may what is said of all content, and
    of one. */
@@ -434,6 +517,9 @@ compare(const world_t *w, facts_t *was, const elo_rec_t *r)
     facts_by_state(w, &is);
     assert_memory_equal(&model, &is, sizeof(is));
     check_views(w, &is);
+    if (n_taken % GATE_EVERY == 0) {
+        check_gate(w, &is);
+    }
     for (unsigned a = 0; a < N; a++) {
         if (is.of[a] != was->of[a]
             || memcmp(is.towards[a], was->towards[a], sizeof(is.towards[a]))

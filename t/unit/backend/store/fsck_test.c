@@ -246,7 +246,7 @@ static const struct {
     { "a row is missing", damage_row, ELO_FSCK_LACKS, 0 },
     { "an entry is missing", damage_journal, ELO_FSCK_JOURNAL, 0 },
     { "a reference is missing", damage_reference, ELO_FSCK_REFERENCE, 0 },
-        { "a facet is missing", damage_facet, ELO_FSCK_REFERENCE, 0 },
+    { "a facet is missing", damage_facet, ELO_FSCK_REFERENCE, 0 },
     { "a file is missing", damage_file, ELO_FSCK_MISSING, 1 },
     { "a file is short", damage_length, ELO_FSCK_SIZE, 1 },
     { "bytes of a file", damage_bytes, ELO_FSCK_HASH, 1 },

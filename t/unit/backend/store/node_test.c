@@ -522,14 +522,69 @@ test_quiet(void **state)
 }
 
 
+#define MANY 600
+
+
+/* Each is written or refused as by itself, in order, and what is refused harms none. */
+static void
+test_many(void **state)
+{
+    dir_t *d = *state;
+    elo_node_put_t puts[MANY];
+    elo_node_t nodes[MANY];
+    char ids[MANY][16], want[16];
+
+    assert_int_equal(put_node(d->s, "m7", 1, ELO_REACH_COMMONS, NULL, "old"),
+                     ELO_OK);
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "m%u",
+                 i % 500); /* 100 of them twice */
+        nodes[i] = (elo_node_t){ .id = elo_slice_str(ids[i]),
+                                 .version = i < 500 ? 1 : 2,
+                                 .reach = ELO_REACH_COMMONS,
+                                 .stated = ELO_REACH_COMMONS,
+                                 .life = ELO_NODE_PUBLISHED,
+                                 .json = elo_slice_str(ids[i]) };
+        puts[i] = (elo_node_put_t){ .node = &nodes[i],
+                                    .expect = i < 500 ? 0 : 1,
+                                    .err = ELO_EINTERNAL };
+    }
+    nodes[3].id = ELO_SLICE("a/b"); /* so that its second has none before it */
+    nodes[4].version = 0;
+    elo_store_node_put_many(d->s, puts, MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        elo_err_t err = i == 3 || i == 4       ? ELO_EINVAL
+                        : i == 7               ? ELO_EEXISTS
+                        : i == 503 || i == 504 ? ELO_EPRECOND
+                                               : ELO_OK;
+
+        assert_int_equal(puts[i].err, err);
+    }
+    dir_reopen(d);
+    for (uint32_t i = 0; i < 500; i++) {
+        snprintf(want, sizeof(want), "m%u", i);
+        assert_int_equal(current_of(d->s, want), i == 3 || i == 4 ? 0u
+                                                 : i < 100        ? 2u
+                                                                  : 1u);
+    }
+    assert_true(version_is(d->s, "m7", 1, "old"));
+    assert_true(version_is(d->s, "m7", 2, "m7"));
+    elo_kv_set_readonly(d->s->kv);
+    elo_store_node_put_many(d->s, puts, 5);
+    assert_int_equal(puts[0].err, ELO_EREADONLY);
+    assert_int_equal(puts[3].err, ELO_EINVAL);
+}
+
+
 int
 main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, dir_setup, dir_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_versions), TEST(test_refusals),      TEST(test_references),
-        TEST(test_cursor),   TEST(test_generations),   TEST(test_quiet),
-        TEST(test_texts),    TEST(test_many_versions), TEST(test_orphans),
+        TEST(test_versions), TEST(test_refusals),    TEST(test_references),
+        TEST(test_cursor),   TEST(test_generations), TEST(test_quiet),
+        TEST(test_many),     TEST(test_texts),       TEST(test_many_versions),
+        TEST(test_orphans),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

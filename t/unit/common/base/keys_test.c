@@ -202,7 +202,8 @@ static void
 test_blake2b(void **state)
 {
     uint8_t d[16];
-    char text[33];
+    char text[33], long_text[65];
+    elo_digest_t whole;
 
     (void) state;
     elo_blake2b(elo_slice(NULL, 0), d);
@@ -211,6 +212,10 @@ test_blake2b(void **state)
     elo_blake2b(ELO_SLICE("abc"), d);
     elo_hex_encode(d, 16, text);
     assert_string_equal(text, "cf4ab791c62b8d2b2109c90275287816");
+    elo_blake2b_256(ELO_SLICE("abc"), &whole);
+    elo_hex_encode(whole.b, sizeof(whole.b), long_text);
+    assert_string_equal(long_text, "bddd813c634239723171ef3fee98579b"
+                                   "94964e3bb1cb3e427262c8c068d52319");
 }
 
 

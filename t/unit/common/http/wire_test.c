@@ -406,6 +406,52 @@ test_log_grant(void **state)
 }
 
 
+/* Two bits of the flags, whatever the others are. */
+static void
+test_life(void **state)
+{
+    static const char *const names[] = { NULL, "stale", "deprecated",
+                                         "archived" };
+
+    (void) state;
+    for (unsigned f = 0; f < 256; f++) {
+        elo_wire_head_t h = { .flags = (uint8_t) f };
+        elo_wire_life_t life = elo_wire_life(&h);
+
+        assert_int_equal(life, f / 4 % 4);
+        if (names[life] == NULL) {
+            assert_null(elo_wire_life_name(life));
+        } else {
+            assert_string_equal(elo_wire_life_name(life), names[life]);
+        }
+    }
+    assert_null(elo_wire_life_name((elo_wire_life_t) 4));
+    for (unsigned life = 0; life < 4; life++) {
+        elo_media_desc_t m = a_medium(), got_m;
+        elo_recipe_t r = a_recipe(), got_r;
+        elo_grant_t g = a_grant(), got_g;
+
+        g.head.flags = m.head.flags = r.head.flags =
+            (uint8_t) (ELO_WIRE_BY_HASH | life << ELO_WIRE_LIFE_SHIFT);
+        elo_buf_clear(&buf);
+        assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
+        assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got_g),
+                         ELO_OK);
+        assert_int_equal(elo_wire_life(&got_g.head), life);
+        elo_buf_clear(&buf);
+        assert_int_equal(elo_wire_put_media(&buf, &m), ELO_OK);
+        assert_int_equal(elo_wire_get_media(elo_buf_slice(&buf), &got_m),
+                         ELO_OK);
+        assert_int_equal(elo_wire_life(&got_m.head), life);
+        elo_buf_clear(&buf);
+        assert_int_equal(elo_wire_put_recipe(&buf, &r), ELO_OK);
+        assert_int_equal(elo_wire_get_recipe(elo_buf_slice(&buf), &got_r),
+                         ELO_OK);
+        assert_int_equal(elo_wire_life(&got_r.head), life);
+    }
+}
+
+
 static void
 test_sealed_grant(void **state)
 {
@@ -662,6 +708,7 @@ main(void)
         TEST(test_hostile_recipe), TEST(test_put_limits),
         TEST(test_append),         TEST(test_store_name),
         TEST(test_log_grant),      TEST(test_sealed_grant),
+        TEST(test_life),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
