@@ -49,7 +49,8 @@ read_index(ask_t *k, const elo_content_t *n, uint32_t i)
         return false;
     }
     elo_media_set_add(k->set, &st, size, n->blobs[i].language);
-    return elo_media_set_load(k->set, s) == ELO_OK; /* else: when it is asked for */
+    return elo_media_set_load(k->set, s)
+           == ELO_OK; /* else: when it is asked for */
 }
 
 
