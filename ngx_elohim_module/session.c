@@ -16,6 +16,14 @@
 #define NGX_HTTP_ELOHIM_ASK_URL      "/internal/v1/url/"
 
 
+typedef struct {
+    size_t        room; /* bytes of text that fit */
+    size_t        len;
+    elo_digest_t  sum;
+    u_char        text[];
+} ngx_http_elohim_known_t;
+
+
 static ngx_int_t ngx_http_elohim_session_begin(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_session_ask(ngx_http_request_t *r,
@@ -96,6 +104,85 @@ ngx_http_elohim_session_key(ngx_http_request_t *r,
 }
 
 
+/* Without telling by the time it takes how much is the same. */
+
+static ngx_uint_t
+ngx_http_elohim_is_same(const u_char *a, const u_char *b, size_t len)
+{
+    uint64_t  x, y, differ;
+
+    for (differ = 0; len >= sizeof(x); len -= sizeof(x)) {
+        ngx_memcpy(&x, a, sizeof(x));
+        ngx_memcpy(&y, b, sizeof(y));
+        differ |= x ^ y;
+        a += sizeof(x);
+        b += sizeof(y);
+    }
+
+    while (len--) {
+        differ |= *a++ ^ *b++;
+    }
+
+    return differ == 0;
+}
+
+
+static void
+ngx_http_elohim_known_wipe(void *data)
+{
+    ngx_http_elohim_known_t  *known = data;
+
+    elo_wipe(known, sizeof(ngx_http_elohim_known_t) + known->room);
+}
+
+
+/* A connection that is kept brings the same text again, mostly: its sum stays with
+   the connection, as long as that lives. */
+
+static void
+ngx_http_elohim_sum(ngx_connection_t *c, const ngx_str_t *text,
+    elo_digest_t *sum)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_elohim_known_t  *known;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_elohim_known_wipe) {
+            break;
+        }
+    }
+
+    known = cln ? cln->data : NULL;
+
+    if (known && known->len == text->len
+        && ngx_http_elohim_is_same(known->text, text->data, text->len))
+    {
+        *sum = known->sum;
+        return;
+    }
+
+    elo_blake2b_256(elo_slice(text->data, text->len), sum);
+
+    if (known == NULL) {
+        cln = ngx_pool_cleanup_add(c->pool,
+                                   sizeof(ngx_http_elohim_known_t) + text->len);
+        if (cln == NULL) {
+            return; /* it is hashed again */
+        }
+
+        known = cln->data;
+        known->room = text->len;
+        cln->handler = ngx_http_elohim_known_wipe;
+    }
+
+    if (text->len <= known->room) {
+        ngx_memcpy(known->text, text->data, text->len);
+        known->len = text->len;
+        known->sum = *sum;
+    }
+}
+
+
 /* From what is known of this very text. NGX_DECLINED: nothing is. */
 
 static ngx_int_t
@@ -124,7 +211,7 @@ ngx_http_elohim_session_begin(ngx_http_request_t *r,
         return ngx_http_elohim_refuse(r, ctx, verdict);
     }
 
-    elo_blake2b_256(elo_slice(s->text.data, s->text.len), &s->sum);
+    ngx_http_elohim_sum(r->connection, &s->text, &s->sum);
     s->summed = 1;
 
     if (ngx_http_elohim_remembered(r, ctx, &verdict)) {
