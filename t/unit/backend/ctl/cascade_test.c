@@ -3,7 +3,8 @@
    computes everything anew from it: the rules, what a revocation ends, the facts;
    and that whoever's facts change is touched, that a replay says the same, and a view
    of each agent, too; and that by these facts the gate lets in nobody to whom no record
-   says so, and nobody is out who was in before a content was given a wider reach. */
+   says so, and nobody is out who was in before a content was given a wider reach. One file,
+   though long: one model, and one walk that asks it everything. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl: records on their way in, what they lead to, and the same again after a start. */
+/* ctl: records on their way in, what they lead to, and the same again after a start.
+   One file, though long: each test is such a way, in one store. */
 #include "ctl_dir.c"
 
 #include "backend/kv/kv_care.h"

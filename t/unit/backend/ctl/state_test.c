@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of backend/ctl/state: each rule met and violated, chains, ends to the
-   second, room. What revocations end in general: cascade_test.c. */
+   second, room. What revocations end in general: cascade_test.c. One file, though
+   long: a test a rule, in the order of the table in state.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Nodes are put, changed, removed and forgotten at random, and what is found is what
-   a look at all of them finds. */
+   a look at all of them finds. One file, though long: model, changes and questions
+   belong to one random walk. */
 #include "backend/store/node_find.h"
 #include "t/unit/backend/store/side_dir.h"
 

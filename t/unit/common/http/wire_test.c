@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of common/http/wire. */
+/* Tests of common/http/wire. One file, though long: each message is written, read
+   back, cut and changed by the same few helpers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
