@@ -8,11 +8,9 @@
      GET /api/audit/verify        -> {"whole", "entries", "head", "broken"}: for
           operators; head is the hash that the next entry will have of the last
           right one, broken is null or {"what", "number"} */
-#include <stdlib.h>
-
+#include "backend/api/ask.h"
 #include "backend/api/audit_entry.h"
 #include "backend/api/calls.h"
-#include "backend/json/json_write.h"
 #include "backend/store/journal.h"
 #include "common/base/enc.h"
 
@@ -23,68 +21,14 @@
 #define DIGITS_MAX  20u
 
 typedef struct {
-    elo_job_t job; /* first */
-    elo_api_t *api;
-    elo_http_req_t *req;
+    elo_ask_t ask;  /* first */
     bool is_of_one; /* of this owner */
     elo_agent_t owner;
     uint64_t from;
     uint32_t left;
     uint32_t n_seen;
     uint64_t next;
-    elo_err_t err;
-    elo_buf_t json;
-    elo_json_writer_t w;
-} ask_t;
-
-
-static ask_t *
-new_ask(const elo_call_t *c)
-{
-    ask_t *k = calloc(1, sizeof(*k));
-
-    if (k == NULL) {
-        elo_reply_err(c->req, ELO_ENOMEM, NULL);
-        return NULL;
-    }
-    k->api = c->api;
-    k->req = c->req;
-    elo_buf_init(&k->json, LIST_BYTES);
-    elo_json_writer_init(&k->w, &k->json);
-    return k;
-}
-
-
-static void
-free_ask(ask_t *k)
-{
-    elo_buf_dispose(&k->json);
-    free(k);
-}
-
-
-static void
-after(elo_job_t *job)
-{
-    ask_t *k = (ask_t *) job;
-
-    if (k->err != ELO_OK) {
-        elo_reply_err(k->req, k->err, NULL);
-    } else {
-        elo_http_res_header(k->req, "Cache-Control", ELO_SLICE("no-store"));
-        elo_reply_json(k->req, 200, &k->json);
-    }
-    free_ask(k);
-}
-
-
-static void
-start(ask_t *k, void (*work)(elo_job_t *job))
-{
-    k->job.work = work;
-    k->job.after = after;
-    elo_loop_work(k->api->cfg.loop, &k->job);
-}
+} list_t;
 
 
 static void
@@ -145,20 +89,20 @@ static bool
 on_entry(void *ctx, const elo_journal_entry_t *j)
 {
     elo_audit_entry_t e;
-    ask_t *k = ctx;
+    list_t *l = ctx;
 
-    k->next = j->number;
-    if (k->left == 0) {
+    l->next = j->number;
+    if (l->left == 0) {
         return false;
     }
-    k->n_seen++;
-    k->next = j->number + 1;
-    if ((k->err = elo_audit_parse(j->bytes, &e)) != ELO_OK) {
+    l->n_seen++;
+    l->next = j->number + 1;
+    if ((l->ask.err = elo_audit_parse(j->bytes, &e)) != ELO_OK) {
         return false;
     }
-    if (!k->is_of_one || elo_agent_eq(&e.what.owner, &k->owner)) {
-        put_entry(&k->w, j->number, &e);
-        k->left--;
+    if (!l->is_of_one || elo_agent_eq(&e.what.owner, &l->owner)) {
+        put_entry(&l->ask.w, j->number, &e);
+        l->left--;
     }
     return true;
 }
@@ -168,23 +112,23 @@ on_entry(void *ctx, const elo_journal_entry_t *j)
 static void
 work_list(elo_job_t *job)
 {
-    ask_t *k = (ask_t *) job;
-    elo_store_t *s = k->api->cfg.store;
+    list_t *l = (list_t *) job;
+    elo_store_t *s = l->ask.api->cfg.store;
     elo_err_t rc;
 
-    elo_json_put_object(&k->w, NULL);
-    elo_json_put_array(&k->w, "items");
-    rc = elo_store_journal_each(s, ELO_JOURNAL_AUDIT, k->from, LIST_BUDGET,
-                                on_entry, k);
-    k->err = rc != ELO_OK ? rc : k->err;
-    elo_json_end_array(&k->w);
-    if (k->n_seen > 0
-        && k->next <= elo_store_journal_last(s, ELO_JOURNAL_AUDIT)) {
-        elo_json_put_u64(&k->w, "next", k->next);
+    elo_json_put_object(&l->ask.w, NULL);
+    elo_json_put_array(&l->ask.w, "items");
+    rc = elo_store_journal_each(s, ELO_JOURNAL_AUDIT, l->from, LIST_BUDGET,
+                                on_entry, l);
+    l->ask.err = rc != ELO_OK ? rc : l->ask.err;
+    elo_json_end_array(&l->ask.w);
+    if (l->n_seen > 0
+        && l->next <= elo_store_journal_last(s, ELO_JOURNAL_AUDIT)) {
+        elo_json_put_u64(&l->ask.w, "next", l->next);
     } else {
-        elo_json_put_null(&k->w, "next");
+        elo_json_put_null(&l->ask.w, "next");
     }
-    elo_json_end_object(&k->w);
+    elo_json_end_object(&l->ask.w);
 }
 
 
@@ -204,7 +148,7 @@ void
 elo_call_audit(elo_call_t *c)
 {
     elo_slice_t query = elo_http_req_query(c->req);
-    ask_t *k;
+    list_t *l;
 
     if (c->is_guest
         && ((c->facts & ELO_FACT_PROVED) == 0
@@ -213,21 +157,20 @@ elo_call_audit(elo_call_t *c)
         elo_reply_err(c->req, ELO_ENOTFOUND, "no such resource");
         return;
     }
-    if ((k = new_ask(c)) == NULL) {
+    if ((l = elo_ask_create(c, sizeof(*l), LIST_BYTES)) == NULL) {
         return;
     }
-    k->is_of_one = c->is_guest;
-    k->owner = c->key;
-    if (elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &k->left)
+    l->is_of_one = c->is_guest;
+    l->owner = c->key;
+    if (elo_query_number(query, "limit", LIST_LIMIT, LIST_MAX, &l->left)
             != ELO_OK
-        || !read_from(query, &k->from))
+        || !read_from(query, &l->from))
     {
-        elo_reply_err(c->req, ELO_EINVAL,
-                      "from is the number of an entry, limit a number from 1");
-        free_ask(k);
+        elo_ask_fail(&l->ask, ELO_EINVAL,
+                     "from is the number of an entry, limit a number from 1");
         return;
     }
-    start(k, work_list);
+    elo_ask_start(&l->ask, work_list, elo_ask_after_json);
 }
 
 
@@ -245,7 +188,7 @@ static const char *const breaks[] = {
 static void
 work_verify(elo_job_t *job)
 {
-    ask_t *k = (ask_t *) job;
+    elo_ask_t *k = (elo_ask_t *) job;
     elo_audit_check_t check;
     bool is_whole;
 
@@ -274,9 +217,9 @@ work_verify(elo_job_t *job)
 void
 elo_call_audit_verify(elo_call_t *c)
 {
-    ask_t *k = new_ask(c);
+    elo_ask_t *k = elo_ask_create(c, sizeof(*k), LIST_BYTES);
 
     if (k != NULL) {
-        start(k, work_verify);
+        elo_ask_start(k, work_verify, elo_ask_after_json);
     }
 }

@@ -69,6 +69,15 @@ elo_compat_put_health(elo_json_writer_t *w, const elo_api_t *a)
 
 
 static void
+begin(elo_json_writer_t *w, elo_buf_t *b)
+{
+    elo_buf_init(b, ANSWER_MAX);
+    elo_json_writer_init(w, b);
+    elo_json_put_object(w, NULL);
+}
+
+
+static void
 reply_state(elo_call_t *c, int status, elo_buf_t *b)
 {
     elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
@@ -122,9 +131,7 @@ elo_call_status(elo_call_t *c)
     elo_json_writer_t w;
     elo_buf_t b;
 
-    elo_buf_init(&b, ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
+    begin(&w, &b);
     elo_json_put_cstr(&w, "service", "elohimd");
     elo_json_put_cstr(&w, "version", c->api->cfg.version);
     put_node_id(&w, c->api);
@@ -151,9 +158,7 @@ elo_call_ready(elo_call_t *c)
     elo_json_writer_t w;
     elo_buf_t b;
 
-    elo_buf_init(&b, ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
+    begin(&w, &b);
     elo_json_put_bool(&w, "ready", !is_readonly);
     elo_json_put_cstr(&w, "status", is_readonly ? "degraded" : "ok");
     elo_compat_put_health(&w, c->api);
@@ -177,9 +182,7 @@ elo_call_p2p_status(elo_call_t *c)
     elo_json_writer_t w;
     elo_buf_t b;
 
-    elo_buf_init(&b, ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
+    begin(&w, &b);
     elo_json_put_cstr(&w, "peer_id", "");
     put_empty(&w, "listen_addresses");
     elo_json_put_u64(&w, "connected_peers", 0);
@@ -202,9 +205,7 @@ elo_call_custodians(elo_call_t *c)
     elo_json_writer_t w;
     elo_buf_t b;
 
-    elo_buf_init(&b, ANSWER_MAX);
-    elo_json_writer_init(&w, &b);
-    elo_json_put_object(&w, NULL);
+    begin(&w, &b);
     put_empty(&w, "custodians");
     elo_json_end_object(&w);
     reply_state(c, 200, &b);

@@ -26,7 +26,6 @@ elo_ctl_state_create(const elo_agent_t *owner, uint64_t max_records,
     elo_hashmap_init(&s->recs, key);
     elo_hashmap_init(&s->pairs, key);
     elo_hashmap_init(&s->subjects, key);
-    elo_hashmap_init(&s->invitations, key);
     elo_ctl_tokens_init(&s->tokens, key);
     elo_heap_init(&s->due);
     elo_heap_init(&s->lapsed);
@@ -98,7 +97,6 @@ elo_ctl_state_free(elo_ctl_state_t **s)
     free_all(&(*s)->recs);
     free_all(&(*s)->pairs);
     free_all(&(*s)->subjects);
-    elo_hashmap_dispose(&(*s)->invitations); /* its things are in recs */
     elo_heap_dispose(&(*s)->due);
     elo_heap_dispose(&(*s)->lapsed);
     elo_ctl_tokens_dispose(&(*s)->tokens);
@@ -250,40 +248,6 @@ elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
             }
         }
     }
-}
-
-
-typedef struct {
-    const elo_agent_t *key;
-    int64_t now;
-} open_key_t;
-
-
-static bool
-is_open_by_key(const void *item, const void *key)
-{
-    const elo_ctl_rec_t *r = item;
-    const open_key_t *k = key;
-
-    return elo_agent_eq(r->key, k->key) && elo_ctl_is_open(r, k->now);
-}
-
-
-bool
-elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,
-                      int64_t now, elo_digest_t *id)
-{
-    open_key_t open = { key, now };
-    uint64_t hash =
-        elo_hashmap_hash(&s->invitations, elo_slice(key->b, sizeof(key->b)));
-    const elo_ctl_rec_t *r =
-        elo_hashmap_get(&s->invitations, hash, is_open_by_key, &open);
-
-    if (r == NULL) {
-        return false;
-    }
-    *id = r->id;
-    return true;
 }
 
 

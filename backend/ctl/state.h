@@ -144,11 +144,6 @@ typedef bool (*elo_ctl_promotion_fn)(void *ctx, const elo_digest_t *d,
 void elo_ctl_state_promotions(const elo_ctl_state_t *s, elo_ctl_promotion_fn fn,
                               void *ctx);
 
-/* The invitation to this node with that key (invitation.h) which can still be
-   accepted; its id. */
-bool elo_ctl_invitation_of(const elo_ctl_state_t *s, const elo_agent_t *key,
-                           int64_t now, elo_digest_t *id);
-
 /* Has a record ended this token? agent NULL: of nobody's; jti and kid may be empty. */
 bool elo_ctl_is_token_revoked(const elo_ctl_state_t *s,
                               const elo_agent_t *agent, elo_slice_t jti,

@@ -76,7 +76,6 @@ reserve(elo_ctl_state_t *s)
     elo_err_t rc;
 
     if ((rc = elo_hashmap_reserve(&s->recs, 1)) == ELO_OK
-        && (rc = elo_hashmap_reserve(&s->invitations, 1)) == ELO_OK
         && (rc = elo_heap_reserve(&s->due, n)) == ELO_OK)
     {
         rc = elo_heap_reserve(&s->lapsed, n);
@@ -204,12 +203,6 @@ put(elo_ctl_state_t *s, const plan_t *p)
         &s->recs,
         elo_hashmap_hash(&s->recs, elo_slice(rec->id.b, sizeof(rec->id.b))),
         rec);
-    if (rec->kind == ELO_REC_INVITATION && rec->pair == NULL) {
-        elo_slice_t key = elo_slice(rec->key->b, sizeof(rec->key->b));
-
-        elo_hashmap_put(&s->invitations, elo_hashmap_hash(&s->invitations, key),
-                        rec);
-    }
     if (rec->due.at != ELO_CTL_ALWAYS) {
         elo_heap_push(rec->due.at > s->told ? &s->due : &s->lapsed, &rec->due);
     }

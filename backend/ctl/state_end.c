@@ -33,11 +33,6 @@ elo_ctl_rec_remove(elo_ctl_state_t *s, elo_ctl_rec_t *r)
     elo_slice_t id = elo_slice(r->id.b, sizeof(r->id.b));
 
     elo_hashmap_remove(&s->recs, elo_hashmap_hash(&s->recs, id), r);
-    if (r->kind == ELO_REC_INVITATION && r->pair == NULL) {
-        id = elo_slice(r->key->b, sizeof(r->key->b));
-        elo_hashmap_remove(&s->invitations,
-                           elo_hashmap_hash(&s->invitations, id), r);
-    }
     if (elo_heap_has(&r->due)) {
         elo_heap_remove(r->due.at > s->told ? &s->due : &s->lapsed, &r->due);
     }

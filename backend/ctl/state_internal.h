@@ -116,7 +116,6 @@ struct elo_ctl_state_s {
     int64_t clock; /* Unix seconds (S2) */
     int64_t told;  /* up to when expire has told */
     elo_hashmap_t agents, recs, pairs, subjects;
-    elo_hashmap_t invitations; /* those to the node, by their key */
     elo_heap_t due, lapsed;
     elo_ctl_tokens_t tokens;
 };

@@ -95,12 +95,6 @@ typedef bool (*elo_id_each_fn)(void *ctx, elo_slice_t id);
 elo_err_t elo_store_referrers(elo_store_t *s, const elo_digest_t *d,
                               elo_id_each_fn fn, void *ctx) ELO_MUST_USE;
 
-/* [any] The same, only those that refer to it effectively: however many others name
-   it, they cost a look for each owner. */
-elo_err_t elo_store_effective_referrers(elo_store_t *s, const elo_digest_t *d,
-                                        elo_id_each_fn fn,
-                                        void *ctx) ELO_MUST_USE;
-
 /* [any] Rows of nodes that refer to d effectively, for a reader of its bytes: of
    each owner the widest first, drafts last, and at most ELO_READERS_PER_REACH of a
    reach, for towards one owner a reader is the same by all of a reach. With agent

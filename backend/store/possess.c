@@ -335,39 +335,3 @@ elo_store_possesses(elo_store_t *s, const elo_agent_t *agent,
     elo_kv_view_end(&v);
     return rc == ELO_OK && has;
 }
-
-
-typedef struct {
-    elo_id_each_fn fn;
-    void *ctx;
-} ids_t;
-
-
-static elo_err_t
-show_id(void *ctx, elo_slice_t id, const elo_rec_node_t *node)
-{
-    ids_t *x = ctx;
-
-    (void) node;
-    return x->fn(x->ctx, id) ? ELO_EAGAIN : ELO_OK;
-}
-
-
-elo_err_t
-elo_store_effective_referrers(elo_store_t *s, const elo_digest_t *d,
-                              elo_id_each_fn fn, void *ctx)
-{
-    ids_t x = { fn, ctx };
-    elo_holding_t h;
-    elo_kv_view_t v;
-    elo_err_t rc;
-
-    assert(s->magic == ELO_STORE_MAGIC);
-    if ((rc = elo_kv_view_begin(s->kv, &v)) != ELO_OK) {
-        return rc;
-    }
-    elo_holding_init(&h, s, &(elo_rows_t){ .view = &v }, d);
-    rc = elo_refs_each(&h, show_id, &x);
-    elo_kv_view_end(&v);
-    return rc;
-}

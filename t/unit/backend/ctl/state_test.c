@@ -194,24 +194,22 @@ test_relationship(void **state)
 static void
 test_invitation(void **state)
 {
-    elo_digest_t id, found, other = digest(998);
-    elo_digest_t ref = world_key(WORLD_SECRET);
+    elo_digest_t id, other = digest(998);
     elo_rec_body_t b;
-    elo_agent_t key;
+    elo_rec_t r;
 
     (void) state;
-    memcpy(key.b, ref.b, sizeof(key.b));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node");
     ok(OWNER, ELO_REC_RELATIONSHIP, relate(ADA, 1));
     no(ADA, ELO_REC_INVITATION, invite(1, 0), ELO_EDENIED,
        "author may not invite to the node"); /* by a relation only */
-    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     ok(OWNER, ELO_REC_INVITATION, invite(2, w.now + 10));
     id = last;
-    assert_true(elo_ctl_invitation_of(w.s, &key, w.now + 9, &found));
-    assert_memory_equal(&found, &id, sizeof(id));
-    assert_false(elo_ctl_invitation_of(w.s, &key, w.now + 10, &found));
+    r = world_rec(&w, DEE, ELO_REC_ACCEPTANCE, accept(id));
+    assert_int_equal(elo_ctl_state_check(w.s, &r, w.now + 9, NULL), ELO_OK);
+    assert_int_equal(elo_ctl_state_check(w.s, &r, w.now + 10, NULL),
+                     ELO_EDENIED);
 
     /* by another secret, of another invitation, of another's acceptance, none */
     for (unsigned i = 0; i < 4; i++) {
@@ -232,7 +230,6 @@ test_invitation(void **state)
        "invitation is accepted already");
     w.now += 9; /* the last second */
     ok(CID, ELO_REC_ACCEPTANCE, accept(id));
-    assert_false(elo_ctl_invitation_of(w.s, &key, w.now, &found));
     no(DEE, ELO_REC_ACCEPTANCE, accept(id), ELO_EDENIED,
        "invitation is used up or past");
     /* who was invited stands as an admitted one, and stays after its end */
