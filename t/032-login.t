@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 
+use MIME::Base64 qw(decode_base64url);
 use Test::More;
 
 use Doorway::Agents;
@@ -279,6 +280,36 @@ subtest 'an upload in pieces' => sub {
     );
     is( $agents->status_of( $bob, 'DELETE', $path, headers => \@tus ),
         404, 'and ends nothing' );
+};
+
+subtest 'a new key for tokens' => sub {
+    my $kids = sub {
+        my $keys = Doorway::Stand::decode(
+            $agents->as( undef, 'GET', '/api/auth/keys' )->{body} );
+        return map { $_->{kid} } @{ $keys->{keys} };
+    };
+    my $kid_of = sub {
+        my ($head) = split /[.]/, $_[0];
+        return Doorway::Stand::decode( decode_base64url($head) )->{kid};
+    };
+    my @before = $kids->();
+    my $old    = $anna->{token};
+    my $me     = sub {
+        return $agents->status_of( { token => $_[0] }, 'GET', '/auth/me' );
+    };
+
+    isnt( $agents->status_of( $anna, 'POST', '/api/auth/keys' ),
+        204, 'not by an agent' );
+    is_deeply( [ $kids->() ], \@before, 'nothing has changed' );
+    is(
+        $stand->ask( method => 'POST', path => '/api/auth/keys' )->{status},
+        204, 'by the operator'
+    );
+    my $new = $agents->login($anna);
+    isnt( $kid_of->($new), $kid_of->($old), 'the next token is by another' );
+    is( scalar $kids->(), @before + 1, 'both are told' );
+    is( $me->($new),      200,         'the new one counts at the Doorway' );
+    is( $me->($old),      200,         'the old one to its end' );
 };
 
 subtest 'secrets' => sub {

@@ -11,6 +11,8 @@
      POST /api/auth/logout  -> 204, and the cookie is gone; the token isn't ended:
           that is for a record of its agent (docs/formats/record.md, kind 15)
      GET  /api/auth/keys  -> the public keys, as a JWK set (RFC 7517, RFC 8037)
+     POST /api/auth/keys  -> 204: by the operator alone; tokens are signed by a new key
+          from now on, and those signed before live to their end
 
    What he signs: backend/ctl/ctl.h. agent is any text form; nonce and signature are
    base64url. With "cookie": true the token is set as the cookie elohim_token too,
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/api/ask.h"
 #include "backend/json/json_write.h"
 #include "backend/os/clock.h"
 #include "common/auth/agent_text.h"
@@ -334,4 +337,29 @@ elo_call_auth_keys(elo_call_t *c)
                         ELO_SLICE("public, max-age=300"));
     elo_reply_json(c->req, 200, &json);
     elo_buf_dispose(&json);
+}
+
+
+/* pool */
+static void
+work_rotate(elo_job_t *job)
+{
+    elo_ask_t *k = (elo_ask_t *) job;
+
+    k->err = elo_ctl_rotate(k->api->ctl);
+}
+
+
+void
+elo_call_auth_rotate(elo_call_t *c)
+{
+    elo_ask_t *k;
+
+    if (c->is_guest) {
+        elo_reply_err(c->req, ELO_EDENIED, "keys are changed by the operator");
+        return;
+    }
+    if ((k = elo_ask_create(c, sizeof(*k), 0)) != NULL) {
+        elo_ask_start(k, work_rotate, elo_ask_after_change);
+    }
 }

@@ -114,6 +114,7 @@ void elo_call_auth_token(elo_call_t *c);
 void elo_call_auth_session(elo_call_t *c);
 void elo_call_auth_logout(elo_call_t *c);
 void elo_call_auth_keys(elo_call_t *c);
+void elo_call_auth_rotate(elo_call_t *c);
 void elo_call_records(elo_call_t *c);
 void elo_call_record_post(elo_call_t *c);
 void elo_call_record_head(elo_call_t *c);
