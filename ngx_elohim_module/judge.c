@@ -309,7 +309,7 @@ ngx_http_elohim_judge_token(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
 /* The client's address, as the modules before this one have it. */
 
-static elo_slice_t
+elo_slice_t
 ngx_http_elohim_client(ngx_http_request_t *r)
 {
     struct sockaddr      *sa;

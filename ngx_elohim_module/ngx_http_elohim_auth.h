@@ -119,6 +119,9 @@ ngx_int_t ngx_http_elohim_out_of_scope(ngx_http_request_t *r,
 ngx_uint_t ngx_http_elohim_remembered(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx, elo_session_verdict_t *verdict);
 
+/* The client's address: 4 bytes or 16; none of a unix socket. Borrowed of r. */
+elo_slice_t ngx_http_elohim_client(ngx_http_request_t *r);
+
 /* rate: spend: true: one more question is within the rate. login_wait: seconds until
    this client may log in; 0: now. The answer to who may not. */
 ngx_uint_t ngx_http_elohim_spend(ngx_http_request_t *r);

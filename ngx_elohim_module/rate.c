@@ -87,41 +87,31 @@ ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
 static size_t
 ngx_http_elohim_rate_name(ngx_http_request_t *r, u_char *p)
 {
-    struct sockaddr      *sa;
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
+    elo_slice_t  addr;
 
-    sa = r->connection->sockaddr;
-
-    switch (sa->sa_family) {
+    addr = ngx_http_elohim_client(r);
 
 #if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
+    if (addr.len == sizeof(struct in6_addr)) {
 
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            *p++ = '4';
-            ngx_memcpy(p, &sin6->sin6_addr.s6_addr[12], 4);
-            return 1 + 4;
+        if (!IN6_IS_ADDR_V4MAPPED((const struct in6_addr *) addr.p)) {
+            *p++ = '6';
+            ngx_memcpy(p, addr.p, NGX_HTTP_ELOHIM_RATE_IPV6);
+            return 1 + NGX_HTTP_ELOHIM_RATE_IPV6;
         }
 
-        *p++ = '6';
-        ngx_memcpy(p, &sin6->sin6_addr, NGX_HTTP_ELOHIM_RATE_IPV6);
-        return 1 + NGX_HTTP_ELOHIM_RATE_IPV6;
+        addr = elo_slice(addr.p + 12, 4);
+    }
 #endif
 
-    case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        *p++ = '4';
-        ngx_memcpy(p, &sin->sin_addr, 4);
-        return 1 + 4;
-
-    default:
+    if (addr.len == 0) {
         *p = 'u';
         return 1;
     }
+
+    *p++ = '4';
+    ngx_memcpy(p, addr.p, 4);
+    return 1 + 4;
 }
 
 

@@ -130,16 +130,9 @@ static const resource_t table[] = {
 bool
 elo_call_may_read(const elo_call_t *c, elo_reach_t reach)
 {
-    elo_gate_t g = {
-        .facts = c->facts,
-        .scopes = c->scopes,
-        .reach = reach,
-        .ceiling = c->ceiling,
-        .stage = ELO_STAGE_SERVED,
-        .op = ELO_OP_READ,
-    };
-
-    return elo_rule_allows(elo_gate_decide(&g));
+    return elo_call_may(
+        c, ELO_OP_READ,
+        &(elo_who_subject_t){ .reach = reach, .stage = ELO_STAGE_SERVED });
 }
 
 
@@ -147,16 +140,9 @@ elo_call_may_read(const elo_call_t *c, elo_reach_t reach)
 static bool
 may_write(const elo_call_t *c)
 {
-    elo_gate_t g = {
-        .facts = c->facts,
-        .scopes = c->scopes,
-        .reach = ELO_REACH_PRIVATE,
-        .ceiling = c->ceiling,
-        .stage = ELO_STAGE_DRAFT,
-        .op = ELO_OP_UPLOAD,
-    };
-
-    return elo_rule_allows(elo_gate_decide(&g));
+    return elo_call_may(c, ELO_OP_UPLOAD,
+                        &(elo_who_subject_t){ .reach = ELO_REACH_PRIVATE,
+                                              .stage = ELO_STAGE_DRAFT });
 }
 
 
