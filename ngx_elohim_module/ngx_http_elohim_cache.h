@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ngx_http_elohim_cache: the edge cache as the other files of the module use it: what
+   is kept in shared memory, what lies on disk, and the fills between. Policy:
+   common/cache/tier.h. */
+#ifndef NGX_HTTP_ELOHIM_CACHE_H
+#define NGX_HTTP_ELOHIM_CACHE_H
+
+#include "ngx_http_elohim_daemon.h"
+
+#include "common/cache/blocks.h"
+#include "common/cache/tier.h"
+
+typedef enum {
+    NGX_HTTP_ELOHIM_METADATA = 0, /* shared memory: answers of the daemon */
+    NGX_HTTP_ELOHIM_COMPLETE,     /* shared memory: small whole bodies */
+    NGX_HTTP_ELOHIM_WHOLE,        /* disk: blobs of one chunk */
+    NGX_HTTP_ELOHIM_CHUNK,        /* disk: chunks of larger blobs */
+    NGX_HTTP_ELOHIM_TIERS
+} ngx_http_elohim_tier_e;
+
+/* A piece: the chunk `index` of a blob that the daemon doesn't keep; the only one of
+   a blob up to 1 MiB. */
+typedef struct {
+    elo_digest_t digest; /* of the blob */
+    uint64_t size;       /* of the blob */
+    uint32_t index;
+    uint32_t len; /* of the chunk */
+    elo_cache_class_t klass;
+} ngx_http_elohim_piece_t;
+
+/* Where a piece lies: a file of the cache, and where in it the bytes begin. */
+typedef struct {
+    u_char path[NGX_MAX_PATH]; /* NUL-terminated */
+    size_t path_len;
+    uint64_t file;   /* its number; never used again */
+    off_t offset;
+    off_t file_size; /* identity: as the file must be found */
+    time_t mtime;
+    ngx_file_uniq_t uniq;
+} ngx_http_elohim_place_t;
+
+/* ---- disk: files of pieces ---- */
+
+/* NGX_OK, or NGX_DECLINED: it isn't there. Counts nothing. */
+ngx_int_t ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
+    ngx_http_elohim_place_t *place);
+/* For the policy: a client wanted it, and it was there or not. */
+void ngx_http_elohim_disk_count(const ngx_http_elohim_piece_t *piece,
+    ngx_uint_t is_hit);
+/* The file isn't what its place says: out of the index, and unlinked. */
+void ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
+    const ngx_http_elohim_place_t *place);
+
+/* A file that is being filled. Its place is known from the start: others read what
+   has been written so far. One that isn't worth its room by the policy (transient)
+   is unlinked when it is closed; those who have it open keep it. */
+typedef struct {
+    ngx_http_elohim_piece_t piece;
+    ngx_http_elohim_place_t place;
+    ngx_fd_t fd;
+    uint32_t have;
+} ngx_http_elohim_writer_t;
+
+/* NGX_OK; NGX_DECLINED: the disk is full, read-only or not ours: the bytes have to go
+   without it. at > 0: goes on with the file `file` of one who died. */
+ngx_int_t ngx_http_elohim_disk_open(const ngx_http_elohim_piece_t *piece,
+    uint64_t file, uint32_t at, ngx_http_elohim_writer_t *w);
+ngx_int_t ngx_http_elohim_disk_write(ngx_http_elohim_writer_t *w,
+    const u_char *p, size_t len);
+/* All of it is there: header, index. */
+ngx_int_t ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w);
+/* keep: somebody else goes on with the file. */
+void ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep);
+/* The place of a file that is being filled. */
+void ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place);
+
+/* ---- fills ---- */
+
+/* A request that follows a fill; part of its owner's memory. */
+typedef struct ngx_http_elohim_follow_s ngx_http_elohim_follow_t;
+struct ngx_http_elohim_follow_s {
+    ngx_queue_t queue;
+    void (*handler)(ngx_http_elohim_follow_t *f); /* there is more, or an end */
+    void *data;
+    ngx_http_elohim_piece_t piece;
+    ngx_http_elohim_place_t place; /* of the file that grows */
+    uint32_t have;     /* bytes that are there and verified */
+    ngx_uint_t status; /* 0: goes on; 200: complete; else what the daemon said,
+                          503: not now, 504: nobody could get it */
+    time_t retry_after;
+    ngx_uint_t slot;   /* private, as is the rest */
+    uint64_t id;
+};
+
+/* Follows the fill of f->piece, which begins unless it is under way in any worker.
+   NGX_AGAIN: f->handler is called; NGX_OK: it is there already, see disk_find;
+   NGX_DECLINED: too many are under way, or no disk: pass the request on. */
+ngx_int_t ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f,
+    ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
+void ngx_http_elohim_fill_leave(ngx_http_elohim_follow_t *f);
+/* A fill that nobody waits for: of read-ahead and warming. Same results. */
+ngx_int_t ngx_http_elohim_fill_start(const ngx_http_elohim_piece_t *piece,
+    ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
+
+#endif
