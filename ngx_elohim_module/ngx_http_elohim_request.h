@@ -71,6 +71,7 @@ struct ngx_http_elohim_ctx_s {
 
     ngx_http_elohim_wait_t wait;
     ngx_http_elohim_stamp_t stamp; /* of the page when the question went out */
+    ngx_http_elohim_stamp_t basis; /* of the descriptor, when cache is HIT */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
     ngx_str_t held;    /* the descriptor, while access is asked about */
