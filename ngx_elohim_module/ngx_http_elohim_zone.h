@@ -4,7 +4,7 @@
 #ifndef NGX_HTTP_ELOHIM_ZONE_H
 #define NGX_HTTP_ELOHIM_ZONE_H
 
-#include "ngx_http_elohim_daemon.h"
+#include "ngx_http_elohim_cache.h"
 
 #include "common/base/keys.h"
 #include "common/cache/shelf.h"
@@ -30,7 +30,7 @@ typedef struct {
     ssize_t max_body;
     ngx_uint_t entries; /* of each shelf */
     time_t ttl[NGX_HTTP_ELOHIM_TTLS];
-    ngx_int_t policy[4]; /* by ngx_http_elohim_tier_e */
+    ngx_int_t policy[NGX_HTTP_ELOHIM_TIERS];
     ngx_int_t floor_pm[ELO_CACHE_CLASSES];
 } ngx_http_elohim_cache_conf_t;
 
