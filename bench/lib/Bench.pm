@@ -31,7 +31,7 @@ my $LOAD_CORE   = 1;
 my $PREPARED    = 8192;    # requests that wrk formats before it begins
 
 # What a script of wrk says at its end, for run_wrk.
-my $DONE = <<'EOC';
+our $DONE = <<'EOC';
 function done(summary, latency)
   local e = summary.errors
   print(string.format("RESULT %d %d %d %d %d %d %d", summary.requests,
