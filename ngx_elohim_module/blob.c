@@ -66,6 +66,7 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     body.content_type = g.content_type;
     body.mtime = g.mtime;
     body.digest = &g.digest;
+    body.whole = 1;
 
     body.etag.len = sizeof(etag);
     body.etag.data = ngx_pnalloc(r->pool, sizeof(etag));
