@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lru: what was used least recently goes, about: a hit only marks its entry, and what
    is marked goes round once when its turn comes. One queue. */
-#include "common/cache/tier_internal.h"
+#include "common/cache/policy.h"
 
 
 static bool

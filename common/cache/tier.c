@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tier: index, ladder and life of the entries. What goes when room is needed is the
-   policies' (lru.c, lsz.c, qgf.c); queues and limits: tier_queue.c. */
-#include "common/cache/tier_internal.h"
+   policies' (lru.c, lsz.c, qgf.c); queues and limits: tier_queue.c; what is counted:
+   tier_count.c. */
+#include "common/cache/policy.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define PER_MILLE         1000u
-/* Counters of the sketch an entry, as a shift of the block's 128: 8 for commons, 4
-   for the narrower classes. */
+#define PER_CENT_PPM      10000u
+#define WINDOW_NARROW     30u /* per cent: floods of what is soon read again */
+/* Of the sketch: 8 counters an entry of commons, 4 one of a narrower class. */
 #define ENTRIES_PER_BLOCK 16u
-#define BLOCKS_PER_MISS   64u /* of a sketch that is halved, at most */
-#define AGE_FACTOR        10u /* look-ups an object, until all is halved */
-#define AGE_LEAST         1024u
-#define AGE_SPREAD        4u /* the part of its period that halving may take */
 
 static const tier_policy_t *const policies[] = {
     [ELO_CACHE_LRU] = &elo_tier_lru,
-    [ELO_CACHE_LSZ] = &elo_tier_lru,
-    [ELO_CACHE_QGF] = &elo_tier_lru
-};
-/* Uses beyond which an entry's are no longer counted. */
-static const uint8_t count_max[] = {
-    [ELO_CACHE_LRU] = 1, [ELO_CACHE_LSZ] = 3, [ELO_CACHE_QGF] = 15
+    [ELO_CACHE_LSZ] = &elo_tier_lsz,
+    [ELO_CACHE_QGF] = &elo_tier_qgf,
 };
 
 typedef struct {
@@ -115,11 +109,14 @@ init_class(tier_class_t *c, const elo_tier_conf_t *conf, unsigned klass)
 
     c->floor.bytes = part(conf->capacity, floor);
     c->floor.n = part(conf->max_entries, floor);
-    c->age_due = AGE_LEAST;
     for (unsigned q = 0; q < TIER_QUEUES; q++) {
         c->q[q].head = c->q[q].tail = TIER_NONE;
     }
-    c->climber.share = conf->window_pct * 10000u;
+    c->climber.share = conf->window_pct * PER_CENT_PPM;
+    if (klass != ELO_CACHE_COMMONS) {
+        c->climber.share =
+            ELO_MAX(c->climber.share, WINDOW_NARROW * PER_CENT_PPM);
+    }
 }
 
 
@@ -180,46 +177,11 @@ elo_tier_hash(const elo_tier_t *t, const uint64_t key[2])
 }
 
 
-static void
-key_words(const elo_cache_key_t *key, uint64_t out[2])
-{
-    memcpy(out, key->b, sizeof(key->b));
-}
-
-
 unsigned
 elo_tier_freq(const elo_tier_t *t, const tier_class_t *c, uint32_t slot)
 {
     return elo_sketch_get(tier_sketch(t, c), c->n_blocks,
                           elo_tier_hash(t, tier_entry(t, slot)->key));
-}
-
-
-static inline uint64_t
-load64(const uint64_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-
-static inline void
-store64(uint64_t *p, uint64_t v)
-{
-    __atomic_store_n(p, v, __ATOMIC_RELAXED);
-}
-
-
-static inline uint32_t
-load32(const uint32_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-
-static inline void
-store32(uint32_t *p, uint32_t v)
-{
-    __atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
 
@@ -231,11 +193,11 @@ item_of(const elo_tier_t *t, uint32_t slot, elo_tier_item_t *out)
     out->slot = slot;
     out->klass =
         (elo_cache_class_t) __atomic_load_n(&e->klass, __ATOMIC_RELAXED);
-    out->size = load64(&e->size);
-    out->ref = load64(&e->ref);
-    out->aux = load64(&e->aux);
-    out->expires = load32(&e->expires);
-    out->flags = load32(&e->flags);
+    out->size = tier_load64(&e->size);
+    out->ref = tier_load64(&e->ref);
+    out->aux = tier_load64(&e->aux);
+    out->expires = tier_load32(&e->expires);
+    out->flags = tier_load32(&e->flags);
 }
 
 
@@ -246,14 +208,15 @@ elo_tier_get(const elo_tier_t *t, const elo_cache_key_t *key,
     uint64_t k[2];
     uint32_t i;
 
-    key_words(key, k);
+    tier_key(key, k);
     i = __atomic_load_n(tier_bucket(t, elo_tier_hash(t, k)), __ATOMIC_ACQUIRE);
     for (unsigned n = 0; n < TIER_CHAIN && i < t->n_slots; n++) {
         const tier_entry_t *e = tier_entry(t, i);
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
 
-        if (load64(&e->key[0]) == k[0] && load64(&e->key[1]) == k[1]
-            && seq % 2 == 0) {
+        if (tier_load64(&e->key[0]) == k[0] && tier_load64(&e->key[1]) == k[1]
+            && seq % 2 == 0)
+        {
             elo_tier_item_t item;
 
             item_of(t, i, &item);
@@ -274,7 +237,7 @@ elo_tier_is_same(const elo_tier_t *t, const elo_tier_item_t *item)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return item->slot < t->n_slots && item->seq % 2 == 0
-           && load32(&tier_entry(t, item->slot)->seq) == item->seq;
+           && tier_load32(&tier_entry(t, item->slot)->seq) == item->seq;
 }
 
 
@@ -317,7 +280,7 @@ static void
 close_entry(tier_entry_t *e)
 {
     if (e->seq % 2 == 0) {
-        store32(&e->seq, e->seq + 1);
+        tier_store32(&e->seq, e->seq + 1);
         __atomic_thread_fence(__ATOMIC_RELEASE);
     }
 }
@@ -328,7 +291,7 @@ put_free(elo_tier_t *t, uint32_t slot)
 {
     tier_entry_t *e = tier_entry(t, slot);
 
-    store32(&e->chain, TIER_NONE);
+    tier_store32(&e->chain, TIER_NONE);
     e->state = TIER_FREE;
     tier_link(t, slot)->next = t->free_head;
     t->free_head = slot;
@@ -341,8 +304,8 @@ charge(tier_class_t *c, unsigned queue, uint64_t size)
 {
     c->q[queue].load.bytes += size;
     c->q[queue].load.n++;
-    store64(&c->used.bytes, c->used.bytes + size);
-    store64(&c->used.n, c->used.n + 1);
+    tier_store64(&c->used.bytes, c->used.bytes + size);
+    tier_store64(&c->used.n, c->used.n + 1);
 }
 
 
@@ -358,8 +321,8 @@ take_out(elo_tier_t *t, uint32_t slot)
                     slot);
     c->q[e->queue].load.bytes -= e->size;
     c->q[e->queue].load.n--;
-    store64(&c->used.bytes, c->used.bytes - e->size);
-    store64(&c->used.n, c->used.n - 1);
+    tier_store64(&c->used.bytes, c->used.bytes - e->size);
+    tier_store64(&c->used.n, c->used.n - 1);
     unchain(t, slot);
 }
 
@@ -388,7 +351,7 @@ elo_tier_evict(elo_tier_t *t, uint32_t slot, elo_tier_gone_t *gone)
 {
     tier_class_t *c = &t->klass[tier_entry(t, slot)->klass];
 
-    store64(&c->evicted, c->evicted + 1);
+    tier_store64(&c->evicted, c->evicted + 1);
     let_go(t, slot, gone);
 }
 
@@ -450,14 +413,14 @@ enter(elo_tier_t *t, uint32_t slot, const uint64_t key[2], const tier_new_t *in,
     tier_class_t *c = &t->klass[klass];
     uint32_t *bucket = tier_bucket(t, in->hash);
 
-    store64(&e->key[0], key[0]);
-    store64(&e->key[1], key[1]);
-    store64(&e->size, in->size);
+    tier_store64(&e->key[0], key[0]);
+    tier_store64(&e->key[1], key[1]);
+    tier_store64(&e->size, in->size);
     __atomic_store_n(&e->klass, (uint8_t) klass, __ATOMIC_RELAXED);
     e->queue = in->queue;
     e->state = TIER_RESERVED;
     tier_set_count(e, in->freq);
-    store32(&e->chain, *bucket);
+    tier_store32(&e->chain, *bucket);
     __atomic_store_n(bucket, slot, __ATOMIC_RELEASE);
     elo_tier_push(t, &c->q[Q_RESERVED], slot);
     c->pending++;
@@ -474,7 +437,7 @@ elo_tier_reserve(elo_tier_t *t, const elo_cache_key_t *key,
     tier_load_t limit;
     uint64_t k[2];
 
-    key_words(key, k);
+    tier_key(key, k);
     in.hash = elo_tier_hash(t, k);
     in.freq = (uint8_t) elo_sketch_get(tier_sketch(t, c), c->n_blocks, in.hash);
     c->missed_bytes += size;
@@ -487,7 +450,7 @@ elo_tier_reserve(elo_tier_t *t, const elo_cache_key_t *key,
         || (klass != ELO_CACHE_COMMONS && c->pending == TIER_PENDING)
         || !policies[t->conf.policy]->admit(t, c, limit, &in, gone))
     {
-        store64(&c->refused, c->refused + 1);
+        tier_store64(&c->refused, c->refused + 1);
         return ELO_ENOSPC;
     }
     charge(c, in.queue, size);
@@ -538,10 +501,10 @@ elo_tier_publish(elo_tier_t *t, uint32_t slot, const elo_tier_item_t *item)
         elo_tier_push(t, &c->q[e->queue], slot);
     }
     close_entry(e);
-    store64(&e->ref, item->ref);
-    store64(&e->aux, item->aux);
-    store32(&e->expires, item->expires);
-    store32(&e->flags, item->flags);
+    tier_store64(&e->ref, item->ref);
+    tier_store64(&e->aux, item->aux);
+    tier_store32(&e->expires, item->expires);
+    tier_store32(&e->flags, item->flags);
     __atomic_store_n(&e->seq, e->seq + 1, __ATOMIC_RELEASE);
     return true;
 }
@@ -594,93 +557,4 @@ elo_tier_walk(elo_tier_t *t, uint32_t *cursor, uint32_t n, elo_tier_walk_fn *fn,
         }
     }
     return *cursor < t->n_slots;
-}
-
-
-/* ---- counts ---- */
-
-static void
-add64(uint64_t *p, uint64_t n)
-{
-    __atomic_fetch_add(p, n, __ATOMIC_RELAXED);
-}
-
-
-void
-elo_tier_hit(elo_tier_t *t, const elo_cache_key_t *key,
-             const elo_tier_item_t *item)
-{
-    tier_class_t *c = &t->klass[item->klass];
-    tier_entry_t *e = tier_entry(t, item->slot);
-    uint64_t k[2];
-    uint8_t n;
-
-    key_words(key, k);
-    if (elo_tier_is_same(t, item)) {
-        n = tier_count(e);
-        if (n < count_max[t->conf.policy]) {
-            tier_set_count(e, n + 1u);
-        }
-    }
-    if (t->conf.policy != ELO_CACHE_LRU) {
-        elo_sketch_add(tier_sketch(t, c), c->n_blocks, elo_tier_hash(t, k));
-    }
-    add64(&c->hits, 1);
-    add64(&c->hit_bytes, item->size);
-}
-
-
-/* Halving begins when it is due, and goes on a few blocks a miss. Two at once halve
-   different blocks, but for the very end, where one may start over early: harmless. */
-static void
-age(const elo_tier_t *t, tier_class_t *c, uint64_t asked)
-{
-    uint64_t period = ELO_MAX(AGE_LEAST, AGE_FACTOR * load64(&c->used.n));
-    uint64_t n, at;
-
-    if (asked < load64(&c->age_due)) {
-        return;
-    }
-    n = c->n_blocks / (period / AGE_SPREAD) + 1;
-    n = ELO_MIN(n, BLOCKS_PER_MISS);
-    at = __atomic_fetch_add(&c->age_at, n, __ATOMIC_RELAXED);
-    for (uint64_t i = at; i < at + n && i < c->n_blocks; i++) {
-        elo_sketch_halve(tier_sketch(t, c), (uint32_t) i);
-    }
-    if (at + n >= c->n_blocks) {
-        store64(&c->age_due, asked + period);
-        store64(&c->age_at, 0);
-    }
-}
-
-
-void
-elo_tier_miss(elo_tier_t *t, const elo_cache_key_t *key,
-              elo_cache_class_t klass)
-{
-    tier_class_t *c = &t->klass[klass];
-    uint64_t k[2];
-
-    add64(&c->misses, 1);
-    if (t->conf.policy != ELO_CACHE_LRU) {
-        key_words(key, k);
-        elo_sketch_add(tier_sketch(t, c), c->n_blocks, elo_tier_hash(t, k));
-        age(t, c, load64(&c->hits) + load64(&c->misses));
-    }
-}
-
-
-void
-elo_tier_stat(const elo_tier_t *t, elo_cache_class_t klass,
-              elo_tier_stat_t *out)
-{
-    const tier_class_t *c = &t->klass[klass];
-
-    out->bytes = load64(&c->used.bytes);
-    out->objects = load64(&c->used.n);
-    out->hits = load64(&c->hits);
-    out->misses = load64(&c->misses);
-    out->hit_bytes = load64(&c->hit_bytes);
-    out->evicted = load64(&c->evicted);
-    out->refused = load64(&c->refused);
 }

@@ -13,6 +13,8 @@
 #ifndef ELO_CACHE_TIER_INTERNAL_H
 #define ELO_CACHE_TIER_INTERNAL_H
 
+#include <string.h>
+
 #include "common/base/num.h"
 #include "common/cache/sketch.h"
 #include "common/cache/tier.h"
@@ -79,7 +81,8 @@ typedef struct {
     uint32_t ratio; /* of the last period */
     bool is_down;
     bool has_ratio;
-    uint64_t hits; /* as they stood when the period began */
+    uint64_t looked; /* these three as they stood when the period began */
+    uint64_t hits;
     uint64_t asked;
 } tier_climber_t;
 
@@ -114,27 +117,6 @@ struct elo_tier_s {
     tier_class_t klass[ELO_CACHE_CLASSES];
 };
 
-/* One that wants in. */
-typedef struct {
-    uint64_t hash;
-    uint64_t size;
-    uint8_t freq;  /* by the sketch; out: its count at first */
-    uint8_t queue; /* out: where it is to stand */
-} tier_new_t;
-
-typedef struct {
-    /* Makes room within limit; false: it isn't worth it. */
-    bool (*admit)(elo_tier_t *t, tier_class_t *c, tier_load_t limit,
-                  tier_new_t *in, elo_tier_gone_t *gone);
-    /* One goes, for a limit that shrank to this; false: none is held. */
-    bool (*yield)(elo_tier_t *t, tier_class_t *c, tier_load_t limit,
-                  elo_tier_gone_t *gone);
-    /* Is about to be linked into its queue. May be NULL. */
-    void (*enter)(elo_tier_t *t, tier_class_t *c, uint32_t slot);
-} tier_policy_t;
-
-extern const tier_policy_t elo_tier_lru, elo_tier_lsz, elo_tier_qgf;
-
 static inline tier_entry_t *
 tier_entry(const elo_tier_t *t, uint32_t slot)
 {
@@ -167,40 +149,45 @@ tier_sketch(const elo_tier_t *t, const tier_class_t *c)
 uint64_t elo_tier_hash(const elo_tier_t *t, const uint64_t key[2]);
 tier_load_t elo_tier_limit(const elo_tier_t *t, unsigned klass);
 
-/* Frequency of a held one, by the sketch. */
-unsigned elo_tier_freq(const elo_tier_t *t, const tier_class_t *c,
-                       uint32_t slot);
-
 /* Queues. Moves take the load along. */
 void elo_tier_push(elo_tier_t *t, tier_queue_t *q, uint32_t slot);
-void elo_tier_push_head(elo_tier_t *t, tier_queue_t *q, uint32_t slot);
 void elo_tier_unlink(elo_tier_t *t, tier_queue_t *q, uint32_t slot);
 void elo_tier_move(elo_tier_t *t, tier_class_t *c, uint32_t slot,
                    unsigned queue);
 
-/* Takes a held one out, and tells. */
-void elo_tier_evict(elo_tier_t *t, uint32_t slot, elo_tier_gone_t *gone);
-
-/* Uses so far; relaxed. */
-static inline uint8_t
-tier_count(const tier_entry_t *e)
+static inline void
+tier_key(const elo_cache_key_t *key, uint64_t out[2])
 {
-    return __atomic_load_n(&e->count, __ATOMIC_RELAXED);
+    memcpy(out, key->b, sizeof(key->b));
+}
+
+
+/* What readers without the lock may see is loaded and stored whole. */
+static inline uint64_t
+tier_load64(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
 
 static inline void
-tier_set_count(tier_entry_t *e, unsigned n)
+tier_store64(uint64_t *p, uint64_t v)
 {
-    __atomic_store_n(&e->count, (uint8_t) n, __ATOMIC_RELAXED);
+    __atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
 
-static inline bool
-tier_fits(tier_load_t used, tier_load_t limit, uint64_t size)
+static inline uint32_t
+tier_load32(const uint32_t *p)
 {
-    return used.n < limit.n && used.bytes <= limit.bytes
-           && size <= limit.bytes - used.bytes;
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+
+static inline void
+tier_store32(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -20,22 +20,6 @@ elo_tier_push(elo_tier_t *t, tier_queue_t *q, uint32_t slot)
 
 
 void
-elo_tier_push_head(elo_tier_t *t, tier_queue_t *q, uint32_t slot)
-{
-    tier_link_t *l = tier_link(t, slot);
-
-    l->prev = TIER_NONE;
-    l->next = q->head;
-    if (q->head == TIER_NONE) {
-        q->tail = slot;
-    } else {
-        tier_link(t, q->head)->prev = slot;
-    }
-    q->head = slot;
-}
-
-
-void
 elo_tier_unlink(elo_tier_t *t, tier_queue_t *q, uint32_t slot)
 {
     tier_link_t *l = tier_link(t, slot);
