@@ -68,9 +68,9 @@ ngx_http_elohim_shelf_conf(const ngx_http_elohim_cache_conf_t *c, ngx_uint_t i,
 }
 
 
-/* The largest shelf that fits into so many bytes; false: not even the least one. */
+/* The largest shelf that fits into so many bytes, in which the least one does. */
 
-static ngx_uint_t
+static void
 ngx_http_elohim_shelf_fit(const ngx_http_elohim_cache_conf_t *c, ngx_uint_t i,
     size_t bytes, elo_shelf_conf_t *out)
 {
@@ -79,12 +79,6 @@ ngx_http_elohim_shelf_fit(const ngx_http_elohim_cache_conf_t *c, ngx_uint_t i,
     block = ngx_http_elohim_shelves[i].block_len;
     fits = NGX_HTTP_ELOHIM_LEAST;
     past = bytes / block + 1;
-
-    ngx_http_elohim_shelf_conf(c, i, fits * block, out);
-
-    if (past <= fits || elo_shelf_bytes(out) > bytes) {
-        return 0;
-    }
 
     while (past - fits > 1) {
         mid = fits + (past - fits) / 2;
@@ -99,8 +93,6 @@ ngx_http_elohim_shelf_fit(const ngx_http_elohim_cache_conf_t *c, ngx_uint_t i,
     }
 
     ngx_http_elohim_shelf_conf(c, i, fits * block, out);
-
-    return 1;
 }
 
 
@@ -145,10 +137,10 @@ static ngx_uint_t
 ngx_http_elohim_zone_plan(const ngx_http_elohim_cache_conf_t *c,
     ngx_http_elohim_zone_t *zn, size_t room, size_t *need)
 {
-    size_t      fixed, share;
+    size_t      spare;
     ngx_uint_t  i, open;
 
-    fixed = ngx_align(sizeof(ngx_http_elohim_shared_t), 64)
+    *need = ngx_align(sizeof(ngx_http_elohim_shared_t), 64)
             + elo_zone_bytes(zn->parts, zn->n_parts);
     open = 0;
 
@@ -159,22 +151,23 @@ ngx_http_elohim_zone_plan(const ngx_http_elohim_cache_conf_t *c,
                                      * ngx_http_elohim_shelves[i].block_len,
             &zn->conf[i]);
 
-        if (c->shelf_size[i]) {
-            fixed += elo_shelf_bytes(&zn->conf[i]);
-
-        } else {
-            open++;
-        }
+        *need += elo_shelf_bytes(&zn->conf[i]);
+        open += c->shelf_size[i] == 0;
     }
 
-    *need = fixed;
-    share = room > fixed && open ? (room - fixed) / open / 64 * 64 : 0;
+    if (*need > room) {
+        return 0;
+    }
+
+    /* those of no stated size share what is left */
+
+    spare = open ? (room - *need) / open / 64 * 64 : 0;
 
     for (i = 0; i < NGX_HTTP_ELOHIM_SHELVES; i++) {
 
         if (c->shelf_size[i] == 0) {
-            *need += elo_shelf_bytes(&zn->conf[i]);
-            (void) ngx_http_elohim_shelf_fit(c, i, share, &zn->conf[i]);
+            ngx_http_elohim_shelf_fit(
+                c, i, elo_shelf_bytes(&zn->conf[i]) + spare, &zn->conf[i]);
         }
 
         zn->parts[i].init = ngx_http_elohim_part_shelf;
@@ -182,9 +175,7 @@ ngx_http_elohim_zone_plan(const ngx_http_elohim_cache_conf_t *c,
         zn->parts[i].bytes = elo_shelf_bytes(&zn->conf[i]);
     }
 
-    return *need <= room
-           && ngx_align(sizeof(ngx_http_elohim_shared_t), 64)
-              + elo_zone_bytes(zn->parts, zn->n_parts) <= room;
+    return 1;
 }
 
 

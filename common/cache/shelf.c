@@ -125,8 +125,7 @@ free_bytes(elo_tier_gone_t *self, const elo_cache_key_t *key,
     freer_t *f = (freer_t *) self;
 
     (void) key;
-    elo_blocks_free(f->blocks, first_of(item), item->aux,
-                    item->klass == ELO_CACHE_PRIVATE);
+    elo_blocks_free(f->blocks, first_of(item), item->aux, true);
 }
 
 

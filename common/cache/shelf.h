@@ -6,8 +6,8 @@
    As with a tier: [any] takes no lock and leaves nothing behind; all else is done
    under the caller's mutex.
 
-   (I1) A narrow object's bytes (ELO_CACHE_PRIVATE) are zeroed before their blocks can
-   be another's.
+   (I1) What goes is zeroed at once, whatever its class: it may go because it is
+   narrower now.
    (I2) What elo_shelf_read has copied is the object that elo_shelf_find found, or it
    says no. */
 #ifndef ELO_CACHE_SHELF_H

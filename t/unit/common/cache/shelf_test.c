@@ -258,7 +258,7 @@ sweep_all(elo_shelf_t *s, uint32_t now, uint64_t over)
 static void
 test_wiped(void **state)
 {
-    static const char secret[] = "the marker of a narrow body";
+    static const char secret[] = "the marker of a body";
     elo_shelf_conf_t conf = conf_of(32, 8);
     size_t len = elo_shelf_bytes(&conf);
     char text[3 * BLOCK];
@@ -266,23 +266,23 @@ test_wiped(void **state)
     uint8_t big[33 * BLOCK] = { 0 };
 
     (void) state;
-    for (unsigned way = 0; way < 6; way++) {
+    for (unsigned n = 0; n < 6 * ELO_CACHE_CLASSES; n++) {
+        elo_cache_class_t klass = (elo_cache_class_t) (n / 6);
+        unsigned way = n % 6;
         elo_shelf_t *s = shelf(&conf);
         elo_shelf_hit_t hit;
 
         memset(text, '.', sizeof(text)); /* the marker ends in the last block */
         memcpy(text + sizeof(text) - STAMP - strlen(secret), secret,
                strlen(secret));
-        assert_int_equal(put(s, 1, ELO_CACHE_PRIVATE, text,
-                             sizeof(text) - STAMP, NOW),
-                         0);
+        assert_int_equal(put(s, 1, klass, text, sizeof(text) - STAMP, NOW), 0);
         assert_true(has_bytes(s, len, secret));
         switch (way) {
         case 0:
             assert_true(elo_shelf_drop(s, &k));
             break;
         case 1:
-            assert_int_equal(put(s, 1, ELO_CACHE_PRIVATE, "x", 1, NOW), 0);
+            assert_int_equal(put(s, 1, klass, "x", 1, NOW), 0);
             break;
         case 2:
             sweep_all(s, NOW, 0);
@@ -296,8 +296,7 @@ test_wiped(void **state)
                                FOREVER));
             }
             for (uint64_t i = 100; i < 200; i++) { /* and by its like */
-                elo_ignore(
-                    put(s, i, ELO_CACHE_PRIVATE, big, 2 * BLOCK, FOREVER));
+                elo_ignore(put(s, i, klass, big, 2 * BLOCK, FOREVER));
             }
             break;
         default: /* what is never admitted takes it along */
