@@ -44,6 +44,19 @@ ngx_int_t ngx_http_elohim_complete_fill(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     const ngx_file_t *file, ngx_http_elohim_body_t *out);
 
+/* sealed: begin: before the gate is asked; get: NGX_OK: the bytes, in the request's
+   memory; NGX_DECLINED; NGX_ERROR; want: what is about to be passed on may be kept; is
+   it, now that there is its header? */
+void ngx_http_elohim_sealed_begin(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_sealed_get(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, uint64_t size, elo_slice_t *bytes);
+void ngx_http_elohim_sealed_want(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, uint64_t size);
+ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
+
 /* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
    for pages */
 ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
