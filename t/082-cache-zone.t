@@ -329,6 +329,106 @@ subtest 'what is narrowed or removed leaves memory' => sub {
     $stand->end;
 };
 
+# The header, but for what differs by time or says where it is from.
+sub header_of {
+    my ($res)  = @_;
+    my %fields = %{ $res->{headers} };
+
+    delete @fields{qw(date x-cache cache-status x-worker)};
+    return \%fields;
+}
+
+subtest 'what is narrow' => sub {
+    my $stand = Doorway::Stand->new;
+    $stand->start_daemon;
+    $stand->start_nginx(
+        config => $LOCATION,
+        http   => 'elohim_cache_ttl agent=5s;'
+    );
+    my $agents = Doorway::Agents->new($stand);
+    my ( $anna, $bob, $eve ) =
+      map { $agents->seeded_agent($_) } qw(anna bob eve);
+    for my $agent ( $anna, $bob, $eve ) {
+        is( $agents->admit($agent)->{status},
+            201, "$agent->{name} is admitted" );
+        $agent->{token} = $agents->login($agent);
+    }
+    my $marker = 'marker of what is for a few ' . 'z' x 40;
+    my $hash   = $agents->upload( $anna, $marker, 'invited' );
+    my %list   = ( reach => 'invited' );
+    is( $agents->publish( $anna, 'few', $hash, %list ), 201, 'published' );
+    my $invite = sub {
+        return $agents->as(
+            $anna, 'POST',
+            '/api/content/few/invite',
+            headers => ['Content-Type: application/json'],
+            body    => Doorway::Stand::encode( {@_} )
+        )->{status};
+    };
+    is( $invite->( agents => [ unpack( 'H*', $bob->{key} ) ] ),
+        200, 'bob is invited' );
+
+    my $read = sub {
+        my ( $who, @fields ) = @_;
+        return $agents->as( $who, 'GET', '/api/blob/few',
+            headers => \@fields );
+    };
+    is( cached( $read->($bob) ), 'BYPASS', 'at first from the daemon' );
+    my $passed = $read->($bob);
+    is( cached($passed), 'BYPASS', 'for the second time, too' );
+    my $kept = $read->($bob);
+    is( cached($kept), 'HIT',   'then from memory' );
+    is( $kept->{body}, $marker, 'with its bytes' );
+    is_deeply( header_of($kept), header_of($passed), 'and the same header' );
+    is( $kept->{headers}{'cache-control'},
+        'private, no-store', 'which nobody keeps' );
+    is( $read->( $bob, 'Range: bytes=0-5' )->{body}, 'marker', 'a part' );
+    is( $read->( $bob, "If-None-Match: \"$hash\"" )->{status},
+        304, 'not modified' );
+    ok( is_shared( $stand, $marker ), 'it is in shared memory' );
+
+    is( $read->($eve)->{status}, 404, 'another has nothing of it' );
+    is( $read->( undef, 'Origin: http://elsewhere' )->{status},
+        404, 'nor has everyone' );
+    is( cached( $read->($anna) ), 'BYPASS', 'its owner has one of her own' );
+    is( cached( $read->(undef) ), 'BYPASS', "an operator's use is asked" )
+      for 1 .. 4;
+
+    is( $invite->( remove => [ unpack( 'H*', $bob->{key} ) ] ),
+        200, 'bob is invited no more' );
+    is( $read->($bob)->{status}, 404, 'it holds at once' );
+    ok(
+        Doorway::Stand::wait_for(
+            $SOON_S, sub { !is_shared( $stand, $marker ) }
+        ),
+        'and the bytes are zeroed'
+    );
+
+    # the agent ends: by his own slot
+    is( $invite->( agents => [ unpack( 'H*', $bob->{key} ) ] ),
+        200, 'bob again' );
+    is( $read->($bob)->{status}, 200, 'reads' ) for 1 .. 3;
+    ok( is_shared( $stand, $marker ), 'it is in shared memory' );
+    $agents->say( $bob, 'token_revocation', { 1 => \$bob->{key}, 4 => 2 } );
+    ok(
+        Doorway::Stand::wait_for(
+            $SOON_S, sub { !is_shared( $stand, $marker ) }
+        ),
+        'his tokens end: the bytes are zeroed'
+    );
+
+    # and by time
+    $read->($anna) for 1 .. 3;
+    is( cached( $read->($anna) ), 'HIT', 'its owner' );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S + 6, sub { !is_shared( $stand, $marker ) }
+        ),
+        'zeroed when its time is over, unasked'
+    );
+    $stand->end;
+};
+
 subtest 'times' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
