@@ -16,7 +16,7 @@ enum { WINDOW = 0, PROBATION, PROTECTED };
 #define VICTIMS     16u /* of a contest; 15 is the most a candidate can weigh */
 
 #define SHARE_LEAST   10000u
-#define SHARE_MOST    800000u
+#define SHARE_MOST    990000u
 #define STEP_MOST     62500u
 #define STEP_LEAST    4000u
 #define STEP_DECAY    98u    /* per cent */
@@ -224,6 +224,27 @@ collect(elo_tier_t *t, tier_class_t *c, tier_load_t need, unsigned weight,
 }
 
 
+/* The main part gives its oldest away that wasn't used. False: it holds none. */
+static bool
+evict_main(elo_tier_t *t, tier_class_t *c, elo_tier_gone_t *gone)
+{
+    unsigned moves = 0;
+
+    for (;;) {
+        tier_queue_t *q =
+            &c->q[c->q[PROBATION].head != TIER_NONE ? PROBATION : PROTECTED];
+
+        if (q->head == TIER_NONE) {
+            return false;
+        }
+        if (!goes_on(t, c, q->head, &moves)) {
+            elo_tier_evict(t, q->head, gone);
+            return true;
+        }
+    }
+}
+
+
 /* May one of that size and weight come into the main part? Then there is room. */
 static bool
 contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
@@ -235,6 +256,14 @@ contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
     /* one that fits only where the window should be comes in alone */
     limit.bytes = ELO_MAX(limit.bytes, one.bytes);
     limit.n = ELO_MAX(limit.n, one.n);
+    if (t->conf.by_bytes && weight >= 2) {
+        while (is_over(sum(main_load(c), one), limit)) {
+            if (!evict_main(t, c, gone)) {
+                return false;
+            }
+        }
+        return true;
+    }
     if (!collect(t, c, less_load(sum(main_load(c), one), limit), weight, &v)) {
         if (v.n > 0) { /* it has won; others are next */
             elo_tier_move(t, c, v.slot[0], tier_entry(t, v.slot[0])->queue);
@@ -254,22 +283,12 @@ static bool
 yield(elo_tier_t *t, tier_class_t *c, tier_load_t limit, elo_tier_gone_t *gone)
 {
     tier_queue_t *q = &c->q[WINDOW];
-    unsigned moves = 0;
 
-    if (q->head == TIER_NONE || !is_over(q->load, window_share(c, limit))) {
-        for (;;) {
-            tier_queue_t *m = c->q[PROBATION].head != TIER_NONE
-                                  ? &c->q[PROBATION]
-                                  : &c->q[PROTECTED];
-
-            if (m->head == TIER_NONE || !goes_on(t, c, m->head, &moves)) {
-                q = m->head != TIER_NONE ? m : q;
-                break;
-            }
-        }
+    if (!is_over(q->load, window_share(c, limit)) && evict_main(t, c, gone)) {
+        return true;
     }
     if (q->head == TIER_NONE) {
-        return false;
+        return evict_main(t, c, gone);
     }
     elo_tier_evict(t, q->head, gone);
     return true;
@@ -312,10 +331,10 @@ admit(elo_tier_t *t, tier_class_t *c, tier_load_t limit, tier_new_t *in,
     share = window_share(c, limit);
     in->freq = 0;
     in->queue = WINDOW;
-    if (!is_over(one, share)) {
+    if (t->conf.by_bytes || !is_over(one, share)) {
         shrink_window(t, c, limit, share, in->size, gone);
     }
-    if (is_over(sum(c->q[WINDOW].load, one), share)) {
+    if (!t->conf.by_bytes && is_over(sum(c->q[WINDOW].load, one), share)) {
         tier_load_t most = main_limit(limit, share, c->q[WINDOW].load);
 
         /* larger than the window, or the window is full of reserved ones */
