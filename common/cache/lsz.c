@@ -13,6 +13,9 @@ enum { WINDOW = 0, PROBATION, PROTECTED };
 
 #define PPM         1000000u
 #define PROTECT_PPM 800000u /* of the main part */
+#define KNOWN       3u      /* by the sketch: is_known */
+#define KNOWN_BYTES 2u
+#define KNOWN_PART  64u
 #define VICTIMS     16u /* of a contest; 15 is the most a candidate can weigh */
 
 #define SHARE_LEAST   10000u
@@ -245,6 +248,18 @@ evict_main(elo_tier_t *t, tier_class_t *c, elo_tier_gone_t *gone)
 }
 
 
+/* Asked for so often of late that it needs no contest: where what is asked for drifts,
+   those who have gathered weight would keep newcomers out for long. It isn't for
+   what is large where objects count. */
+static bool
+is_known(const elo_tier_t *t, tier_load_t limit, uint64_t size, unsigned weight)
+{
+    return t->conf.by_bytes
+               ? weight >= KNOWN_BYTES
+               : weight >= KNOWN && size <= limit.bytes / KNOWN_PART;
+}
+
+
 /* May one of that size and weight come into the main part? Then there is room. */
 static bool
 contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
@@ -252,11 +267,12 @@ contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
 {
     tier_load_t one = { size, 1 };
     victims_t v = { .n = 0 };
+    bool is_in = is_known(t, limit, size, weight);
 
     /* one that fits only where the window should be comes in alone */
     limit.bytes = ELO_MAX(limit.bytes, one.bytes);
     limit.n = ELO_MAX(limit.n, one.n);
-    if (t->conf.by_bytes && weight >= 2) {
+    if (is_in) {
         while (is_over(sum(main_load(c), one), limit)) {
             if (!evict_main(t, c, gone)) {
                 return false;
