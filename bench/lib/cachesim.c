@@ -100,7 +100,7 @@ ours(const row_t *row, const sim_trace_t *t, uint64_t capacity)
     elo_tier_conf_t conf = {
         .policy = row->policy,
         .capacity = ELO_MAX(capacity, 1),
-        .max_entries = t->n_objects / 16 + 1,
+        .max_entries = t->n_objects,
         .max_object = capacity,
         .window_pct = row->window_pct,
         .by_bytes = row->by_bytes,
