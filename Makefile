@@ -192,7 +192,7 @@ $(BUILD)/bench/nodes: $(BUILD)/obj/bench/lib/nodes.o \
 	$(Q)$(call link,$(LIBS))
 
 $(BUILD)/bench/cachesim: $(patsubst %,$(BUILD)/obj/bench/lib/%.o,cachesim \
-    sim_trace sim_peers sim_tinylfu) $(call lib_of,common)
+    sim_trace sim_ours sim_peers sim_tinylfu) $(call lib_of,common)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS_common))

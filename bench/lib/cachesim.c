@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cachesim NAME FILE [POLICY]: replays a trace through the tiers of common/cache and through
-   their peers. A line is a cell: "NAME PART PER_MILLE POLICY requests misses bytes
-   missed_bytes nanoseconds bytes_an_object", the time of one request, and what one
-   object of a full tier costs in memory beside its bytes. PART: all, or a tier. */
+/* cachesim NAME FILE [POLICY]: replays a trace through the tiers of common/cache and
+   through their peers. FILE "-" is the standard input, "gen" a trace of our own. A line
+   is a cell: "NAME PART PER_MILLE POLICY requests misses bytes missed_bytes
+   nanoseconds", these of one request. PART: all, or a tier of several; PER_MILLE of
+   the part's bytes is what the cache holds.
+   cachesim cost: what a hit and a miss of a full tier cost: "POLICY objects hit_ns
+   miss_ns bytes", these of one object in the tier, beside its own. */
 #include "bench/lib/sim.h"
 
 #include <inttypes.h>
@@ -11,31 +14,28 @@
 #include <time.h>
 
 #include "common/base/num.h"
-#include "common/cache/tier.h"
 
 typedef struct {
     const char *name;
     sim_cache_t *(*peer)(const sim_trace_t *t, uint64_t capacity);
-    elo_cache_policy_t policy;
-    uint32_t window_pct;
-    bool by_bytes;
+    sim_policy_t policy;
+    const char
+        *parts; /* it is for: a(ll), m, c, chun(k); "": only when named */
 } row_t;
 
-typedef struct {
-    sim_cache_t cache;
-    elo_tier_t *tier;
-    size_t len;
-} ours_t;
-
 static const row_t rows[] = {
-    { "LRU", sim_lru, 0, 0, false },
-    { "S3-FIFO", sim_s3fifo, 0, 0, false },
-    { "W-TinyLFU", sim_tinylfu, 0, 0, false },
-    { "ours-LRU", NULL, ELO_CACHE_LRU, 0, false },
-    { "ours-LSZ", NULL, ELO_CACHE_LSZ, 5, false },
-    { "ours-LSZ-bytes", NULL, ELO_CACHE_LSZ, 20, true },
-    { "ours-QGF", NULL, ELO_CACHE_QGF, 0, false },
+    { "LRU", sim_lru, 0, "amck" },
+    { "S3-FIFO", sim_s3fifo, 0, "amck" },
+    { "W-TinyLFU", sim_tinylfu, 0, "amck" },
+    { "ours-LRU", NULL, SIM_LRU, "" },
+    { "ours-LSZ", NULL, SIM_LSZ, "m" },
+    { "ours-LSZ-bytes", NULL, SIM_LSZ_BYTES, "ak" },
+    { "ours-QGF", NULL, SIM_QGF, "ac" },
 };
+
+#define COST_FEW  10000u /* objects: about what 32 MB of metadata hold */
+#define COST_MANY 100000u
+#define COST_HITS 2000000u
 
 static const unsigned per_mille[] = { 1, 10, 100 };
 
@@ -50,74 +50,6 @@ now(void)
 }
 
 
-/* ---- ours ---- */
-
-static elo_cache_key_t
-key_of(const sim_object_t *o)
-{
-    elo_cache_key_t key = { { 0 } };
-
-    memcpy(key.b, &o->id, sizeof(o->id));
-    key.b[8] = o->tier;
-    return key;
-}
-
-
-static bool
-ours_ask(sim_cache_t *c, uint32_t i)
-{
-    elo_tier_t *t = ((ours_t *) c)->tier;
-    const sim_object_t *o = &c->trace->objects[i];
-    elo_cache_class_t klass = ELO_CACHE_COMMONS;
-    elo_cache_key_t key = key_of(o);
-    elo_tier_item_t item = { .ref = 0 };
-    uint32_t slot;
-
-    if (elo_tier_get(t, &key, &item)) {
-        elo_tier_hit(t, &key, &item);
-        return true;
-    }
-    elo_tier_miss(t, &key, klass);
-    if (elo_tier_reserve(t, &key, klass, o->size, NULL, &slot) == ELO_OK) {
-        (void) elo_tier_publish(t, slot, &item);
-    }
-    return false;
-}
-
-
-static void
-ours_free(sim_cache_t *c)
-{
-    free(((ours_t *) c)->tier);
-    free(c);
-}
-
-
-static sim_cache_t *
-ours(const row_t *row, const sim_trace_t *t, uint64_t capacity)
-{
-    ours_t *o = sim_alloc(1, sizeof(*o));
-    elo_tier_conf_t conf = {
-        .policy = row->policy,
-        .capacity = ELO_MAX(capacity, 1),
-        .max_entries = t->n_objects,
-        .max_object = capacity,
-        .window_pct = row->window_pct,
-        .by_bytes = row->by_bytes,
-    };
-    void *mem;
-
-    o->len = elo_tier_bytes(&conf);
-    mem = aligned_alloc(64, o->len);
-    if (mem == NULL || elo_tier_init(mem, &conf, 1, &o->tier) != ELO_OK) {
-        fprintf(stderr, "cachesim: no tier\n");
-        exit(1);
-    }
-    o->cache = (sim_cache_t){ ours_ask, ours_free, t, capacity };
-    return &o->cache;
-}
-
-
 /* ---- cells ---- */
 
 static void
@@ -126,8 +58,9 @@ cell(const char *name, const char *part, const sim_trace_t *t, unsigned pm,
 {
     uint64_t capacity = sim_trace_footprint(t) / 1000 * pm;
     uint64_t n_misses = 0, bytes = 0, missed_bytes = 0;
-    sim_cache_t *c = row->peer != NULL ? row->peer(t, capacity)
-                                       : ours(row, t, capacity);
+    sim_cache_t *c = row->peer != NULL
+                         ? row->peer(t, capacity)
+                         : sim_ours(row->policy, t, capacity, t->n_objects);
     double before = now(), ns;
 
     for (uint32_t i = 0; i < t->n_requests; i++) {
@@ -140,7 +73,7 @@ cell(const char *name, const char *part, const sim_trace_t *t, unsigned pm,
         }
     }
     ns = (now() - before) / t->n_requests;
-    if (row->peer == NULL && !elo_tier_check(((ours_t *) c)->tier)) {
+    if (row->peer == NULL && !elo_tier_check(sim_tier(c))) {
         fprintf(stderr, "cachesim: %s: the tier is broken\n", row->name);
         exit(1);
     }
@@ -151,15 +84,17 @@ cell(const char *name, const char *part, const sim_trace_t *t, unsigned pm,
 }
 
 
-static const char *only; /* a policy; NULL: all */
-
-
 static void
-cells(const char *name, const char *part, const sim_trace_t *t)
+cells(const char *name, const char *part, const sim_trace_t *t,
+      const char *only)
 {
+    char letter = strcmp(part, "chunk") == 0 ? 'k' : part[0];
+
     for (size_t i = 0; i < ELO_COUNT(per_mille); i++) {
         for (size_t k = 0; k < ELO_COUNT(rows); k++) {
-            if (only == NULL || strcmp(only, rows[k].name) == 0) {
+            if (only != NULL ? strcmp(only, rows[k].name) == 0
+                             : strchr(rows[k].parts, letter) != NULL)
+            {
                 cell(name, part, t, per_mille[i], &rows[k]);
             }
         }
@@ -168,30 +103,126 @@ cells(const char *name, const char *part, const sim_trace_t *t)
 }
 
 
+/* ---- costs ---- */
+
+static void
+let_go(elo_tier_gone_t *self, const elo_cache_key_t *key,
+       const elo_tier_item_t *item)
+{
+    (void) self;
+    (void) key;
+    (void) item;
+}
+
+
+/* All keys are there before the clock runs, in the order in which they are asked for:
+   what is measured is the tier. */
+static elo_cache_key_t *
+keys_of(uint32_t n)
+{
+    elo_cache_key_t *keys = sim_alloc(n, sizeof(*keys));
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t w[2] = { i * UINT64_C(0x9e3779b97f4a7c15), i };
+
+        memcpy(keys[i].b, w, sizeof(w));
+    }
+    return keys;
+}
+
+
+/* Misses into a full tier; then hits of what it holds, in no order. */
+static void
+cost(const row_t *row, uint32_t n)
+{
+    uint32_t n_keys = 6 * n, n_held = 0;
+    elo_cache_key_t *keys = keys_of(n_keys);
+    sim_trace_t none = { .n_objects = 1 };
+    sim_cache_t *c = sim_ours(row->policy, &none, n * UINT64_C(1000), n);
+    elo_tier_t *t = sim_tier(c);
+    elo_tier_gone_t gone = { let_go };
+    elo_tier_item_t item = { .ref = 0 };
+    double began = 0, miss_ns, hit_ns;
+    uint32_t slot;
+
+    for (uint32_t i = 0; i < n_keys; i++) {
+        began = i == 2 * n ? now() : began;
+        elo_tier_miss(t, &keys[i], ELO_CACHE_COMMONS);
+        if (!elo_tier_get(t, &keys[i], &item)
+            && elo_tier_reserve(t, &keys[i], ELO_CACHE_COMMONS,
+                                900 + keys[i].b[3] % 200, &gone, &slot)
+                   == ELO_OK)
+        {
+            (void) elo_tier_publish(t, slot, &item);
+        }
+    }
+    miss_ns = (now() - began) / (n_keys - 2 * n);
+    for (uint32_t i = 0; i < n_keys; i++) {
+        if (elo_tier_get(t, &keys[i], &item)) {
+            keys[n_held++] = keys[i];
+        }
+    }
+    for (uint32_t i = n_held; i-- > 1;) { /* shuffled */
+        uint32_t k = (uint32_t) (i * UINT64_C(0x9e3779b97f4a7c15) >> 33) % i;
+        elo_cache_key_t key = keys[i];
+
+        keys[i] = keys[k];
+        keys[k] = key;
+    }
+    began = now();
+    for (uint32_t i = 0; i < COST_HITS; i++) {
+        const elo_cache_key_t *key = &keys[i % n_held];
+
+        if (!elo_tier_get(t, key, &item) || !elo_tier_is_same(t, &item)) {
+            exit(1);
+        }
+        elo_tier_hit(t, key, &item);
+    }
+    hit_ns = (now() - began) / COST_HITS;
+    printf("%s %u %.0f %.0f %.1f\n", row->name, n, hit_ns, miss_ns,
+           (double) sim_bytes(c) / n);
+    c->free(c);
+    free(keys);
+}
+
+
 int
 main(int argc, char **argv)
 {
     static const char *const parts[SIM_TIERS] = { "metadata", "complete",
                                                   "chunk" };
+    const char *only = argc == 4 ? argv[3] : NULL;
     sim_trace_t t, part;
-    FILE *in;
 
+    if (argc == 2 && strcmp(argv[1], "cost") == 0) {
+        for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+            if (rows[i].peer == NULL) {
+                cost(&rows[i], COST_FEW);
+                cost(&rows[i], COST_MANY);
+            }
+        }
+        return 0;
+    }
     if (argc != 3 && argc != 4) {
         fprintf(stderr, "usage: cachesim NAME FILE [POLICY]\n");
         return 2;
     }
-    only = argv[3];
-    in = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "r");
-    if (in == NULL) {
-        fprintf(stderr, "cachesim: %s can't be read\n", argv[2]);
-        return 1;
+    if (strcmp(argv[2], "gen") == 0) {
+        sim_trace_make(SIM_GEN_REQUESTS, &t);
+    } else {
+        FILE *in = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "r");
+
+        if (in == NULL) {
+            fprintf(stderr, "cachesim: %s can't be read\n", argv[2]);
+            return 1;
+        }
+        sim_trace_read(in, argv[1], &t);
     }
-    sim_trace_read(in, argv[1], &t);
-    cells(argv[1], "all", &t);
+    cells(argv[1], "all", &t, only);
     for (int tier = 0; tier < (int) SIM_TIERS; tier++) {
         sim_trace_part(&t, tier, 0, &part);
         if (part.n_requests > 0 && part.n_requests < t.n_requests) {
-            cells(argv[1], parts[tier], &part);
+            cells(argv[1], parts[tier], &part, only);
         }
         sim_trace_free(&part);
     }

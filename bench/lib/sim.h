@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/cache/tier.h"
+
 #define SIM_NONE  UINT32_MAX
 #define SIM_TIERS 3u
 
@@ -32,6 +34,11 @@ void sim_trace_free(sim_trace_t *t);
 /* The requests of one tier only; of all that are as wide as reach at least. */
 void sim_trace_part(const sim_trace_t *t, int tier, unsigned reach,
                     sim_trace_t *out);
+/* A trace of n requests, always the same: documents, files and pieces of videos in all
+   three tiers and classes, whose popularity drifts, a crawler, and a flood of private
+   ones. */
+#define SIM_GEN_REQUESTS 300000u
+void sim_trace_make(uint32_t n, sim_trace_t *out);
 uint64_t sim_trace_footprint(const sim_trace_t *t);
 
 /* A cache: a look-up, which enters what it misses. */
@@ -46,6 +53,18 @@ struct sim_cache_s {
 sim_cache_t *sim_lru(const sim_trace_t *t, uint64_t capacity);
 sim_cache_t *sim_s3fifo(const sim_trace_t *t, uint64_t capacity);
 sim_cache_t *sim_tinylfu(const sim_trace_t *t, uint64_t capacity);
+
+typedef enum { SIM_LRU, SIM_LSZ, SIM_LSZ_BYTES, SIM_QGF } sim_policy_t;
+
+/* A tier of ours, in which all is commons, as the peers see it. */
+sim_cache_t *sim_ours(sim_policy_t p, const sim_trace_t *t, uint64_t capacity,
+                      uint32_t max_entries);
+/* One that tells classes apart: floors of so much for private and twice that for
+   community, per mille. */
+sim_cache_t *sim_ladder(sim_policy_t p, const sim_trace_t *t, uint64_t capacity,
+                        uint32_t max_entries, uint32_t floor_pm);
+elo_tier_t *sim_tier(sim_cache_t *ours);
+size_t sim_bytes(const sim_cache_t *ours);
 
 /* Zeroed memory, or the end of the program. */
 void *sim_alloc(size_t n, size_t len);

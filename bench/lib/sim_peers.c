@@ -13,12 +13,7 @@ typedef struct {
     sim_node_t *nodes;
 } lru_t;
 
-enum {
-    NOWHERE = 0,
-    SMALL,
-    MAIN,
-    GHOST
-};
+enum { NOWHERE = 0, SMALL, MAIN, GHOST };
 
 #define SMALL_PART 10u
 #define FREQ_MAX   3u

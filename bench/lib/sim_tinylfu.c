@@ -9,12 +9,7 @@
 
 #include <stdlib.h>
 
-enum {
-    NOWHERE = 0,
-    WINDOW,
-    PROBATION,
-    PROTECTED
-};
+enum { NOWHERE = 0, WINDOW, PROBATION, PROTECTED };
 
 #define ROWS        4u
 #define WINDOW_PART 100u
@@ -122,8 +117,8 @@ contest(lfu_t *l, uint32_t i, uint64_t limit)
         at = l->nodes[at].next;
     }
     while (freed > 0) {
-        uint32_t old = l->q[PROBATION].n > 0 ? l->q[PROBATION].head
-                                             : l->q[PROTECTED].head;
+        uint32_t old =
+            l->q[PROBATION].n > 0 ? l->q[PROBATION].head : l->q[PROTECTED].head;
 
         freed -= size_of(l, old);
         put(l, old, NOWHERE);

@@ -128,6 +128,77 @@ sim_trace_read(FILE *in, const char *name, sim_trace_t *out)
 }
 
 
+static uint64_t random_state;
+
+
+static uint32_t
+below(uint32_t n)
+{
+    random_state =
+        random_state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t) ((random_state >> 32) * n >> 32);
+}
+
+
+/* Few are asked for often, most seldom; which ones, drifts. */
+static uint32_t
+popular(uint32_t n, uint32_t drift)
+{
+    return (below(below(below(n) + 1) + 1) + drift) % n;
+}
+
+
+static sim_object_t
+draw(uint32_t i, uint32_t n)
+{
+    uint32_t drift = i / 2000, kind = below(16);
+    bool is_flood = i > n / 3 && i < n / 3 * 2 && below(2) == 0;
+    sim_object_t o = { .reach = 7 };
+
+    if (is_flood) { /* each a few times, and never again */
+        o.tier = (uint8_t) (i / 40 % SIM_TIERS);
+        o.id = (UINT64_C(1) << 40) + i / 40 * 8 + below(8);
+        o.reach = (uint8_t) (o.id % 3);
+    } else if (kind < 8) {
+        o.id = popular(20000, drift);
+    } else if (kind < 11) {
+        o.tier = 1;
+        o.id = popular(6000, drift);
+    } else if (kind < 15) { /* a viewer goes on for a while */
+        o.tier = 2;
+        o.id = popular(60, 0) * UINT64_C(200) + i / 16 % 200;
+    } else { /* a crawler */
+        o.tier = (uint8_t) below(2);
+        o.id = (UINT64_C(1) << 41) + i;
+    }
+    if (!is_flood && o.id % 8 == 0) {
+        o.reach = (uint8_t) (3 + o.id / 8 % 4);
+    }
+    /* the size is the name's: 1 to 15 KiB; 1 KiB to 4 MiB; a piece */
+    o.size = o.id * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+    o.size = o.tier == 0   ? 1024 + o.size % 14336
+             : o.tier == 1 ? (UINT64_C(1) << 10) << o.size % 12
+                           : 1048576;
+    return o;
+}
+
+
+void
+sim_trace_make(uint32_t n, sim_trace_t *out)
+{
+    reader_t r;
+
+    start(&r, out);
+    random_state = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        sim_object_t o = draw(i, n);
+
+        add(out, &r, &o);
+    }
+    free(r.place);
+}
+
+
 void
 sim_trace_part(const sim_trace_t *t, int tier, unsigned reach, sim_trace_t *out)
 {
