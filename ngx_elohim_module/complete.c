@@ -12,8 +12,6 @@
 
 #include "ngx_http_elohim_module.h"
 
-#include <sys/uio.h>
-
 
 #define NGX_HTTP_ELOHIM_BODY_TYPE  'B' /* in a key, as a descriptor's type */
 

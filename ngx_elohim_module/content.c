@@ -324,6 +324,35 @@ ngx_http_elohim_keeps(ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* An answer that holds goes into the zone, in the class of its content's reach. */
+
+static void
+ngx_http_elohim_keep(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    uint8_t                       reach;
+    const uint8_t                *p, *end;
+    elo_cache_class_t             klass;
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    end = ctx->msg.data + ctx->msg.len;
+    p = elo_rd_skip(ctx->msg.data, end,
+                    ELO_WIRE_HEADER_LEN + NGX_HTTP_ELOHIM_HEAD_REACH);
+
+    klass = elo_cache_class(elo_rd_u8(p, end, &reach) != NULL
+                            && reach <= ELO_REACH_COMMONS
+                            ? (elo_reach_t) reach : ELO_REACH_PRIVATE);
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+    ngx_http_elohim_shm_miss(emcf->zone, &ctx->key, klass);
+
+    if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
+        ngx_http_elohim_shm_put(
+            emcf->zone, &ctx->key, klass, &ctx->msg, &ctx->stamp,
+            ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT));
+    }
+}
+
+
 static ngx_int_t
 ngx_http_elohim_failed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
@@ -343,11 +372,8 @@ ngx_http_elohim_failed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 static ngx_int_t
 ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    uint8_t                       reach;
-    const uint8_t                *p, *end;
-    elo_cache_class_t             klass;
-    ngx_http_elohim_loc_conf_t   *elcf;
-    ngx_http_elohim_main_conf_t  *emcf;
+    const uint8_t               *p, *end;
+    ngx_http_elohim_loc_conf_t  *elcf;
 
     switch (ctx->status) {
     case NGX_HTTP_OK:
@@ -429,18 +455,7 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     ctx->cache = NGX_HTTP_ELOHIM_MISS;
-
-    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
-    klass = elo_cache_class(elo_rd_u8(p, end, &reach) != NULL
-                            && reach <= ELO_REACH_COMMONS
-                            ? (elo_reach_t) reach : ELO_REACH_PRIVATE);
-    ngx_http_elohim_shm_miss(emcf->zone, &ctx->key, klass);
-
-    if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
-        ngx_http_elohim_shm_put(
-            emcf->zone, &ctx->key, klass, &ctx->msg, &ctx->stamp,
-            ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT));
-    }
+    ngx_http_elohim_keep(r, ctx);
 
     return NGX_OK;
 }

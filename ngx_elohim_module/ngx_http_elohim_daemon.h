@@ -20,6 +20,7 @@
 #define NGX_HTTP_ELOHIM_KEY_MAX    (1 + NGX_HTTP_ELOHIM_NS_LEN + 192)
 #define NGX_HTTP_ELOHIM_BACKENDS   64 /* bits of the shared "away" word */
 #define NGX_HTTP_ELOHIM_HEAD_LEN   (8 + 4 + 1 + 1) /* head_t of wire.h */
+#define NGX_HTTP_ELOHIM_HEAD_REACH (8 + 4)         /* where in it reach is */
 
 typedef struct ngx_http_elohim_ctx_s ngx_http_elohim_ctx_t;
 typedef struct ngx_http_elohim_question_s ngx_http_elohim_question_t;

@@ -14,7 +14,7 @@ use Doorway::Agents;
 use Doorway::Http;
 use Doorway::Stand;
 
-my $SOON_S   = 1;      # in which a change holds
+my $SOON_S   = 1;    # in which a change holds
 my $WAIT_S   = 10;
 my $KILLS    = 25;
 my $LOCATION = 'location / { elohim on; elohim_writes on; '
@@ -50,7 +50,7 @@ sub workers {
 
 # Is it in the memory that all workers share?
 sub is_shared {
-    no warnings 'portable'; # of 64 bits
+    no warnings 'portable';    # of 64 bits
     my ( $stand, $marker ) = @_;
     my $pid = ( workers($stand) )[0];
 
@@ -64,7 +64,7 @@ sub is_shared {
         sysseek $mem, hex $from, 0;
         while ( $left > 0 ) {
             my $n = sysread $mem, my $piece, $left < 1 << 20 ? $left : 1 << 20;
-            last if !$n;
+            last     if !$n;
             return 1 if index( $tail . $piece, $marker ) >= 0;
             $tail = substr $piece, -length $marker;
             $left -= $n;
@@ -102,8 +102,9 @@ sub check_conf {
 
     mkdir $root;
     mkdir "$root/logs";
-    Doorway::Stand::spew( "$root/nginx.conf",
-            Doorway::Stand::nginx_main()
+    Doorway::Stand::spew(
+        "$root/nginx.conf",
+        Doorway::Stand::nginx_main()
           . "pid $root/pid; error_log stderr;\nevents { }\n"
           . "http { access_log off;\n"
           . join( '',
@@ -111,7 +112,8 @@ sub check_conf {
               qw(client_body proxy fastcgi scgi uwsgi) )
           . $stand->nginx_http
           . "$http\nserver { listen 127.0.0.1:1; location / { elohim on; } }"
-          . "\n}\n" );
+          . "\n}\n"
+    );
     my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
     my $text  = qx($nginx -t -p $root/ -c $root/nginx.conf -e stderr 2>&1);
     return ( $?, $text );
@@ -119,7 +121,7 @@ sub check_conf {
 
 # The sizes about the one that a refusal names.
 sub least {
-    my ( $stand, $more ) = @_;
+    my ( $stand,  $more ) = @_;
     my ( $status, $text ) = check_conf( $stand, zone("256k $more") );
 
     isnt( $status, 0, "256k is too small for $more" );
@@ -141,30 +143,27 @@ subtest 'settings' => sub {
       for 'complete=1m', 'metadata=700k complete=3m', 'entries=100000',
       'metadata=64m';
     for my $row (
-        [ zone('1m complete=x'),                  qr/"complete=x" is out of/ ],
-        [ zone('1m metadata=0'),                  qr/"metadata=0" is out of/ ],
-        [ zone('1m entries=0'),                   qr/"entries=0" is out of/ ],
-        [ zone('1m entries=99999999999'),         qr/is out of range/ ],
-        [ zone('1m max_body=65k'),                qr/from 0 to 64k/ ],
-        [ zone('1m body=1k'),                     qr/"body": there are "meta/ ],
-        [ zone('1m big'),                         qr/no "name=value"/ ],
-        [ zone('1m') . zone('2m'),                qr/is duplicate/ ],
-        [ 'elohim_cache_ttl content=soon;',       qr/is no time/ ],
-        [ 'elohim_cache_ttl all=1s;',             qr/"content", "lists"/ ],
-        [ 'elohim_cache_ttl agent=1s agent=2s;',  qr/is duplicate/ ],
-        [ 'elohim_cache_policy chunk best;',      qr/"lru", "lsz", "qgf"/ ],
-        [ 'elohim_cache_policy all lru;',         qr/"metadata", "complete"/ ],
-        [ 'elohim_cache_floors private=5;',       qr/is no floor/ ],
-        [ 'elohim_cache_floors private=%;',       qr/is no floor/ ],
-        [ 'elohim_cache_floors private=81%;',     qr/80% at most/ ],
-        [ 'elohim_cache_floors commons=5%;',      qr/"private", "community"/ ],
-        [
-            'elohim_cache_floors private=41% community=40%;',
-            qr/80% at most/
-        ],
+        [ zone('1m complete=x'),                 qr/"complete=x" is out of/ ],
+        [ zone('1m metadata=0'),                 qr/"metadata=0" is out of/ ],
+        [ zone('1m entries=0'),                  qr/"entries=0" is out of/ ],
+        [ zone('1m entries=99999999999'),        qr/is out of range/ ],
+        [ zone('1m max_body=65k'),               qr/from 0 to 64k/ ],
+        [ zone('1m body=1k'),                    qr/"body": there are "meta/ ],
+        [ zone('1m big'),                        qr/no "name=value"/ ],
+        [ zone('1m') . zone('2m'),               qr/is duplicate/ ],
+        [ 'elohim_cache_ttl content=soon;',      qr/is no time/ ],
+        [ 'elohim_cache_ttl all=1s;',            qr/"content", "lists"/ ],
+        [ 'elohim_cache_ttl agent=1s agent=2s;', qr/is duplicate/ ],
+        [ 'elohim_cache_policy chunk best;',     qr/"lru", "lsz", "qgf"/ ],
+        [ 'elohim_cache_policy all lru;',        qr/"metadata", "complete"/ ],
+        [ 'elohim_cache_floors private=5;',      qr/is no floor/ ],
+        [ 'elohim_cache_floors private=%;',      qr/is no floor/ ],
+        [ 'elohim_cache_floors private=81%;',    qr/80% at most/ ],
+        [ 'elohim_cache_floors commons=5%;',     qr/"private", "community"/ ],
+        [ 'elohim_cache_floors private=41% community=40%;', qr/80% at most/ ],
       )
     {
-        my ( $http, $says ) = @$row;
+        my ( $http,   $says ) = @$row;
         my ( $status, $text ) = check_conf( $stand, $http );
         chomp $http;
         isnt( $status, 0, $http );
@@ -208,23 +207,33 @@ subtest 'a hit needs neither daemon nor file' => sub {
             kill 'STOP', $stand->daemon_pid;
             my $res = $stand->get("/api/blob/$hash");
             is( $res->{body}, $text, 'all of the bytes' );
-            is( $stand->get('/api/blob/hit')->{body},
-                $text, 'also by its id' );
-            is( $stand->get( "/api/blob/$hash", 'Range: bytes=2990-' )->{body},
-                substr( $text, 2990 ), 'a part' );
+            is( $stand->get('/api/blob/hit')->{body}, $text, 'also by its id' );
+            is(
+                $stand->get( "/api/blob/$hash", 'Range: bytes=2990-' )->{body},
+                substr( $text, 2990 ),
+                'a part'
+            );
             $res = $stand->get( "/api/blob/$hash", 'Range: bytes=1-2,2998-' );
             is( $res->{status}, 206, 'two parts' );
             like( $res->{body}, qr/\Q@{[substr $text, 1, 2]}\E/, 'the first' );
             like( $res->{body}, qr/\Q@{[substr $text, 2998]}\E/, 'the second' );
-            is( $stand->get( "/api/blob/$hash", 'Range: bytes=3000-' )
-                  ->{status}, 416, 'none of it' );
-            is( $stand->get( "/api/blob/$hash", "If-None-Match: \"$hash\"" )
-                  ->{status}, 304, 'not modified' );
+            is(
+                $stand->get( "/api/blob/$hash", 'Range: bytes=3000-' )
+                  ->{status},
+                416,
+                'none of it'
+            );
+            is(
+                $stand->get( "/api/blob/$hash", "If-None-Match: \"$hash\"" )
+                  ->{status},
+                304,
+                'not modified'
+            );
             $res = $stand->send_to_nginx(
                 method => 'HEAD',
                 path   => "/api/blob/$hash"
             );
-            is( $res->{status}, 200, 'HEAD' );
+            is( $res->{status},                    200,  'HEAD' );
             is( $res->{headers}{'content-length'}, 3000, 'with the length' );
             is( $stand->get("/api/blob/$full")->{status},
                 200, 'as large as max_body' );
@@ -241,8 +250,11 @@ subtest 'two workers, and a reload' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
     my $hash = put( $stand, 'shared', "shared\n" );
-    $stand->start_nginx( config => $LOCATION, workers => 2,
-        main => 'worker_shutdown_timeout 2s;' );
+    $stand->start_nginx(
+        config  => $LOCATION,
+        workers => 2,
+        main    => 'worker_shutdown_timeout 2s;'
+    );
     warm( $stand, "/api/blob/$hash" );
 
     # Until two that weren't there before have answered, from memory.
@@ -287,8 +299,8 @@ subtest 'two workers, and a reload' => sub {
             return $old{ $res->{headers}{'x-worker'} } ? undef : $res;
         }
     );
-    is( $first->{body},  "shared\n", 'another layout: it is served' );
-    is( cached($first), 'MISS',      'and begins empty' );
+    is( $first->{body}, "shared\n", 'another layout: it is served' );
+    is( cached($first), 'MISS',     'and begins empty' );
     is( cached( $stand->get("/api/blob/$hash") ), 'HIT', 'once' );
     $stand->end;
 };
@@ -315,8 +327,12 @@ subtest 'what is narrowed or removed leaves memory' => sub {
         404,
         "not for everyone any more: $_"
     ) for $hash{narrow}, 'narrow';
-    is( operate( $stand, 'gone', 'lifecycle', { state => 'forgotten' } )
-          ->{status} =~ /^20/ ? 1 : 0, 1, 'forgotten' );
+    is(
+        operate( $stand, 'gone', 'lifecycle', { state => 'forgotten' } )
+          ->{status} =~ /^20/ ? 1 : 0,
+        1, 'forgotten'
+    );
+
     for my $name (qw(narrow gone)) {
         ok(
             Doorway::Stand::wait_for(
@@ -331,7 +347,7 @@ subtest 'what is narrowed or removed leaves memory' => sub {
 
 # The header, but for what differs by time or says where it is from.
 sub header_of {
-    my ($res)  = @_;
+    my ($res) = @_;
     my %fields = %{ $res->{headers} };
 
     delete @fields{qw(date x-cache cache-status x-worker)};
@@ -370,8 +386,7 @@ subtest 'what is narrow' => sub {
 
     my $read = sub {
         my ( $who, @fields ) = @_;
-        return $agents->as( $who, 'GET', '/api/blob/few',
-            headers => \@fields );
+        return $agents->as( $who, 'GET', '/api/blob/few', headers => \@fields );
     };
     is( cached( $read->($bob) ), 'BYPASS', 'at first from the daemon' );
     my $passed = $read->($bob);
@@ -380,8 +395,11 @@ subtest 'what is narrow' => sub {
     is( cached($kept), 'HIT',   'then from memory' );
     is( $kept->{body}, $marker, 'with its bytes' );
     is_deeply( header_of($kept), header_of($passed), 'and the same header' );
-    is( $kept->{headers}{'cache-control'},
-        'private, no-store', 'which nobody keeps' );
+    is(
+        $kept->{headers}{'cache-control'},
+        'private, no-store',
+        'which nobody keeps'
+    );
     is( $read->( $bob, 'Range: bytes=0-5' )->{body}, 'marker', 'a part' );
     is( $read->( $bob, "If-None-Match: \"$hash\"" )->{status},
         304, 'not modified' );
@@ -422,7 +440,8 @@ subtest 'what is narrow' => sub {
     is( cached( $read->($anna) ), 'HIT', 'its owner' );
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S + 6, sub { !is_shared( $stand, $marker ) }
+            $WAIT_S + 6,
+            sub { !is_shared( $stand, $marker ) }
         ),
         'zeroed when its time is over, unasked'
     );
@@ -463,7 +482,8 @@ subtest 'times' => sub {
     warm( $stand, "/api/blob/$hash" );
     ok(
         Doorway::Stand::wait_for(
-            2 * $WAIT_S, sub { !is_shared( $stand, $marker ) }
+            2 * $WAIT_S,
+            sub { !is_shared( $stand, $marker ) }
         ),
         'what nobody asks for goes, too'
     );
@@ -483,9 +503,9 @@ subtest 'a small zone under a crowd' => sub {
     my $bad = 0;
     for my $round ( 1 .. 4 ) {
         for my $i ( map { int 150 * rand() * rand() } 1 .. 300 ) {
-            my $res  = $stand->get("/api/blob/$hash[$i]");
-            my $want = Doorway::Stand::noise( 40 * ( $i + 1 ),
-                'c' . ( $i + 1 ) );
+            my $res = $stand->get("/api/blob/$hash[$i]");
+            my $want =
+              Doorway::Stand::noise( 40 * ( $i + 1 ), 'c' . ( $i + 1 ) );
             $bad++ if $res->{body} ne $want;
         }
     }

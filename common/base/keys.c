@@ -21,11 +21,9 @@ _Static_assert(ELO_BLAKE2B_LEN == crypto_generichash_blake2b_BYTES_MIN,
 _Static_assert(ELO_SHA256_LEN == crypto_auth_hmacsha256_BYTES, "hmac");
 
 _Static_assert(ELO_SHORTHASH_KEY_LEN == crypto_shorthash_KEYBYTES
-                   && crypto_shorthash_BYTES == sizeof(uint64_t)
-                   && crypto_shorthash_siphashx24_KEYBYTES
-                          == ELO_SHORTHASH_KEY_LEN
-                   && crypto_shorthash_siphashx24_BYTES == 16,
+                   && crypto_shorthash_BYTES == sizeof(uint64_t),
                "short hash");
+_Static_assert(crypto_shorthash_siphashx24_BYTES == 16, "of 128 bits");
 
 #define SECRET_ALIGN 16u
 #define NONCE_LEN    crypto_aead_xchacha20poly1305_ietf_NPUBBYTES

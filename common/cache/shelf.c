@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#define ALIGN 64u
+#define ALIGN      64u
 /* What block numbers and lengths are kept in. */
 #define MAX_BLOCKS (UINT32_MAX / 2)
 
@@ -132,7 +132,7 @@ free_bytes(elo_tier_gone_t *self, const elo_cache_key_t *key,
 static freer_t
 freer(elo_shelf_t *s)
 {
-    return (freer_t) { .gone = { free_bytes }, .blocks = blocks_of(s) };
+    return (freer_t){ .gone = { free_bytes }, .blocks = blocks_of(s) };
 }
 
 
@@ -208,11 +208,10 @@ elo_shelf_put(elo_shelf_t *s, const elo_cache_key_t *key,
         elo_tier_cancel(tier_of(s), slot);
         return ELO_ENOSPC;
     }
-    is_written =
-        elo_blocks_write(f.blocks, first, 0, stamp, sizeof(head_t))
-        && (bytes.len == 0
-            || elo_blocks_write(f.blocks, first, sizeof(head_t), bytes.p,
-                                bytes.len));
+    is_written = elo_blocks_write(f.blocks, first, 0, stamp, sizeof(head_t))
+                 && (bytes.len == 0
+                     || elo_blocks_write(f.blocks, first, sizeof(head_t),
+                                         bytes.p, bytes.len));
     assert(is_written); /* a chain that was just made is whole */
     item.ref = first;
     item.aux = len;

@@ -56,8 +56,8 @@ bool elo_shelf_find(const elo_shelf_t *s, const elo_cache_key_t *key,
                     uint32_t now, elo_shelf_hit_t *out);
 /* Copies [off, off + len) of it. False: it has gone meanwhile, or has no such bytes.
    [any] */
-bool elo_shelf_read(const elo_shelf_t *s, const elo_shelf_hit_t *hit, size_t off,
-                    void *p, size_t len);
+bool elo_shelf_read(const elo_shelf_t *s, const elo_shelf_hit_t *hit,
+                    size_t off, void *p, size_t len);
 
 /* As elo_tier_hit, elo_tier_miss. [any] */
 void elo_shelf_count_hit(elo_shelf_t *s, const elo_cache_key_t *key,
@@ -68,9 +68,8 @@ void elo_shelf_count_miss(elo_shelf_t *s, const elo_cache_key_t *key,
 /* Puts a copy of bytes there; what had the key is gone, also when this one isn't
    admitted (ELO_ENOSPC, ELO_ETOOBIG). expires: the first second that it isn't good in. */
 elo_err_t elo_shelf_put(elo_shelf_t *s, const elo_cache_key_t *key,
-                        elo_cache_class_t klass,
-                        const elo_shelf_stamp_t *stamp, elo_slice_t bytes,
-                        uint32_t expires) ELO_MUST_USE;
+                        elo_cache_class_t klass, const elo_shelf_stamp_t *stamp,
+                        elo_slice_t bytes, uint32_t expires) ELO_MUST_USE;
 /* False: it wasn't there. */
 bool elo_shelf_drop(elo_shelf_t *s, const elo_cache_key_t *key);
 

@@ -66,7 +66,7 @@ typedef enum {
     ELO_ZONE_OPEN,   /* the mark is set: change it, then elo_zone_end */
     ELO_ZONE_DUE,    /* likewise, once elo_zone_restart was called */
     ELO_ZONE_BROKEN, /* somebody has died in a change: it is closed from now on */
-    ELO_ZONE_CLOSED  /* nothing may be touched */
+    ELO_ZONE_CLOSED /* nothing may be touched */
 } elo_zone_state_e;
 
 /* Under the mutex; now_ms: of a clock that doesn't go back. */

@@ -21,7 +21,7 @@
 static elo_shelf_conf_t
 conf_of(uint32_t blocks, uint32_t entries)
 {
-    return (elo_shelf_conf_t) {
+    return (elo_shelf_conf_t){
         .tier = { .policy = ELO_CACHE_LRU,
                   .capacity = (uint64_t) blocks * BLOCK,
                   .max_entries = entries,
@@ -62,12 +62,12 @@ key_of(uint64_t n)
 static elo_shelf_stamp_t
 stamp_of(uint64_t n)
 {
-    return (elo_shelf_stamp_t) { .store_id = n,
-                                 .epoch = n + 1,
-                                 .generation = n + 2,
-                                 .agent_generation = n + 3,
-                                 .slot = (uint32_t) n + 4,
-                                 .agent_slot = (uint32_t) n + 5 };
+    return (elo_shelf_stamp_t){ .store_id = n,
+                                .epoch = n + 1,
+                                .generation = n + 2,
+                                .agent_generation = n + 3,
+                                .slot = (uint32_t) n + 4,
+                                .agent_slot = (uint32_t) n + 5 };
 }
 
 
@@ -292,8 +292,8 @@ test_wiped(void **state)
             break;
         case 4: /* pushed out by what is wider */
             for (uint64_t i = 2; i < 100; i++) {
-                elo_ignore(put(s, i, ELO_CACHE_COMMONS, big, 5 * BLOCK,
-                               FOREVER));
+                elo_ignore(
+                    put(s, i, ELO_CACHE_COMMONS, big, 5 * BLOCK, FOREVER));
             }
             for (uint64_t i = 100; i < 200; i++) { /* and by its like */
                 elo_ignore(put(s, i, klass, big, 2 * BLOCK, FOREVER));
@@ -470,7 +470,8 @@ read_all(void *arg)
 static void
 test_readers(void **state)
 {
-    elo_shelf_conf_t conf = conf_of(60, 12); /* of 16 keys, all the time one goes */
+    elo_shelf_conf_t conf =
+        conf_of(60, 12); /* of 16 keys, all the time one goes */
     uint64_t x = 1234567, n_read[2] = { 0 };
     pthread_t reader[2];
     uint8_t bytes[1000];
@@ -482,9 +483,9 @@ test_readers(void **state)
         assert_int_equal(pthread_create(&reader[i], NULL, read_all, &n_read[i]),
                          0);
     }
-    for (unsigned i = 0; i < 200000
-                         || __atomic_load_n(&n_read[0], __ATOMIC_RELAXED) == 0
-                         || __atomic_load_n(&n_read[1], __ATOMIC_RELAXED) == 0;
+    for (unsigned i = 0;
+         i < 200000 || __atomic_load_n(&n_read[0], __ATOMIC_RELAXED) == 0
+         || __atomic_load_n(&n_read[1], __ATOMIC_RELAXED) == 0;
          i++)
     {
         uint64_t r = next(&x), n = r % 16;

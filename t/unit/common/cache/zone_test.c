@@ -64,8 +64,8 @@ static void
 parts_of(elo_zone_part_t parts[PARTS])
 {
     for (unsigned i = 0; i < PARTS; i++) {
-        parts[i] = (elo_zone_part_t) { make, &confs[i],
-                                       elo_shelf_bytes(&confs[i]) };
+        parts[i] =
+            (elo_zone_part_t){ make, &confs[i], elo_shelf_bytes(&confs[i]) };
     }
 }
 
@@ -136,12 +136,13 @@ test_layout(void **state)
 
     /* a byte too little; a part that can't be */
     z = fresh(len);
-    assert_int_equal(
-        elo_zone_init(z, len - 1, parts, PARTS, PRINT, 5, &unused), ELO_ENOSPC);
+    assert_int_equal(elo_zone_init(z, len - 1, parts, PARTS, PRINT, 5, &unused),
+                     ELO_ENOSPC);
     parts[1].init = refuse;
     assert_int_equal(elo_zone_init(z, len, parts, PARTS, PRINT, 5, &unused),
                      ELO_ERANGE);
-    assert_null(elo_zone_at(z, len, PRINT)); /* no half of one is taken for it */
+    assert_null(
+        elo_zone_at(z, len, PRINT)); /* no half of one is taken for it */
     munmap(z, len);
 }
 
