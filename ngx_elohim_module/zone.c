@@ -8,6 +8,8 @@
 
 #include "ngx_http_elohim_module.h"
 
+#include <sys/mman.h>
+
 
 #define NGX_HTTP_ELOHIM_META_BLOCK   128  /* a grant takes two */
 #define NGX_HTTP_ELOHIM_BODY_BLOCK   512
@@ -243,6 +245,14 @@ ngx_http_elohim_zone_make(ngx_shm_zone_t *zone)
     }
 
     zn->shpool->data = zn->sh;
+
+    /* bodies in it are narrow ones, too: none is to be in the core of a worker */
+
+    if (madvise(zone->shm.addr, zone->shm.size, MADV_DONTDUMP) == -1) {
+        ngx_log_error(NGX_LOG_WARN, zone->shm.log, ngx_errno,
+                      "zone \"%V\" may be in core dumps, madvise() failed",
+                      &zn->name);
+    }
 
     return NGX_OK;
 }

@@ -73,6 +73,17 @@ sub is_shared {
     return 0;
 }
 
+# Of each shared mapping of the cache's size: is it in a core dump?
+sub dumped {
+    my ($stand) = @_;
+    my $pid     = ( workers($stand) )[0];
+    my $maps    = Doorway::Stand::slurp("/proc/$pid/smaps");
+
+    return join ' ', map { /^VmFlags:.* dd/m ? 'no' : 'yes' }
+      grep { m{^\S+ rw-s .*/dev/zero} && /^Size: +16384 kB/m }
+      split /^(?=[0-9a-f]+-[0-9a-f]+ )/m, $maps;
+}
+
 sub put {
     my ( $stand, $id, $bytes, $reach ) = @_;
     my $hash = $stand->put( $bytes, 'text/plain', $reach )->{hash};
@@ -404,6 +415,7 @@ subtest 'what is narrow' => sub {
     is( $read->( $bob, "If-None-Match: \"$hash\"" )->{status},
         304, 'not modified' );
     ok( is_shared( $stand, $marker ), 'it is in shared memory' );
+    is( dumped($stand), 'no', 'which is in no core dump' );
 
     is( $read->($eve)->{status}, 404, 'another has nothing of it' );
     is( $read->( undef, 'Origin: http://elsewhere' )->{status},
