@@ -148,8 +148,8 @@ fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
   $(call lib_of,backend/keys) $(call lib_of,backend/api) \
-  $(call lib_of,backend/fallback) $(call lib_of,backend/fetch) \
-  $(call lib_of,backend/os) $(call lib_of,common)
+  $(call lib_of,backend/fallback) $(call lib_of,backend/edge) \
+  $(call lib_of,backend/fetch) $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
     $(fuzz_libs)
 	@mkdir -p $(@D)

@@ -14,7 +14,7 @@ elo_pick_init(elo_pick_t *p, const elo_pick_ask_t *ask)
 {
     *p = (elo_pick_t){ .ask = *ask };
     if (ask->by == ELO_PICK_PREFIX) {
-        memcpy(p->_at.id, ask->text, sizeof(p->_at.id));
+        memcpy(p->_at.id, ask->text, sizeof(p->_at.id) - 1);
         p->_at.is_from = true;
     }
 }
@@ -67,7 +67,7 @@ add_content(elo_pick_t *p, const elo_node_hit_t *hit)
     p->n_contents++;
     elo_slots_mark(&p->slots, hit->id);
     for (uint32_t i = 0; i < n && rc == ELO_OK; i++) {
-        if (elo_reach_is_sealed(hit->head.reach)) {
+        if (hit->head.reach <= ELO_REACH_LOCAL) {
             elo_slots_mark(&p->slots, elo_slice(refs[i].b, sizeof(refs[i].b)));
         } else {
             rc = add_blob(p, &refs[i]);
@@ -178,8 +178,8 @@ step_nodes(elo_pick_t *p, elo_store_t *s, uint32_t budget)
 
     q.all = all;
     if (p->ask.is_ones) {
-        all[q.n_all++] = (elo_node_facet_t){ .dim = ELO_NODE_OWNER,
-                                             .agent = p->ask.owner };
+        all[q.n_all++] =
+            (elo_node_facet_t){ .dim = ELO_NODE_OWNER, .agent = p->ask.owner };
     }
     if (p->ask.by == ELO_PICK_TAG) {
         all[q.n_all++] =

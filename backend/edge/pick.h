@@ -18,20 +18,20 @@ typedef enum {
 } elo_pick_by_t;
 #define ELO_PICK_BYS 6
 
+#define ELO_PICK_TEXT_MAX 512u /* a tag: 128 characters */
+
 typedef struct {
     elo_pick_by_t by;
     elo_reach_t reach;
     elo_digest_t digest;
-    char text[ELO_CONTENT_ID_MAX + 1]; /* of the other three */
-    bool is_ones;                      /* of this owner only: */
-    elo_agent_t owner;                 /* zero: the operator */
+    char text[ELO_PICK_TEXT_MAX + 1]; /* of content, prefix and tag */
+    bool is_ones;                     /* of this owner only: */
+    elo_agent_t owner;                /* zero: the operator */
 } elo_pick_ask_t;
 
 /* More than these are ELO_ERANGE. */
 #define ELO_PICK_CONTENTS_MAX 4096u
 #define ELO_PICK_BLOBS_MAX    16384u
-
-#define ELO_PICK_TAG_MAX ELO_CONTENT_ID_MAX
 
 typedef struct {
     elo_pick_ask_t ask;
@@ -45,6 +45,7 @@ typedef struct {
     elo_err_t _err;
 } elo_pick_t;
 
+/* A content or a prefix is one that elo_content_id_ok takes. */
 void elo_pick_init(elo_pick_t *p, const elo_pick_ask_t *ask);
 void elo_pick_dispose(elo_pick_t *p);
 
