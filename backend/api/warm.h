@@ -34,10 +34,20 @@ elo_err_t elo_warm_pick_name(elo_warm_pick_t *p, elo_slice_t name) ELO_MUST_USE;
 
 #define ELO_WARM_PROMISES_MAX 64u
 
-/* [pool] Promises to cache of that agent, the first by priority; not those that are
-   past. *n of at most ELO_WARM_PROMISES_MAX. */
-elo_err_t elo_warm_promises(elo_ctl_t *ctl, const elo_agent_t *by, int64_t now,
+/* [pool] The next promises to cache, from record *next (1 at first) on, which moves on:
+   0 at the end. *n of at most ELO_WARM_PROMISES_MAX; not those that are past. Whose
+   count, and which were taken back, is the loop's to say. */
+elo_err_t elo_warm_promises(elo_ctl_t *ctl, int64_t now, uint64_t *next,
                             elo_cache_promise_t *out, uint32_t *n) ELO_MUST_USE;
+
+/* [loop] Adds to out, which has *n, those of more that stand, and are the node's: of its
+   owner, or of an administrator. */
+void elo_warm_promises_keep(const elo_api_t *a, int64_t now,
+                            const elo_cache_promise_t *more, uint32_t n_more,
+                            elo_cache_promise_t *out, uint32_t *n);
+
+/* By priority. */
+void elo_warm_promises_sort(elo_cache_promise_t *p, uint32_t n);
 
 /* [pool] Contents that a promise is about, the latest first, as long as it has room.
    whose: its agent as the store knows him. */

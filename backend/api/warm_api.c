@@ -43,9 +43,10 @@ typedef struct {
     elo_warm_pick_t pick;
     elo_slice_t rest; /* of the body */
     uint32_t n_names;
-    elo_cache_promise_t *promises;
-    uint32_t n_promises, at;
-    bool is_read, is_end;
+    elo_cache_promise_t *promises, *more; /* that count; just read */
+    uint32_t n_promises, n_more, at;
+    uint64_t next; /* record that is looked at next; 0: all were */
+    bool is_end;
     elo_err_t err;
 } warm_t;
 
@@ -99,6 +100,7 @@ warm_free(warm_t *m)
     elo_warm_pick_dispose(&m->pick);
     elo_buf_dispose(&m->body);
     free(m->promises);
+    free(m->more);
     free(m);
 }
 
@@ -113,6 +115,9 @@ work_names(warm_t *m)
         size_t len = lf == NULL ? m->rest.len : (size_t) (lf - m->rest.p);
         elo_slice_t name = elo_slice_trim(elo_slice(m->rest.p, len));
 
+        if (name.len > 0 && name.p[name.len - 1] == '\r') {
+            name.len--;
+        }
         m->is_end = lf == NULL;
         if (lf != NULL) {
             m->rest = elo_slice(lf + 1, m->rest.len - len - 1);
@@ -135,17 +140,17 @@ work_contract(warm_t *m)
 {
     elo_api_t *a = m->call.api;
 
-    if (!m->is_read) {
-        m->is_read = true;
-        m->err = elo_warm_promises(a->ctl, &a->node_owner, elo_clock_unix_s(),
-                                   m->promises, &m->n_promises);
+    m->n_more = 0;
+    if (m->next != 0) {
+        m->err = elo_warm_promises(a->ctl, elo_clock_unix_s(), &m->next,
+                                   m->more, &m->n_more);
     } else if (m->at < m->n_promises) {
         const elo_cache_promise_t *p = &m->promises[m->at++];
 
         m->err =
             elo_warm_pick_promise(&m->pick, p, elo_who_in_store(a, &p->agent));
     }
-    m->is_end = m->at == m->n_promises;
+    m->is_end = m->next == 0 && m->at > 0 && m->at == m->n_promises;
 }
 
 
@@ -209,20 +214,19 @@ finish(warm_t *m)
 }
 
 
-/* Promises that were taken back are known to the loop. */
+/* Those that count, when all were looked at in order. */
 static void
-drop_ended(warm_t *m)
+keep_promises(warm_t *m)
 {
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < m->n_promises; i++) {
-        if (elo_ctl_is_live(elo_ctl_state(m->call.api->ctl),
-                            &m->promises[i].id)) {
-            m->promises[n++] = m->promises[i];
-        }
+    elo_warm_promises_keep(m->call.api, elo_clock_unix_s(), m->more, m->n_more,
+                           m->promises, &m->n_promises);
+    if (m->n_promises == ELO_WARM_PROMISES_MAX) {
+        m->next = 0;
     }
-    m->n_promises = n;
-    m->is_end = n == 0;
+    if (m->next == 0) {
+        elo_warm_promises_sort(m->promises, m->n_promises);
+        m->is_end = m->n_promises == 0;
+    }
 }
 
 
@@ -232,7 +236,7 @@ after(elo_job_t *job)
     warm_t *m = (warm_t *) job;
 
     if (m->err == ELO_OK && m->is_contract && m->at == 0) {
-        drop_ended(m);
+        keep_promises(m);
     }
     if (m->err != ELO_OK || m->is_end) {
         finish(m);
@@ -311,11 +315,6 @@ read_ask(const elo_call_t *c, warm_t *m)
     char room[NUMBER_MAX];
     elo_slice_t text;
 
-    if (!read_bytes(c, "budget", BUDGET, &m->pick.budget)
-        || !read_bytes(c, "rate", ELO_WARM_RATE, &m->rate))
-    {
-        return "budget and rate are numbers of bytes, from 1 on";
-    }
     if (elo_query_text(elo_http_req_query(c->req), "contract", room,
                        sizeof(room), &text)
             != ELO_OK
@@ -324,6 +323,13 @@ read_ask(const elo_call_t *c, warm_t *m)
         return "contract can only be 1";
     }
     m->is_contract = text.p != NULL;
+    /* a promise says how much it is */
+    if (!read_bytes(c, "budget", m->is_contract ? INT64_MAX : BUDGET,
+                    &m->pick.budget)
+        || !read_bytes(c, "rate", ELO_WARM_RATE, &m->rate))
+    {
+        return "budget and rate are numbers of bytes, from 1 on";
+    }
     if (!m->is_contract && !is_plain(c)) {
         return "send text/plain: a content id or an address in each line";
     }
@@ -345,6 +351,31 @@ bound(const elo_call_t *c, warm_t *m)
     m->names_max = AGENT_NAMES;
     m->rate = ELO_MIN(m->rate, (uint64_t) ELO_WARM_RATE);
     m->pick.budget = ELO_MIN(m->pick.budget, BUDGET);
+}
+
+
+static void
+start_contract(warm_t *m)
+{
+    elo_err_t rc = ELO_OK;
+
+    m->promises = calloc(ELO_WARM_PROMISES_MAX, sizeof(*m->promises));
+    m->more = calloc(ELO_WARM_PROMISES_MAX, sizeof(*m->more));
+    m->next = 1;
+    if (!is_everyones(&m->call) || m->call.api->ctl == NULL) {
+        rc = ELO_EDENIED;
+    } else if (m->promises == NULL || m->more == NULL) {
+        rc = ELO_ENOMEM;
+    }
+    if (rc != ELO_OK) {
+        elo_reply_err(m->call.req, rc,
+                      rc == ELO_EDENIED ? "contract is for administrators and "
+                                          "the operator"
+                                        : NULL);
+        warm_free(m);
+        return;
+    }
+    start(m);
 }
 
 
@@ -377,18 +408,11 @@ elo_call_warm_post(elo_call_t *c)
         return;
     }
     bound(c, m);
-    if (!m->is_contract) {
+    if (m->is_contract) {
+        start_contract(m);
+    } else {
         elo_body_collect(c->req, BODY_MAX, on_body, m);
-        return;
     }
-    m->promises = calloc(ELO_WARM_PROMISES_MAX, sizeof(*m->promises));
-    if (!is_everyones(c) || c->api->ctl == NULL || m->promises == NULL) {
-        elo_reply_err(c->req, m->promises == NULL ? ELO_ENOMEM : ELO_EDENIED,
-                      "contract is for administrators and the operator");
-        warm_free(m);
-        return;
-    }
-    start(m);
 }
 
 

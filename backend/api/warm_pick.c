@@ -48,9 +48,10 @@ add(elo_warm_pick_t *p, const elo_warm_blob_t *b, fate_t *fate)
 
 
 /* Blob i of a content: as it is held, or as it can be fetched. The primary is asked for
-   by the content's id, the others by their address. */
+   by the content's id, unless it was named by its address, as are the others. */
 static elo_err_t
-pick_blob(elo_warm_pick_t *p, const elo_content_t *n, uint32_t i, fate_t *fate)
+pick_blob(elo_warm_pick_t *p, const elo_content_t *n, uint32_t i, bool by_addr,
+          fate_t *fate)
 {
     const elo_content_blob_t *blob = &n->blobs[i];
     elo_warm_blob_t b = { .digest = blob->digest };
@@ -74,7 +75,7 @@ pick_blob(elo_warm_pick_t *p, const elo_content_t *n, uint32_t i, fate_t *fate)
     if (*fate != TAKEN) {
         return rc == ELO_ENOMEM ? rc : ELO_OK;
     }
-    if (blob == elo_content_primary(n)) {
+    if (!by_addr && blob == elo_content_primary(n)) {
         memcpy(b.name, n->id.p, n->id.len);
     } else {
         elo_addr_canon(&b.digest, b.name);
@@ -117,7 +118,7 @@ pick_content(elo_warm_pick_t *p, elo_slice_t id, const elo_digest_t *d,
         if (d != NULL && memcmp(n.refs[i].b, d->b, sizeof(d->b)) != 0) {
             continue;
         }
-        if ((rc = pick_blob(p, &n, i, &one)) == ELO_OK) {
+        if ((rc = pick_blob(p, &n, i, d != NULL, &one)) == ELO_OK) {
             /* what counts is the best that became of any */
             *fate = *fate == TAKEN || one == MISSING ? *fate : one;
         }

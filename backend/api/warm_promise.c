@@ -37,6 +37,41 @@ on_record(void *ctx, uint64_t number, const elo_rec_t *r, elo_slice_t bytes)
 }
 
 
+elo_err_t
+elo_warm_promises(elo_ctl_t *ctl, int64_t now, uint64_t *next,
+                  elo_cache_promise_t *out, uint32_t *n)
+{
+    promises_t p = { .out = out, .now = now };
+    elo_err_t rc = elo_ctl_query(ctl, NULL, ELO_REC_COMMITMENT, *next,
+                                 RECORDS_STEP, on_record, &p, next);
+
+    if (rc == ELO_OK) {
+        *n = p.n;
+    }
+    return rc;
+}
+
+
+void
+elo_warm_promises_keep(const elo_api_t *a, int64_t now,
+                       const elo_cache_promise_t *more, uint32_t n_more,
+                       elo_cache_promise_t *out, uint32_t *n)
+{
+    const elo_ctl_state_t *state = elo_ctl_state(a->ctl);
+
+    for (uint32_t i = 0; i < n_more && *n < ELO_WARM_PROMISES_MAX; i++) {
+        const elo_agent_t *by = &more[i].author;
+
+        if ((elo_agent_eq(by, &a->node_owner)
+             || (elo_ctl_facts_of(state, by, now) & ELO_FACT_ADMIN) != 0)
+            && elo_ctl_is_live(state, &more[i].id))
+        {
+            out[(*n)++] = more[i];
+        }
+    }
+}
+
+
 static int
 priority_cmp(const void *a, const void *b)
 {
@@ -46,25 +81,12 @@ priority_cmp(const void *a, const void *b)
 }
 
 
-elo_err_t
-elo_warm_promises(elo_ctl_t *ctl, const elo_agent_t *by, int64_t now,
-                  elo_cache_promise_t *out, uint32_t *n)
+void
+elo_warm_promises_sort(elo_cache_promise_t *p, uint32_t n)
 {
-    promises_t p = { .out = out, .now = now };
-    uint64_t next = 1;
-    elo_err_t rc = ELO_OK;
-
-    while (rc == ELO_OK && next != 0 && p.n < ELO_WARM_PROMISES_MAX) {
-        rc = elo_ctl_query(ctl, by, ELO_REC_COMMITMENT, next, RECORDS_STEP,
-                           on_record, &p, &next);
+    if (n > 1) {
+        qsort(p, n, sizeof(*p), priority_cmp);
     }
-    if (rc == ELO_OK) {
-        if (p.n > 1) {
-            qsort(out, p.n, sizeof(*out), priority_cmp);
-        }
-        *n = p.n;
-    }
-    return rc;
 }
 
 

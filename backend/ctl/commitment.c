@@ -86,6 +86,7 @@ bool
 elo_cache_promise_read(const elo_rec_t *r, elo_cache_promise_t *out)
 {
     elo_cache_promise_t o = { .id = r->id,
+                              .author = r->author,
                               .reaches = 1u << ELO_REACH_COMMONS,
                               .priority = PRIORITY_DEFAULT };
     uint64_t key = 0, role = 0;

@@ -7,7 +7,8 @@
 #include "backend/ctl/record.h"
 
 typedef struct {
-    elo_digest_t id;   /* of the record */
+    elo_digest_t id; /* of the record */
+    elo_agent_t author;
     elo_agent_t agent; /* whose contents */
     uint64_t max_bytes;
     uint32_t reaches;  /* bits 1 << reach; commons, unless it is said */
