@@ -232,9 +232,9 @@ subtest 'budget and rate' => sub {
         '0 0 0 0 1', 'less than the first' );
     end_all();
     is(
-        taken( warm( 'operator', [qw(film near)], "rate=$MIB" ) ),
+        taken( warm( 'operator', [qw(film near)], "rate=" . 2 * $MIB ) ),
         '2 10485865 0 0 0',
-        'a MiB a second'
+        'two MiB a second'
     );
     my ( $place, $again, @lines ) = told();
     is( scalar @lines, 1, 'a line at first' );

@@ -28,10 +28,14 @@ static void
 put(elo_buf_t *b, const body_t *o)
 {
     static const uint8_t agent[40] = { 9, 8, 7 };
-    uint64_t n = (o->agent_len != 0) + (o->role != 0) + (o->gb != 0)
-                 + (o->reaches != NULL) + (o->priority != 0) + (o->until != 0)
-                 + (o->other != 0);
+    const bool has[] = { o->agent_len != 0,  o->role != 0,     o->gb != 0,
+                         o->reaches != NULL, o->priority != 0, o->until != 0,
+                         o->other != 0 };
+    uint64_t n = 0;
 
+    for (size_t i = 0; i < sizeof(has) / sizeof(has[0]); i++) {
+        n += has[i];
+    }
     elo_cbor_put_head(b, ELO_CBOR_MAP, n);
     if (o->agent_len != 0) {
         elo_cbor_put_uint(b, 1);
