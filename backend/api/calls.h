@@ -29,6 +29,7 @@ enum {
     ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
     ELO_OWN_FALLBACK,     /* /api/fallback */
     ELO_OWN_REPORT,       /* /api/media/report */
+    ELO_OWN_WARM,         /* /internal/v1/warm */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -99,6 +100,11 @@ void elo_call_did(elo_call_t *c);
 void elo_call_verify(elo_call_t *c);
 void elo_call_cache(elo_call_t *c);
 void elo_call_cache_list(elo_call_t *c);
+void elo_call_cache_purge(elo_call_t *c);
+void elo_call_warm_post(elo_call_t *c);
+void elo_call_warm_get(elo_call_t *c);
+void elo_call_warm_delete(elo_call_t *c);
+void elo_call_warm_next(elo_call_t *c);
 void elo_call_zome(elo_call_t *c);
 void elo_call_handoff_get(elo_call_t *c);
 void elo_call_handoff_post(elo_call_t *c);
