@@ -60,7 +60,12 @@ struct elo_ctl_agent_s {
 };
 
 /* What stands between an owner and an agent: in general, or about one thing. */
-typedef enum { PAIR_ALL = 0, PAIR_CONTENT = 1, PAIR_BYTES = 2 } elo_ctl_about_t;
+typedef enum {
+    PAIR_ALL = 0,
+    PAIR_CONTENT = 1,
+    PAIR_BYTES = 2,
+    PAIR_ROOT = 3 /* of bytes; agent is of zeros: it is said to nobody */
+} elo_ctl_about_t;
 
 typedef struct {
     const elo_agent_t *owner, *agent;
@@ -70,8 +75,8 @@ typedef struct {
 
 struct elo_ctl_pair_s {
     elo_agent_t owner, agent;
-    elo_ctl_rec_t *first;       /* by LINK_PAIR, the last taken first */
-    elo_ctl_subject_t *of;      /* NULL: of bytes, and in no such list */
+    elo_ctl_rec_t *first;  /* by LINK_PAIR, the last taken first */
+    elo_ctl_subject_t *of; /* NULL: of bytes, or a root, and in no such list */
     elo_ctl_pair_t *next, **at; /* of the same agent's */
     uint32_t n;
     uint8_t about;
@@ -105,7 +110,8 @@ struct elo_ctl_rec_s {
     uint32_t used; /* INVITATION: acceptances ever; GRANT: live escalations */
     uint32_t uses;
     uint8_t kind, sort, reaches;
-    elo_agent_t key[]; /* of an INVITATION to the node: one */
+    elo_agent_t key[]; /* of an INVITATION to the node: one; of a MANIFEST of a
+                          root: that, and the blob's size, big-endian */
 };
 
 struct elo_ctl_state_s {

@@ -13,6 +13,8 @@
 #define ELO_FALLBACK_QUEUE_MAX 256u /* that wait for a thread */
 #define ELO_FALLBACK_HOST_MAX  256u
 
+#define ELO_FALLBACK_TOO_BIG_MAX 16u
+
 typedef struct elo_fallback_job_s elo_fallback_job_t;
 
 struct elo_fallback_job_s {
@@ -49,6 +51,9 @@ struct elo_fallback_s {
     elo_fallback_job_t *jobs;
     elo_timer_t *probe_timer;
     bool is_probing;
+    elo_digest_t
+        too_big[ELO_FALLBACK_TOO_BIG_MAX]; /* that the operator was told of */
+    uint32_t n_too_big;
 
     elo_mutex_t mtx;
     elo_cond_t work; /* there is a job, or the end */
@@ -85,10 +90,17 @@ bool elo_fallback_get(elo_fallback_t *f, elo_fetch_t *fetch,
 
 elo_err_t elo_fallback_run_whole(elo_fallback_job_t *j,
                                  elo_fetch_t *fetch) ELO_MUST_USE;
+elo_err_t elo_fallback_run_tree(elo_fallback_job_t *j,
+                                elo_fetch_t *fetch) ELO_MUST_USE;
 elo_err_t elo_fallback_run_piece(elo_fallback_job_t *j,
                                  elo_fetch_t *fetch) ELO_MUST_USE;
 elo_err_t elo_fallback_run_probe(elo_fallback_job_t *j,
                                  elo_fetch_t *fetch) ELO_MUST_USE;
+
+/* Of a URL that names a blob of another node: where the layer of its tree is there.
+   False: it doesn't. Pure. */
+bool elo_fallback_tree_url(const char *url, const elo_digest_t *d,
+                           char out[ELO_FETCH_URL_MAX + 1]);
 
 /* [worker] Some of its URLs were tried: is it in danger? */
 void elo_fallback_judge(elo_fallback_t *f, const elo_want_t *want);

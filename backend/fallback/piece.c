@@ -81,6 +81,7 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
     elo_fetch_ask_t ask = { .url = url,
                             .off = off,
                             .len = elo_copy_chunk_len(j->copy, j->number),
+                            .max_total = UINT64_MAX,
                             .body = on_bytes,
                             .ctx = l,
                             .stop = &j->f->stop };
@@ -90,6 +91,11 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
     l->len = 0;
     l->is_wrong = false;
     elo_ignore(!elo_fallback_get(j->f, fetch, &ask, &res)); /* in res */
+    if (res.why == ELO_FETCH_NO_RANGE && !elo_copy_fits(j->copy)) {
+        /* each chunk would cost all that is before it */
+        elo_origins_note(j->f->origins, url, &res, false, elo_clock_unix_s());
+        return;
+    }
     if (res.why == ELO_FETCH_NO_RANGE) {
         ask.off = ask.len = 0;
         l->at = 0;

@@ -130,6 +130,7 @@ try_one(sink_t *s, elo_fetch_t *fetch, const char *url, bool resumes)
 {
     elo_fallback_t *f = s->j->f;
     elo_fetch_ask_t ask = { .url = url,
+                            .max_total = s->keeps ? 0 : f->cfg.cache_bytes,
                             .may_skip = true,
                             .body = sink_body,
                             .ctx = s,

@@ -120,15 +120,15 @@ test_make(void **state)
         other.b[31] ^= 1;
         assert_int_equal(make(c, &other, &alice, p, sizes[i], &copy),
                          ELO_EHASH);
-        assert_null(elo_copies_find(c, &other, &alice));
+        assert_null(elo_copies_find(c, &other, &alice, NULL));
         assert_int_equal(make(c, &id, &alice, p, sizes[i], &copy), ELO_OK);
         is_all(copy, p, sizes[i]);
-        again = elo_copies_find(c, &id, &alice);
+        again = elo_copies_find(c, &id, &alice, NULL);
         assert_ptr_equal(again, copy);
         elo_copy_release(&again);
         assert_null(again);
         /* another owner's contents don't find it */
-        assert_null(elo_copies_find(c, &id, &bob));
+        assert_null(elo_copies_find(c, &id, &bob, NULL));
         elo_copy_release(&copy);
         free(p);
     }
@@ -159,7 +159,7 @@ test_room(void **state)
     elo_copy_release(&two);
 
     /* its tree stays */
-    one = elo_copies_find(c, &a, &alice);
+    one = elo_copies_find(c, &a, &alice, NULL);
     assert_non_null(one);
     assert_int_equal(elo_copy_size(one), 2 * CHUNK + 5);
     for (uint32_t i = 0; i < 3; i++) {
@@ -189,7 +189,7 @@ test_room(void **state)
 
     /* more than there ever is room for leaves nothing */
     assert_int_equal(make(c, &big, &alice, q, BUDGET + 1, &two), ELO_ENOSPC);
-    assert_null(elo_copies_find(c, &big, &alice));
+    assert_null(elo_copies_find(c, &big, &alice, NULL));
     assert_true(held_by(c) <= BUDGET);
     free(room);
     free(p);
@@ -212,14 +212,14 @@ test_count(void **state)
         ids[i] = sha_of(&i, 1);
         assert_int_equal(make(c, &ids[i], &alice, &i, 1, &copy), ELO_OK);
         elo_copy_release(&copy);
-        copy = elo_copies_find(c, &ids[0], &alice); /* used all along */
+        copy = elo_copies_find(c, &ids[0], &alice, NULL); /* used all along */
         elo_copy_release(&copy);
     }
     elo_copies_stat(c, &st);
     assert_int_equal(st.copies, 3);
     assert_int_equal(st.bytes, 3);
     for (uint32_t i = 0; i < 5; i++) {
-        copy = elo_copies_find(c, &ids[i], &alice);
+        copy = elo_copies_find(c, &ids[i], &alice, NULL);
         assert_int_equal(copy != NULL, i == 0 || i >= 3);
         elo_copy_release(&copy);
     }
