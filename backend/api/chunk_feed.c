@@ -138,7 +138,6 @@ elo_call_feed(elo_call_t *c)
 
     c->again = elo_call_feed;
     c->floor = ELO_WIRE_REMOTE_REACH;
-    c->is_shared = true; /* the Doorway keeps it by its hash */
     if (!find(c, &t)) {
         return;
     }

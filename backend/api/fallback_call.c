@@ -22,8 +22,7 @@ typedef struct {
     elo_api_t *api;
     const elo_call_t *c;        /* NULL: nobody is judged */
     const elo_digest_t *digest; /* NULL: the node's primary blob */
-    bool is_shared;    /* what comes is everybody's who names the hash */
-    elo_want_t *wants; /* the widest reach first */
+    elo_want_t *wants;          /* the widest reach first */
     uint32_t n_wants, max_wants;
     uint32_t n_heads, n_texts, n_owners;
     struct {
@@ -117,32 +116,30 @@ drop_wants(elo_want_t *wants, uint32_t *n)
 }
 
 
-/* A root that the node's operator states, or an administrator of his own contents, is
-   as good as bytes that were looked at. Anybody else's is his word about what he
-   publishes: believed of his content, by its id; never of a hash, which others
-   name too, nor where the Doorway keeps what comes by the hash. */
+/* A root is as good as bytes that were looked at when the node's owner states it, or an
+   administrator of what is his own. Not anybody's: the hash may be named by others
+   too, who would read, by that hash, what its tree says. */
 static void
-find_root(const look_t *l, elo_want_t *want)
+find_root(elo_api_t *a, elo_want_t *want)
 {
-    const elo_api_t *a = l->api;
     const elo_ctl_state_t *s;
     const elo_agent_t *owner;
     elo_digest_t root;
     uint64_t size;
+    uint32_t facts;
 
     if (a->ctl == NULL) {
         return;
     }
     s = elo_ctl_state(a->ctl);
-    owner = elo_agent_is_zero(&want->owner) ? &a->node_owner : &want->owner;
-    if (!elo_ctl_root(s, &a->node_owner, &want->digest, &root, &size)
-        && !(elo_ctl_root(s, owner, &want->digest, &root, &size)
-             && (!l->is_shared
-                 || (elo_ctl_facts_of(s, owner, elo_clock_unix_s())
-                     & ELO_FACT_ADMIN)
-                        != 0)))
-    {
-        return;
+    if (!elo_ctl_root(s, &a->node_owner, &want->digest, &root, &size)) {
+        owner = &want->owner;
+        facts = elo_ctl_facts_of(s, owner, elo_clock_unix_s());
+        if ((facts & ELO_FACT_ADMIN) == 0
+            || !elo_ctl_root(s, owner, &want->digest, &root, &size))
+        {
+            return;
+        }
     }
     if (want->size == 0 || want->size == size) {
         want->size = size;
@@ -173,7 +170,7 @@ look_at(look_t *l, elo_slice_t id)
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
-        find_root(l, &want);
+        find_root(l->api, &want);
         add(l, &want);
     }
     elo_content_dispose(&node);
@@ -232,7 +229,6 @@ look(look_t *l, elo_slice_t text)
         return look_at(l, text);
     }
     l->digest = &d;
-    l->is_shared = true;
     rc = elo_store_referrers(l->api->cfg.store, &d, on_referrer, l);
     rc = rc != ELO_OK ? rc : l->err;
     if (rc != ELO_OK) {
@@ -245,7 +241,7 @@ look(look_t *l, elo_slice_t text)
 elo_err_t
 elo_fallback_find(elo_api_t *a, elo_slice_t text, elo_want_t *out)
 {
-    look_t l = { .api = a, .is_shared = true, .wants = out, .max_wants = 1 };
+    look_t l = { .api = a, .wants = out, .max_wants = 1 };
 
     return a->fallback == NULL ? ELO_ENOTFOUND : look(&l, text);
 }
@@ -342,7 +338,6 @@ may_still(taken_t *t, const elo_want_t *want)
     look_t l = { .api = c->api,
                  .c = c,
                  .digest = c->route.has_digest ? &c->route.digest : NULL,
-                 .is_shared = c->route.has_digest || c->is_shared,
                  .wants = &found,
                  .max_wants = 1 };
     elo_err_t rc;
@@ -496,9 +491,7 @@ bool
 elo_call_take_fallback(elo_call_t *c)
 {
     elo_api_t *a = c->api;
-    look_t l = {
-        .api = a, .c = c, .is_shared = c->is_shared, .max_wants = WANTS_MAX
-    };
+    look_t l = { .api = a, .c = c, .max_wants = WANTS_MAX };
     elo_err_t rc;
     taken_t *t;
 

@@ -60,12 +60,8 @@ struct elo_ctl_agent_s {
 };
 
 /* What stands between an owner and an agent: in general, or about one thing. */
-typedef enum {
-    PAIR_ALL = 0,
-    PAIR_CONTENT = 1,
-    PAIR_BYTES = 2,
-    PAIR_ROOT = 3 /* of bytes; agent is of zeros: it is said to nobody */
-} elo_ctl_about_t;
+/* PAIR_ROOT is of bytes, too; agent is of zeros: it is said to nobody. */
+typedef enum { PAIR_ALL, PAIR_CONTENT, PAIR_BYTES, PAIR_ROOT } elo_ctl_about_t;
 
 typedef struct {
     const elo_agent_t *owner, *agent;
@@ -90,11 +86,7 @@ struct elo_ctl_subject_s {
     elo_ctl_pair_t *pairs; /* the last made first */
 };
 
-typedef enum {
-    LINK_AUTHOR = 0,
-    LINK_SUBJECT = 1,
-    LINK_PAIR = 2
-} elo_ctl_link_t;
+typedef enum { LINK_AUTHOR, LINK_SUBJECT, LINK_PAIR } elo_ctl_link_t;
 
 struct elo_ctl_rec_s {
     elo_digest_t id;
