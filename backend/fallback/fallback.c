@@ -440,7 +440,7 @@ free_parts(elo_fallback_t *f)
     elo_report_free(&f->report);
     elo_copies_free(&f->copies);
     elo_origins_free(&f->origins);
-    elo_cond_dispose(&f->host);
+    elo_cond_dispose(&f->end);
     elo_cond_dispose(&f->work);
     elo_mutex_dispose(&f->mtx);
     free(f);
@@ -497,7 +497,7 @@ elo_fallback_create(const elo_fallback_cfg_t *cfg, elo_fallback_t **out)
         free(f);
         return rc;
     }
-    if ((rc = elo_cond_init(&f->host)) != ELO_OK) {
+    if ((rc = elo_cond_init(&f->end)) != ELO_OK) {
         elo_cond_dispose(&f->work);
         elo_mutex_dispose(&f->mtx);
         free(f);

@@ -21,7 +21,8 @@ struct elo_fallback_job_s {
     elo_job_t local; /* first: of the loop's pool, when no network is needed */
     elo_post_t post; /* else */
     elo_fallback_t *f;
-    /* [work] */
+    /* [work] Goes on where it was when it was parked: when elo_fallback_get says so,
+       it returns ELO_EAGAIN, and comes again when the host has a place. */
     elo_err_t (*run)(elo_fallback_job_t *j, elo_fetch_t *fetch);
 
     /* loop */
@@ -36,9 +37,15 @@ struct elo_fallback_job_s {
     bool is_chunk;
     elo_fallback_chunk_t *chunk; /* a result */
     elo_err_t err;
+    uint32_t at; /* the URL that is tried */
+    bool is_parked;
+    void *state;                         /* of run, over parkings */
+    void (*drop)(elo_fallback_job_t *j); /* frees it at the end; NULL: none */
 
     /* shared: mtx */
     elo_fallback_job_t *queue_next;
+    char host[ELO_FALLBACK_HOST_MAX]; /* that it asks next; "": none */
+    int place;                        /* among the hosts; -1: none */
 };
 
 struct elo_fallback_s {
@@ -57,7 +64,7 @@ struct elo_fallback_s {
 
     elo_mutex_t mtx;
     elo_cond_t work; /* there is a job, or the end */
-    elo_cond_t host; /* an exchange with a host has ended */
+    elo_cond_t end;  /* there is the end */
     atomic_bool stop;
 
     /* shared: mtx */
@@ -81,10 +88,15 @@ void elo_fallback_crew_join(elo_fallback_t *f);
 elo_err_t elo_fallback_crew_give(elo_fallback_t *f,
                                  elo_fallback_job_t *j) ELO_MUST_USE;
 
-/* [worker] One exchange, when the host's turn has come, and what became of it is
+/* [worker] One exchange, if the host has a place for it; else nothing is done, and the
+   job is parked (is_parked), so that no thread waits for a host. What became of it is
    noted unless it was stopped here; is_wrong is noted by the caller. */
-bool elo_fallback_get(elo_fallback_t *f, elo_fetch_t *fetch,
+bool elo_fallback_get(elo_fallback_job_t *j, elo_fetch_t *fetch,
                       const elo_fetch_ask_t *ask, elo_fetch_result_t *res);
+
+/* [worker] Gives back the place at the host that was asked last, before the job's
+   end. */
+void elo_fallback_leave_host(elo_fallback_job_t *j);
 
 /* ---- what runs there ---- */
 

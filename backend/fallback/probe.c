@@ -72,9 +72,11 @@ drop_bytes(void *ctx, elo_slice_t bytes)
 }
 
 
+/* A host that is full is in use: how it does is seen there. */
 static void
-probe_url(elo_fallback_t *f, elo_fetch_t *fetch, const char *url)
+probe_url(elo_fallback_job_t *j, elo_fetch_t *fetch, const char *url)
 {
+    elo_fallback_t *f = j->f;
     elo_fetch_ask_t ask = {
         .url = url, .len = 1, .body = drop_bytes, .stop = &f->stop
     };
@@ -87,9 +89,10 @@ probe_url(elo_fallback_t *f, elo_fetch_t *fetch, const char *url)
     {
         return;
     }
-    if (elo_fallback_get(f, fetch, &ask, &res)) {
+    if (elo_fallback_get(j, fetch, &ask, &res)) {
         elo_origins_note(f->origins, url, &res, false, now);
     }
+    j->is_parked = false;
 }
 
 
@@ -112,21 +115,21 @@ pause_a_bit(elo_fallback_t *f)
 
     elo_mutex_lock(&f->mtx);
     while (!atomic_load(&f->stop)
-           && elo_cond_wait_until(&f->host, &f->mtx, until)) {
+           && elo_cond_wait_until(&f->end, &f->mtx, until)) {
     }
     elo_mutex_unlock(&f->mtx);
 }
 
 
 static void
-probe_all(walk_t *w, elo_fetch_t *fetch)
+probe_all(elo_fallback_job_t *j, walk_t *w, elo_fetch_t *fetch)
 {
     for (uint32_t i = 0; i < w->n; i++) {
         elo_want_t *want = &w->wants[i];
 
         for (uint32_t k = 0; k < want->n_urls && !atomic_load(&w->f->stop); k++)
         {
-            probe_url(w->f, fetch, want->urls[k]);
+            probe_url(j, fetch, want->urls[k]);
         }
         elo_fallback_judge(w->f, want);
         elo_want_dispose(want);
@@ -149,7 +152,8 @@ elo_fallback_run_probe(elo_fallback_job_t *j, elo_fetch_t *fetch)
         w->n = w->n_seen = 0;
         rc = elo_store_node_each(f->cfg.store, elo_slice_str(w->after), on_node,
                                  w);
-        probe_all(w, fetch);
+        probe_all(j, w, fetch);
+        elo_fallback_leave_host(j);
         pause_a_bit(f);
     } while (rc == ELO_OK && w->n_seen != 0 && !atomic_load(&f->stop));
     free(w);

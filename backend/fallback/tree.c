@@ -93,7 +93,7 @@ try_one(elo_fallback_job_t *j, elo_fetch_t *fetch, const char *url)
     elo_fetch_result_t res;
 
     elo_buf_init(&s.layer, s.max);
-    if (elo_fallback_get(j->f, fetch, &ask, &res)) {
+    if (elo_fallback_get(j, fetch, &ask, &res)) {
         rc = elo_copy_of_tree(j->f->copies, &tree, elo_buf_slice(&s.layer),
                               &j->copy);
         if (rc == ELO_OK || rc == ELO_EHASH) {
@@ -107,32 +107,54 @@ try_one(elo_fallback_job_t *j, elo_fetch_t *fetch, const char *url)
 }
 
 
+static bool
+is_known(const elo_want_t *w)
+{
+    char url[ELO_FETCH_URL_MAX + 1];
+
+    for (uint32_t i = 0; i < w->n_urls; i++) {
+        if (elo_fallback_tree_url(w->urls[i], &w->digest, url)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* No node gives the tree. */
+static elo_err_t
+without(elo_fallback_job_t *j, elo_fetch_t *fetch)
+{
+    if (j->want.size <= j->f->cfg.cache_bytes) {
+        j->at = 0;
+        j->run = elo_fallback_run_whole;
+        return j->run(j, fetch);
+    }
+    elo_fallback_judge(j->f, &j->want);
+    return is_known(&j->want) ? ELO_EUNAVAIL : ELO_ETOOBIG;
+}
+
+
 elo_err_t
 elo_fallback_run_tree(elo_fallback_job_t *j, elo_fetch_t *fetch)
 {
     const elo_want_t *w = &j->want;
     char url[ELO_FETCH_URL_MAX + 1];
-    elo_err_t rc = ELO_EAGAIN;
-    bool is_known = false;
+    elo_err_t rc;
 
-    for (uint32_t i = 0; i < w->n_urls && rc == ELO_EAGAIN; i++) {
-        if (!elo_fallback_tree_url(w->urls[i], &w->digest, url)) {
+    for (; j->at < w->n_urls; j->at++) {
+        if (!elo_fallback_tree_url(w->urls[j->at], &w->digest, url)
+            || elo_origins_next(j->f->origins, url) > elo_clock_unix_s())
+        {
             continue;
         }
-        is_known = true;
-        if (elo_origins_next(j->f->origins, url) <= elo_clock_unix_s()) {
-            rc = try_one(j, fetch, url);
+        rc = try_one(j, fetch, url);
+        if (rc != ELO_EAGAIN || j->is_parked) {
+            return rc;
         }
         if (atomic_load(&j->f->stop)) {
-            rc = rc == ELO_EAGAIN ? ELO_ECLOSED : rc;
+            return ELO_ECLOSED;
         }
     }
-    if (rc != ELO_EAGAIN) {
-        return rc;
-    }
-    if (w->size <= j->f->cfg.cache_bytes) {
-        return elo_fallback_run_whole(j, fetch);
-    }
-    elo_fallback_judge(j->f, w);
-    return is_known ? ELO_EUNAVAIL : ELO_ETOOBIG;
+    return without(j, fetch);
 }
