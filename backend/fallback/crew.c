@@ -52,8 +52,8 @@ may_wait_locked(const elo_fallback_t *f, const elo_fallback_job_t *j)
 
 /* ---- hosts ---- */
 
-static void
-host_of(const char *url, char out[ELO_FALLBACK_HOST_MAX])
+void
+elo_fallback_host(const char *url, char out[ELO_FALLBACK_HOST_MAX])
 {
     const char *p = strstr(url, "://");
     size_t n;
@@ -122,7 +122,7 @@ guess_host(elo_fallback_job_t *j)
 
     for (uint32_t i = 0; i < j->want.n_urls; i++) {
         if (elo_origins_next(j->f->origins, j->want.urls[i]) <= now) {
-            host_of(j->want.urls[i], j->host);
+            elo_fallback_host(j->want.urls[i], j->host);
             return;
         }
     }
@@ -329,7 +329,7 @@ come_to(elo_fallback_job_t *j, const char *url)
     char host[ELO_FALLBACK_HOST_MAX];
     int place;
 
-    host_of(url, host);
+    elo_fallback_host(url, host);
     elo_mutex_lock(&f->mtx);
     if (j->place < 0 || strcmp(j->host, host) != 0) {
         leave_locked(f, j);

@@ -94,6 +94,9 @@ elo_err_t elo_fallback_crew_give(elo_fallback_t *f,
 bool elo_fallback_get(elo_fallback_job_t *j, elo_fetch_t *fetch,
                       const elo_fetch_ask_t *ask, elo_fetch_result_t *res);
 
+/* Host and port of a URL, in lower case; cut when it is longer. */
+void elo_fallback_host(const char *url, char out[ELO_FALLBACK_HOST_MAX]);
+
 /* [worker] Gives back the place at the host that was asked last, before the job's
    end. */
 void elo_fallback_leave_host(elo_fallback_job_t *j);
