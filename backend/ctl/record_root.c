@@ -39,9 +39,9 @@ elo_rec_root_read(const elo_rec_t *r, elo_rec_root_t *out)
         }
         seen |= key <= KEY_ROOT ? SEEN(key) : 0;
     }
-    if (c.why != NULL || seen != SEEN_ALL || o.blob.len != ELO_SHA256_LEN
-        || root.len != sizeof(o.root.b) || o.size == 0
-        || o.size > ELO_RECORD_SIZE_MAX)
+    if (c.why != NULL || (seen & SEEN_ALL) != SEEN_ALL
+        || o.blob.len != ELO_SHA256_LEN || root.len != sizeof(o.root.b)
+        || o.size == 0 || o.size > ELO_RECORD_SIZE_MAX)
     {
         return false;
     }
