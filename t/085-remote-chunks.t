@@ -632,4 +632,99 @@ subtest 'a root that nobody has a tree for' => sub {
     $_->end for $node, $stand;
 };
 
+subtest 'sources that fail a chunk' => sub {
+    my $bytes = Doorway::Stand::noise( 4 * $MIB + 9, 'chunks' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $source = Doorway::Source->new( it => $bytes );
+    my $stand  = new_stand(
+        'read', [ $node->port, $source->port ],
+        '--fallback-wait'  => '400ms',
+        '--fallback-retry' => '1s'
+    );
+
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    my @bad = (
+        [ 'no such range',    '/status/416' ],
+        [ 'another range',    '/liar/it' ],
+        [ 'a byte too few',   '/short/it' ],
+        [ 'one that stops',   '/stall/it' ],
+        [ 'one that is away', '/status/503' ],
+    );
+    for my $row (@bad) {
+        my ( $what, $path ) = @$row;
+        my $id = content( $stand, $bytes, [ $source->url($path), $url ] );
+
+        my $res;
+        Doorway::Stand::wait_for( $WAIT_S,
+            sub { ( $res = chunk( $stand, $id, 4 ) )->{status} == 200 } );
+        ok( $res->{body} eq substr( $bytes, 4 * $MIB ),
+            "$what: the next one is asked" );
+    }
+    $stand->end;
+
+    # One by one, behind a gate.
+    $stand = new_stand(
+        'read', [ $node->port, $source->port ],
+        '--fallback-wait'  => '400ms',
+        '--fallback-stall' => '30s'
+    );
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    my $slow = content( $stand, $bytes, [ $source->url('/gate/it'), $url ] );
+    my $res  = chunk( $stand, $slow, 2 );
+    is( $res->{status}, 503,        'a chunk that takes too long' );
+    is( code($res),     'FETCHING', '... is on its way' );
+    like( $res->{headers}{'retry-after'}, qr/\A\d+\z/, '... as is said' );
+    $source->forget;
+    $source->open_gate;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { chunk( $stand, $slow, 2 )->{status} == 200 }
+        ),
+        '... and comes'
+    );
+    is( scalar $source->asked, 0, '... by the one question' );
+    $_->end for $node, $stand;
+};
+
+subtest 'through the Doorway' => sub {
+    my $bytes = Doorway::Stand::noise( 24 * $MIB, 'door' );
+    my $node  = Doorway::Stand->new;
+
+    $node->start_daemon;
+    $node->start_nginx(
+        http   => 'log_format conn "$connection";',
+        config => 'location / { elohim on; access_log '
+          . $node->dir
+          . '/conn.log conn; }'
+    );
+    my $hash = $node->put( $bytes, 'video/mp4' )->{hash};
+    $node->publish( id => 'there', blobs => [$hash] );
+    my $tree = Doorway::Stand::decode(
+        $node->ask( path => "/api/blob/$hash/tree" )->{body} );
+    my $stand =
+      new_stand( 'read', [ $node->port ], '--fallback-cache' => '8m' );
+    $stand->start_nginx( config => 'location / { elohim on; }' );
+    my $id = content( $stand, $bytes,
+        [ 'http://127.0.0.1:' . $node->port . "/blob/$hash" ] );
+
+    is( $stand->get("/api/blob/$id")->{status}, 502, 'too large' );
+    manifest( $stand, $hash, $tree->{size}, $tree->{root} );
+    my $res = $stand->get("/api/blob/$id");
+    ok(
+        $res->{status} == 200 && $res->{body} eq $bytes,
+        'until its tree is stated: the whole'
+    );
+    is( $res->{headers}{'content-type'}, 'video/mp4', '... of its type' );
+    $res = $stand->get( '/api/blob/' . address($bytes),
+        'Range: bytes=1048570-3145740' );
+    ok( $res->{body} eq substr( $bytes, 1_048_570, 2_097_171 ),
+        'a range by its hash' );
+    my %conn;
+    $conn{$_}++
+      for split /\n/, Doorway::Stand::slurp( $node->dir . '/conn.log' );
+    cmp_ok( scalar keys %conn,
+        '<=', 4, 'connections are kept: no more than threads' );
+    $_->end for $node, $stand;
+};
+
 done_testing();

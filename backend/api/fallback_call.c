@@ -116,39 +116,6 @@ drop_wants(elo_want_t *wants, uint32_t *n)
 }
 
 
-/* A root is as good as bytes that were looked at when the node's owner states it, or an
-   administrator of what is his own. Not anybody's: the hash may be named by others
-   too, who would read, by that hash, what its tree says. */
-static void
-find_root(elo_api_t *a, elo_want_t *want)
-{
-    const elo_ctl_state_t *s;
-    const elo_agent_t *owner;
-    elo_digest_t root;
-    uint64_t size;
-    uint32_t facts;
-
-    if (a->ctl == NULL) {
-        return;
-    }
-    s = elo_ctl_state(a->ctl);
-    if (!elo_ctl_root(s, &a->node_owner, &want->digest, &root, &size)) {
-        owner = &want->owner;
-        facts = elo_ctl_facts_of(s, owner, elo_clock_unix_s());
-        if ((facts & ELO_FACT_ADMIN) == 0
-            || !elo_ctl_root(s, owner, &want->digest, &root, &size))
-        {
-            return;
-        }
-    }
-    if (want->size == 0 || want->size == size) {
-        want->size = size;
-        want->has_root = true;
-        want->root = root;
-    }
-}
-
-
 /* ELO_ENOTFOUND: nothing here for this caller. */
 static elo_err_t
 look_at(look_t *l, elo_slice_t id)
@@ -170,7 +137,7 @@ look_at(look_t *l, elo_slice_t id)
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
-        find_root(l->api, &want);
+        elo_fallback_root(l->api, &want);
         add(l, &want);
     }
     elo_content_dispose(&node);

@@ -15,6 +15,7 @@ typedef struct {
     uint32_t at;   /* its number */
     bool is_wrong; /* it isn't what the tree says */
     bool is_full;  /* there is no room for further ones */
+    bool is_all;   /* the whole comes, of a server that knows no ranges */
 } fill_t;
 
 
@@ -43,7 +44,8 @@ end_chunk(fill_t *l)
     }
     l->at++;
     l->len = 0;
-    return l->is_full && j->chunk != NULL ? ELO_ENOSPC : ELO_OK;
+    /* else what was asked for has come, and the connection can be kept */
+    return l->is_all && l->is_full && j->chunk != NULL ? ELO_ENOSPC : ELO_OK;
 }
 
 
@@ -89,7 +91,7 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
 
     l->at = j->number;
     l->len = 0;
-    l->is_wrong = false;
+    l->is_wrong = l->is_all = false;
     elo_ignore(!elo_fallback_get(j, fetch, &ask, &res)); /* in res */
     if (res.why == ELO_FETCH_NO_RANGE && !elo_copy_fits(j->copy)) {
         /* each chunk would cost all that is before it */
@@ -98,6 +100,7 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
     }
     if (res.why == ELO_FETCH_NO_RANGE) {
         ask.off = ask.len = 0;
+        l->is_all = true;
         l->at = 0;
         elo_ignore(!elo_fallback_get(j, fetch, &ask, &res));
     }
