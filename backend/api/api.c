@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/audit.h"
+#include "backend/api/fallback_call.h"
 #include "backend/api/list_page.h"
 #include "backend/api/lookup.h"
 #include "backend/api/native.h"
@@ -103,6 +104,7 @@ static const resource_t table[] = {
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
+    { ELO_OWN_FEED, true, { ON(GET, feed) } },
     { ELO_OWN_KEYS, true, { ON(GET, keys) } },
     { ELO_OWN_SESSION, true, { ON(GET, session) } },
     { ELO_OWN_URL, true, { ON(GET, url_session) } },
@@ -558,6 +560,7 @@ elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms)
 {
     a->fallback = f;
     a->fallback_wait_ms = wait_ms;
+    elo_fallback_watch_roots(a);
 }
 
 

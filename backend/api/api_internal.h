@@ -49,6 +49,7 @@ struct elo_api_s {
     elo_ctl_t *ctl; /* likewise; NULL: tokens and records aren't here */
     elo_fallback_t *fallback; /* NULL: what isn't held isn't there */
     uint32_t fallback_wait_ms;
+    elo_ctl_sub_t roots; /* fn NULL: none */
     uint32_t n_fetched_sends;
     elo_agent_t node_owner;      /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */
@@ -103,6 +104,7 @@ struct elo_call_s {
     elo_agent_t subject; /* whom the path names */
     /* of what may live elsewhere (fallback_call.h) */
     void (*again)(elo_call_t *c); /* NULL: that isn't looked for */
+    elo_reach_t floor; /* what is narrower isn't looked for, whoever asks */
     bool is_again;
     const struct elo_fetched_s *fetched; /* stands in for the store */
 };

@@ -38,6 +38,9 @@ may_read(const look_t *l, const elo_content_t *n, const elo_agent_t *owner)
 {
     elo_who_subject_t of;
 
+    if (l->c != NULL && elo_content_effective_reach(n) < l->c->floor) {
+        return false;
+    }
     if (l->c == NULL || elo_call_may_read(l->c, elo_content_effective_reach(n)))
     {
         return true;
@@ -134,6 +137,7 @@ look_at(look_t *l, elo_slice_t id)
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
+        elo_fallback_root(l->api, &want);
         add(l, &want);
     }
     elo_content_dispose(&node);
@@ -262,6 +266,11 @@ elo_fetched_reply_err(elo_api_t *a, elo_http_req_t *req, const elo_want_t *want,
         elo_reply_later(req, "FETCHING",
                         "the content lives elsewhere, and is being fetched",
                         BUSY_S);
+    } else if (err == ELO_ETOOBIG) {
+        elo_reply_problem(req, 502, "TOO_LARGE_TO_FETCH",
+                          "the content lives elsewhere, and is too large to be "
+                          "fetched as a whole",
+                          NULL);
     } else if (err == ELO_EBUSY || err == ELO_ECLOSED) {
         elo_reply_later(req, "FETCHING",
                         "the content lives elsewhere, and too much is being "
@@ -431,11 +440,9 @@ new_taken(const elo_call_t *c)
 static void
 prefer_copy(taken_t *t)
 {
-    elo_copies_t *copies = elo_fallback_copies(t->call.api->fallback);
-
     for (uint32_t i = 0; i < t->n_wants; i++) {
         elo_want_t w = t->wants[i];
-        elo_copy_t *copy = elo_copies_find(copies, &w.digest, &w.owner);
+        elo_copy_t *copy = elo_fallback_copy(t->call.api->fallback, &w);
 
         if (copy != NULL) {
             elo_copy_release(&copy);
