@@ -3,7 +3,7 @@
    them. Backends and stores are listed once for all locations that name the
    same one, so that a worker keeps one connection and one mapping to each. */
 
-#include "ngx_http_elohim_module.h"
+#include "ngx_http_elohim_disk.h"
 
 
 #define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000 /* ms */
@@ -61,6 +61,8 @@ ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
     {
         return NULL;
     }
+
+    emcf->verify = NGX_CONF_UNSET_UINT;
 
     return emcf;
 }
@@ -297,6 +299,12 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_conf_init_uint_value(emcf->verify, NGX_HTTP_ELOHIM_VERIFY_FIRST);
+
+    if (emcf->enabled && ngx_http_elohim_disk_init_conf(cf, emcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     bp = emcf->backends.elts;
 
     for (i = 0; i < emcf->backends.nelts; i++) {
@@ -323,10 +331,21 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_elohim_main_conf_t  *emcf;
+
     if (elo_keys_init() != ELO_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "elohim: libsodium cannot be used");
         return NGX_ERROR;
+    }
+
+    emcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_elohim_module);
+
+    if (emcf && emcf->disk && emcf->disk->zone
+        && (ngx_process == NGX_PROCESS_WORKER
+            || ngx_process == NGX_PROCESS_SINGLE))
+    {
+        ngx_http_elohim_disk_start(emcf->disk, cycle);
     }
 
     return NGX_OK;
