@@ -609,9 +609,8 @@ ngx_http_elohim_disk_enter(ngx_http_elohim_disk_t *d,
     item.aux = aux;
 
     t = ngx_http_elohim_disk_tier(d, f->tier);
-    elo_tier_publish(t, f->entry, &item);
 
-    if (!elo_tier_get(t, &f->key, &item) || item.ref != f->file) {
+    if (!elo_tier_publish(t, f->entry, &item)) {
         /* a wider one has had its room meanwhile */
         ngx_http_elohim_disk_free_rec(d, aux);
         ngx_http_elohim_disk_give_up(ngx_http_elohim_disk_index(d), f->file);

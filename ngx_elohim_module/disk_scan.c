@@ -430,9 +430,8 @@ ngx_http_elohim_scan_put(ngx_http_elohim_disk_t *d,
     ngx_memzero(&item, sizeof(elo_tier_item_t));
     item.ref = h->file;
     item.aux = aux;
-    elo_tier_publish(t, slot, &item);
 
-    return 1;
+    return elo_tier_publish(t, slot, &item);
 }
 
 
