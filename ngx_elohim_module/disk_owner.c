@@ -248,6 +248,39 @@ ngx_http_elohim_disk_keep(ngx_http_elohim_disk_t *d,
 }
 
 
+/* An empty directory has seen all purges: nothing has to be walked through before
+   that is said. */
+
+void
+ngx_http_elohim_disk_keep_empty(ngx_http_elohim_disk_t *d)
+{
+    ngx_uint_t                i, k, n;
+    elo_tier_stat_t           st;
+    elo_piece_owner_t         o;
+    ngx_http_elohim_index_t  *x;
+
+    x = ngx_http_elohim_disk_lock(d);
+
+    n = !x->held || x->scan || x->n_filling || x->gone_head != x->gone_tail;
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_DISK_TIERS; i++) {
+        for (k = 0; k < ELO_CACHE_CLASSES; k++) {
+            elo_tier_stat(ngx_http_elohim_disk_tier(d, i),
+                          (elo_cache_class_t) k, &st);
+            n += st.objects;
+        }
+    }
+
+    o = x->stores;
+
+    ngx_http_elohim_disk_unlock(d);
+
+    if (n == 0) {
+        ngx_http_elohim_disk_keep(d, &o);
+    }
+}
+
+
 /* Is the directory still this index's? */
 
 void
@@ -424,5 +457,9 @@ ngx_http_elohim_disk_purge(ngx_http_elohim_disk_t *d)
         }
 
         ngx_http_elohim_purge_apply(d, page);
+
+        if (k == ELO_PIECE_STORES) {
+            ngx_http_elohim_disk_keep_empty(d);
+        }
     }
 }
