@@ -400,6 +400,28 @@ ngx_http_elohim_fills_is_mine(const ngx_http_elohim_claim_t *claim)
 }
 
 
+void
+ngx_http_elohim_fills_sweep(ngx_msec_t timeout)
+{
+    ngx_uint_t               i;
+    ngx_http_elohim_fill_t  *f;
+
+    ngx_http_elohim_fills_lock();
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_FILLS; i++) {
+        f = &ngx_http_elohim_fills->fills[i];
+
+        if (f->id && ngx_http_elohim_fills_is_orphan(f, timeout)) {
+            ngx_http_elohim_fills->active--;
+            ngx_http_elohim_fills_unhash(f);
+            ngx_http_elohim_fills_free(f);
+        }
+    }
+
+    ngx_http_elohim_fills_unlock();
+}
+
+
 /* Takes the bits of those who wait and wakes them. (F3) */
 
 static void

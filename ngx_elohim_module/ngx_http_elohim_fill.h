@@ -34,7 +34,7 @@
 
 #define NGX_HTTP_ELOHIM_FILLS      1024 /* slots, of all workers */
 #define NGX_HTTP_ELOHIM_WAIT_WORDS (NGX_MAX_PROCESSES / 64)
-#define NGX_HTTP_ELOHIM_WAKES      32 /* eventfds; process slots share them */
+#define NGX_HTTP_ELOHIM_WAKES      32   /* eventfds that process slots share */
 #define NGX_HTTP_ELOHIM_NO_SLOT    NGX_MAX_UINT32_VALUE
 
 /* status of a fill, beside those of HTTP */
@@ -72,6 +72,8 @@ typedef struct {
    had ended well, and isn't there any more. */
 ngx_int_t ngx_http_elohim_fills_claim(const ngx_http_elohim_piece_t *piece,
     ngx_uint_t most, ngx_uint_t again, ngx_http_elohim_claim_t *claim);
+/* A slot whose owner is gone, and that nobody has found since: free. */
+void ngx_http_elohim_fills_sweep(ngx_msec_t timeout);
 /* Is its owner gone, or has he done nothing for so long? */
 ngx_uint_t ngx_http_elohim_fills_is_orphan(const ngx_http_elohim_fill_t *fill,
     ngx_msec_t timeout);
@@ -91,8 +93,6 @@ void ngx_http_elohim_fills_end(const ngx_http_elohim_claim_t *claim,
 void ngx_http_elohim_fills_wait(ngx_http_elohim_fill_t *fill);
 ngx_http_elohim_fill_t *ngx_http_elohim_fills_slot(ngx_uint_t i);
 ngx_uint_t ngx_http_elohim_fills_index(const ngx_http_elohim_fill_t *fill);
-ngx_int_t ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
-    ngx_http_elohim_main_conf_t *emcf);
 /* What this worker does first: those whom it replaces have left things. */
 void ngx_http_elohim_fills_enter(ngx_shm_zone_t *zone);
 
@@ -103,9 +103,9 @@ ngx_int_t ngx_http_elohim_wake_listen(ngx_cycle_t *cycle, const int *fds,
 /* words: process slots, a bit each */
 void ngx_http_elohim_wake(const int *fds, const uint64_t *words);
 
+const int *ngx_http_elohim_fills_wakes(void);
+
 /* fill: what this worker's requests wait for is looked at soon. */
-ngx_int_t ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
-    ngx_http_elohim_main_conf_t *emcf);
 void ngx_http_elohim_fill_look(void);
 
 /* feed: fetches from have on; ends the fill in any case. NGX_DECLINED, and nothing
