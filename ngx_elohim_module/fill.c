@@ -361,7 +361,8 @@ ngx_http_elohim_fill_full(void)
 }
 
 
-/* NGX_OK: begun. NGX_AGAIN: under way, or ended. NGX_DECLINED. */
+/* NGX_OK: begun. NGX_AGAIN: under way, or ended. NGX_DECLINED: too many. NGX_ABORT: it
+   can't be. */
 
 static ngx_int_t
 ngx_http_elohim_fill_begin(const ngx_http_elohim_piece_t *piece,
@@ -393,7 +394,9 @@ ngx_http_elohim_fill_begin(const ngx_http_elohim_piece_t *piece,
         return NGX_OK;
     }
 
-    ngx_http_elohim_fills_end(claim, NGX_HTTP_INSUFFICIENT_STORAGE, 0);
+    /* no disk: whoever follows already finds that out himself */
+
+    ngx_http_elohim_fills_end(claim, NGX_HTTP_ELOHIM_FILL_LOST, 0);
 
     return NGX_ABORT;
 }
