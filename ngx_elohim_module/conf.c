@@ -3,7 +3,7 @@
    them. Backends and stores are listed once for all locations that name the
    same one, so that a worker keeps one connection and one mapping to each. */
 
-#include "ngx_http_elohim_module.h"
+#include "ngx_http_elohim_disk.h"
 
 
 #define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000 /* ms */
@@ -70,6 +70,7 @@ ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
     emcf->fill_connections = NGX_CONF_UNSET;
     emcf->fill_connections_all = NGX_CONF_UNSET;
     emcf->fill_timeout = NGX_CONF_UNSET_MSEC;
+    emcf->verify = NGX_CONF_UNSET_UINT;
 
     return emcf;
 }
@@ -325,6 +326,12 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_conf_init_uint_value(emcf->verify, NGX_HTTP_ELOHIM_VERIFY_FIRST);
+
+    if (emcf->enabled && ngx_http_elohim_disk_init_conf(cf, emcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     bp = emcf->backends.elts;
 
     for (i = 0; i < emcf->backends.nelts; i++) {
@@ -361,6 +368,15 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 
     emcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_elohim_module);
 
-    return emcf && emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf)
-                               : NGX_OK;
+    if (emcf == NULL || (ngx_process != NGX_PROCESS_WORKER
+                         && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    if (emcf->disk && emcf->disk->zone) {
+        ngx_http_elohim_disk_start(emcf->disk, cycle);
+    }
+
+    return emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf) : NGX_OK;
 }

@@ -15,6 +15,13 @@ static ngx_conf_enum_t  ngx_http_elohim_denied[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_elohim_verify[] = {
+    { ngx_string("first_read"), NGX_HTTP_ELOHIM_VERIFY_FIRST },
+    { ngx_string("every_read"), NGX_HTTP_ELOHIM_VERIFY_EACH },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_num_bounds_t  ngx_http_elohim_ranges_bounds = {
     ngx_conf_check_num_bounds, 1, ELO_RANGE_MAX
 };
@@ -64,6 +71,20 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("elohim_cache_path"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_elohim_set_cache_path,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_verify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_elohim_main_conf_t, verify),
+      &ngx_http_elohim_verify },
 
     { ngx_string("elohim_writes"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -174,7 +195,7 @@ ngx_module_t  ngx_http_elohim_module = {
     ngx_http_elohim_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_elohim_init_module,           /* init module */
     ngx_http_elohim_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */

@@ -15,6 +15,10 @@
 
 #define NGX_HTTP_ELOHIM_ZONE_SIZE (16 * 1024 * 1024)
 
+/* elohim_verify: when the bytes of a piece on disk are checked */
+#define NGX_HTTP_ELOHIM_VERIFY_FIRST 0
+#define NGX_HTTP_ELOHIM_VERIFY_EACH  1
+
 typedef struct {
     ngx_array_t stores;   /* ngx_http_elohim_store_t * */
     ngx_array_t backends; /* ngx_http_elohim_backend_t * */
@@ -24,6 +28,8 @@ typedef struct {
     ngx_int_t fill_connections;     /* of a worker */
     ngx_int_t fill_connections_all; /* of all workers */
     ngx_msec_t fill_timeout;        /* without progress */
+    struct ngx_http_elohim_disk_s *disk; /* elohim_cache_path, or NULL */
+    ngx_uint_t verify;                   /* elohim_verify */
     unsigned enabled:1; /* some location has elohim on */
 } ngx_http_elohim_main_conf_t;
 
@@ -84,6 +90,12 @@ ngx_int_t ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf);
 ngx_int_t ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
     ngx_http_elohim_main_conf_t *emcf);
+/* disk_conf */
+char *ngx_http_elohim_set_cache_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_elohim_disk_init_conf(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf);
+ngx_int_t ngx_http_elohim_init_module(ngx_cycle_t *cycle);
 
 /* vars */
 ngx_int_t ngx_http_elohim_add_variables(ngx_conf_t *cf);

@@ -11,6 +11,7 @@
 #include "backend/store/records_upload.h"
 #include "backend/store/setting.h"
 #include "backend/store/origin.h"
+#include "backend/store/purge.h"
 #include "backend/store/store_internal.h"
 #include "common/base/crypto.h"
 
@@ -504,6 +505,18 @@ row_origin(rows_t *r, const row_t *row)
 }
 
 
+static elo_err_t
+row_purge(rows_t *r, const row_t *row)
+{
+    elo_purge_t p;
+    uint64_t seq;
+    bool is_head;
+
+    (void) r;
+    return elo_purge_row_parse(row->key, row->e->value, &is_head, &seq, &p);
+}
+
+
 /* USE and CARE are hints: whoever reads one that makes no sense goes without. */
 static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_BLOB] = row_blob,   [ELO_T_SEALED] = row_sealed,
@@ -517,6 +530,7 @@ static const row_fn row_fns[ELO_T_COUNT] = {
     [ELO_T_BAD] = row_bad,     [ELO_T_RECORD] = row_record,
     [ELO_T_AUDIT] = row_audit, [ELO_T_SETTING] = row_setting,
     [ELO_T_NODEX] = row_nodex, [ELO_T_ORIGIN] = row_origin,
+    [ELO_T_PURGE] = row_purge,
 };
 
 

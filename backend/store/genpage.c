@@ -46,15 +46,17 @@ start_epoch(elo_store_t *s, elo_gen_page_t *page)
     } while (epoch == 0 || epoch == page->epoch);
     if (!elo_gen_page_ok(page, PAGE_LEN) || page->store_id != s->store_id) {
         /* A page from nowhere: values that no earlier page had. */
-        elo_random(&base, sizeof(base));
+        do {
+            elo_random(&base, sizeof(base));
+        } while (base == 0);
     }
     for (uint32_t i = 0; i < ELO_GEN_SLOTS; i++) {
         __atomic_fetch_add(&page->slot[i], base + 1, __ATOMIC_RELEASE);
     }
-    memcpy(page->magic, ELO_GEN_MAGIC, sizeof(page->magic));
-    page->slots = ELO_GEN_SLOTS;
-    page->reserved = 0;
-    page->store_id = s->store_id;
+    if (base != 0) {
+        memset(page->magic, 0, sizeof(page->magic)); /* elo_genpage_ready */
+        page->store_id = s->store_id;
+    }
     __atomic_store_n(&page->heartbeat_ns, elo_clock_mono_ns(),
                      __ATOMIC_RELEASE);
     __atomic_store_n(&page->epoch, epoch, __ATOMIC_RELEASE);
@@ -92,6 +94,18 @@ elo_genpage_open(elo_store_t *s)
         start_epoch(s, s->gen);
     }
     return rc;
+}
+
+
+void
+elo_genpage_ready(elo_store_t *s, uint64_t last,
+                  const elo_gen_purge_t ring[ELO_PURGE_RING])
+{
+    elo_purge_restore(s->gen, last, ring);
+    s->gen->slots = ELO_GEN_SLOTS;
+    s->gen->purges = ELO_PURGE_RING;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(s->gen->magic, ELO_GEN_MAGIC, sizeof(s->gen->magic));
 }
 
 

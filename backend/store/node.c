@@ -31,6 +31,7 @@ typedef struct {
     elo_buf_t ver;        /* value of NODEV */
     elo_slice_t ver_data; /* its data, if any */
     elo_slots_t slots;
+    uint64_t purged; /* place of what edges are to forget; 0: nothing */
 } node_op_t;
 
 typedef struct {
@@ -38,6 +39,7 @@ typedef struct {
     elo_store_t *s;
     const elo_digest_t *d;
     elo_slots_t slots;
+    uint64_t purged;
 } changed_op_t;
 
 
@@ -82,6 +84,28 @@ stays(const elo_rec_node_t *a, const elo_rec_node_t *b, const elo_digest_t *d)
 }
 
 
+/* Edges keep bytes of what is wide only. They forget those of a content that becomes
+   narrower, and of what it refers to no more. */
+static elo_err_t
+edges_forget(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
+{
+    elo_digest_t gone[ELO_CONTENT_BLOBS_MAX];
+    uint32_t n = 0;
+
+    o->purged = 0;
+    if (was->current == 0 || elo_reach_is_sealed(was->reach)) {
+        return ELO_OK;
+    }
+    for (uint32_t i = 0; i < was->n_refs; i++) {
+        if (o->is.reach < was->reach
+            || !elo_rec_node_refers(&o->is, &was->refs[i])) {
+            gone[n++] = was->refs[i];
+        }
+    }
+    return elo_purge_tx(o->s, tx, gone, n, &o->slots, &o->purged);
+}
+
+
 /* What becomes of the blobs when the references of was are replaced by those of
    o->is, which is done already. */
 static elo_err_t
@@ -109,7 +133,7 @@ orphans_move(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
         }
     }
     elo_slots_mark(&o->slots, o->id);
-    return ELO_OK;
+    return edges_forget(tx, o, was);
 }
 
 
@@ -273,7 +297,7 @@ exec(node_op_t *o)
     elo_err_t rc = elo_store_exec(o->s, &o->op);
 
     if (rc == ELO_OK) {
-        elo_slots_bump(o->s, &o->slots);
+        elo_purge_publish(o->s, &o->slots, o->purged);
     }
     return rc;
 }
@@ -480,7 +504,7 @@ put_all(elo_store_t *s, node_op_t *o, elo_node_put_t *puts, uint32_t n)
         if (puts[i].err == ELO_OK) {
             puts[i].err = rc != ELO_OK ? rc : err[n_ops++];
             if (puts[i].err == ELO_OK) {
-                elo_slots_bump(s, &o[i].slots);
+                elo_purge_publish(s, &o[i].slots, o[i].purged);
             }
         }
         puts[i].err = op_end(&o[i], puts[i].err);
@@ -662,7 +686,12 @@ changed_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     {
         return rc;
     }
-    return elo_slots_mark_blob(&o->slots, tx, o->d);
+    if ((rc = elo_slots_mark_blob(&o->slots, tx, o->d)) != ELO_OK) {
+        return rc;
+    }
+    /* taken back, perhaps: what was wide is so no more */
+    return elo_purge_tx(o->s, tx, o->d, is_clear ? 1 : 0, &o->slots,
+                        &o->purged);
 }
 
 
@@ -674,7 +703,7 @@ elo_store_refs_changed(elo_store_t *s, const elo_digest_t *d)
 
     assert(s->magic == ELO_STORE_MAGIC);
     if ((rc = elo_store_exec(s, &o.op)) == ELO_OK) {
-        elo_slots_bump(s, &o.slots);
+        elo_purge_publish(s, &o.slots, o.purged);
     }
     return rc;
 }

@@ -25,6 +25,8 @@ typedef struct {
     bool has_blind;
     elo_digest_t blind;
     elo_slots_t slots;
+    bool was_clear;  /* edges may have it */
+    uint64_t purged; /* place of that; 0: there is nothing to forget */
     uint64_t blob_file, media_file; /* to be buried */
     bool is_held;                   /* somebody has it still */
 } remove_op_t;
@@ -64,6 +66,7 @@ clear_del(remove_op_t *o, elo_kv_tx_t *tx, const elo_rec_blob_t *rec)
 {
     elo_err_t rc;
 
+    o->was_clear = true;
     if ((rc = elo_own_clear_tx(tx, o->d)) != ELO_OK
         || (rc = elo_media_del(tx, o->d, &o->media_file)) != ELO_OK
         || (rc = elo_file_kill_tx(tx, ELO_FILE_MEDIA, o->media_file)) != ELO_OK
@@ -145,7 +148,8 @@ take_one(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
 {
     elo_err_t rc;
 
-    o->blob_file = o->media_file = 0;
+    o->blob_file = o->media_file = o->purged = 0;
+    o->was_clear = false;
     rc = remove_clear(o, tx, agent);
     if (rc == ELO_ENOTFOUND) {
         rc = remove_sealed(o, tx, agent);
@@ -162,7 +166,12 @@ take_one(remove_op_t *o, elo_kv_tx_t *tx, uint32_t agent)
              : o->is_anyones ? ELO_OK
                              : elo_orphan_del(tx, o->d, agent);
     }
-    return rc != ELO_OK ? rc : elo_slots_mark_blob(&o->slots, tx, o->d);
+    if (rc != ELO_OK
+        || (rc = elo_slots_mark_blob(&o->slots, tx, o->d)) != ELO_OK) {
+        return rc;
+    }
+    return elo_purge_tx(o->s, tx, o->d, o->was_clear ? 1 : 0, &o->slots,
+                        &o->purged);
 }
 
 
@@ -223,6 +232,7 @@ collect_run(elo_kv_op_t *op, elo_kv_tx_t *tx)
     elo_err_t rc;
 
     o->is_kept = o->has_more = false;
+    o->purged = 0;
     if ((rc = elo_orphan_is(tx, o->d, o->no, o->due, &is_due)) != ELO_OK
         || !is_due) {
         return rc != ELO_OK ? rc : ELO_EBUSY;
@@ -271,7 +281,7 @@ remove_one(remove_op_t *o)
     if ((rc = elo_store_exec(o->s, &o->op)) != ELO_OK) {
         return rc;
     }
-    elo_slots_bump(o->s, &o->slots);
+    elo_purge_publish(o->s, &o->slots, o->purged);
     elo_file_bury(o->s, ELO_FILE_BLOB, o->blob_file);
     elo_file_bury(o->s, ELO_FILE_MEDIA, o->media_file);
     return ELO_OK;

@@ -110,6 +110,7 @@ open_all(elo_store_t *s, const elo_store_cfg_t *cfg, elo_kv_recovery_t *found)
         || (rc = elo_layout_open(s, cfg->root)) != ELO_OK
         || (rc = elo_genpage_open(s)) != ELO_OK
         || (rc = engine_open(s, cfg, found)) != ELO_OK
+        || (rc = elo_purges_open(s)) != ELO_OK
         || (rc = elo_files_clean(s, found->rotten > 0)) != ELO_OK
         || (rc = elo_uploads_open(s, &s->uploads)) != ELO_OK
         || (rc = elo_agents_open(s)) != ELO_OK)
@@ -137,6 +138,7 @@ close_all(elo_store_t **sp)
     if (s->tasks != NULL) {
         elo_tasks_free(&s->tasks);
     }
+    elo_purges_close(s);
     elo_genpage_close(s);
     elo_hashes_free(&s->hashes);
     if (s->lock_fd != -1) {
@@ -282,6 +284,13 @@ elo_slots_mark(elo_slots_t *m, elo_slice_t key)
     uint32_t slot = elo_gen_slot(key) % ELO_GEN_SLOTS;
 
     m->set[slot / 64] |= UINT64_C(1) << (slot % 64);
+}
+
+
+void
+elo_slots_mark_all(elo_slots_t *m)
+{
+    memset(m->set, 0xff, sizeof(m->set));
 }
 
 

@@ -21,6 +21,7 @@
 
 struct elo_crew_s;
 struct elo_hashes_s;
+struct elo_purges_s;
 
 struct elo_store_s {
     uint32_t magic;
@@ -45,6 +46,7 @@ struct elo_store_s {
     elo_uploads_t *uploads;
     struct elo_crew_s *crew;     /* puts' second pair of hands */
     struct elo_hashes_s *hashes; /* running hashes to be used again */
+    struct elo_purges_s *purges; /* what isn't in the generation page yet */
 
     /* shared: atomic */
     uint64_t tmp_n;
@@ -64,6 +66,7 @@ typedef struct {
     uint64_t set[ELO_GEN_SLOTS / 64];
 } elo_slots_t;
 void elo_slots_mark(elo_slots_t *m, elo_slice_t key);
+void elo_slots_mark_all(elo_slots_t *m);
 void elo_slots_bump(elo_store_t *s, const elo_slots_t *m);
 /* [commit] Marks d's slot and those of all nodes that refer to it. */
 elo_err_t elo_slots_mark_blob(elo_slots_t *m, elo_kv_tx_t *tx,
@@ -147,9 +150,30 @@ elo_err_t elo_dir_sync(elo_store_t *s, const char *dir) ELO_MUST_USE;
 
 /* ---- genpage.c ---- */
 
-/* Maps <root>/generation, with an epoch of its own and every slot bumped. */
+/* Maps <root>/generation, with an epoch of its own and every slot bumped. One that
+   isn't this store's is nobody's to map until it is ready. */
 elo_err_t elo_genpage_open(elo_store_t *s) ELO_MUST_USE;
+void elo_genpage_ready(elo_store_t *s, uint64_t last,
+                       const elo_gen_purge_t ring[ELO_PURGE_RING]);
 void elo_genpage_close(elo_store_t *s);
+
+/* ---- purge.c ---- */
+
+/* Part of opening a store: the ring as it was kept. */
+elo_err_t elo_purges_open(elo_store_t *s) ELO_MUST_USE;
+void elo_purges_close(elo_store_t *s);
+
+/* [commit] Appends an entry for each digest (n 0: nothing), or (NULL) one for all.
+   slots: the operation's; they and *last (the place of its last entry; 0: none)
+   stay until it is published. */
+elo_err_t elo_purge_tx(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d,
+                       uint32_t n, const elo_slots_t *slots,
+                       uint64_t *last) ELO_MUST_USE;
+
+/* [any] When the operation is durable, before anybody is told: bumps its slots, then
+   lets the entries up to that place be seen, those of operations before it with their
+   slots first. Of one that failed, nothing is called (S14). */
+void elo_purge_publish(elo_store_t *s, const elo_slots_t *slots, uint64_t last);
 
 /* ---- hashes.c: SHA-256 without an allocation each ---- */
 

@@ -29,13 +29,14 @@
     T(AUDIT, 21, "audit")     /* number -> chained entry: append-only */       \
     T(SETTING, 22, "setting") /* name -> what a part of the daemon keeps */    \
     T(NODEX, 23, "nodex")     /* dimension, value, id -> nothing; derived */   \
-    T(ORIGIN, 24, "origin")   /* SHA-256 of a URL -> what is known of it */
+    T(ORIGIN, 24, "origin")   /* SHA-256 of a URL -> what is known of it */    \
+    T(PURGE, 25, "purge")     /* number modulo 1024 -> what edges forget */
 
 enum {
 #define T(name, number, text) ELO_T_##name = (number),
     ELO_STORE_TABLES(T)
 #undef T
-        ELO_T_COUNT = 25
+        ELO_T_COUNT = 26
 };
 
 /* Spaces of counters. */
