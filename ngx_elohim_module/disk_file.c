@@ -242,6 +242,7 @@ ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
 
     w->slot = f - x->filling;
     w->token = f->token;
+    w->is_transient = !f->has_entry;
     ngx_http_elohim_disk_name(d, f->file, &w->place);
 
     ngx_http_elohim_disk_unlock(d);
@@ -449,6 +450,7 @@ ngx_http_elohim_disk_resume(ngx_http_elohim_disk_t *d,
     f->touched = ngx_http_elohim_disk_now();
     w->slot = f - x->filling;
     w->token = f->token;
+    w->is_transient = !f->has_entry;
     w->place.uniq = (ngx_file_uniq_t) f->uniq;
     w->place.file_size = (off_t) ELO_PIECE_HEAD + f->len;
 

@@ -13,6 +13,7 @@
 #define NGX_HTTP_ELOHIM_FEED_TURN    4           /* of these, then others' turn */
 #define NGX_HTTP_ELOHIM_FEED_IDLE    8           /* kept connections */
 #define NGX_HTTP_ELOHIM_FEED_PAUSE   100         /* ms, before it is tried again */
+#define NGX_HTTP_ELOHIM_FEED_LINGER  32          /* files that aren't kept */
 #define NGX_HTTP_ELOHIM_FEED_AWAY    1           /* s, that clients are told */
 #define NGX_HTTP_ELOHIM_FEED_FORMAT                                           \
     "GET %V HTTP/1.1\r\nHost: elohimd\r\n"
@@ -27,6 +28,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_queue_t                 queue; /* of those that linger */
     ngx_http_elohim_claim_t     claim;
     ngx_http_elohim_backend_t  *backend;
     ngx_http_elohim_writer_t    writer;
@@ -59,8 +61,10 @@ static void ngx_http_elohim_feed_read(ngx_event_t *rev);
 static void ngx_http_elohim_feed_idle(ngx_event_t *rev);
 
 
-static ngx_uint_t  ngx_http_elohim_feed_n;
-static u_char      ngx_http_elohim_feed_bytes[NGX_HTTP_ELOHIM_FEED_PIECE];
+static ngx_uint_t   ngx_http_elohim_feed_n;
+static ngx_uint_t   ngx_http_elohim_feed_n_linger;
+static ngx_queue_t  ngx_http_elohim_feed_lingering;
+static u_char       ngx_http_elohim_feed_bytes[NGX_HTTP_ELOHIM_FEED_PIECE];
 
 
 ngx_uint_t
@@ -459,17 +463,76 @@ ngx_http_elohim_feed_retry(ngx_event_t *ev)
 /* ---- the fill's end ---- */
 
 static void
+ngx_http_elohim_feed_forget(ngx_event_t *ev)
+{
+    ngx_http_elohim_feed_t  *f;
+
+    f = ev->data;
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    ngx_queue_remove(&f->queue);
+    ngx_http_elohim_feed_n_linger--;
+    ngx_http_elohim_disk_close(&f->writer, 0);
+    ngx_free(f);
+}
+
+
+/* What is whole and isn't kept is there a while longer, for who had it fetched ahead;
+   so many files at most. */
+
+static void
+ngx_http_elohim_feed_linger(ngx_http_elohim_feed_t *f)
+{
+    ngx_queue_t             *q;
+    ngx_http_elohim_feed_t  *oldest;
+
+    q = &ngx_http_elohim_feed_lingering;
+
+    if (q->next == NULL) {
+        ngx_queue_init(q);
+    }
+
+    if (ngx_http_elohim_feed_n_linger == NGX_HTTP_ELOHIM_FEED_LINGER) {
+        oldest = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t,
+                                queue);
+        ngx_http_elohim_feed_forget(&oldest->retry);
+    }
+
+    ngx_queue_insert_tail(q, &f->queue);
+    ngx_http_elohim_feed_n_linger++;
+
+    f->retry.handler = ngx_http_elohim_feed_forget;
+    f->retry.cancelable = 1;
+    ngx_add_timer(&f->retry, NGX_HTTP_ELOHIM_FILL_LINGER);
+}
+
+
+static void
 ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
     time_t retry_after)
 {
-    ngx_uint_t  is_mine, is_taken;
+    ngx_uint_t  is_mine, is_taken, lingers;
 
     ngx_http_elohim_feed_close(f);
+    ngx_http_elohim_feed_n--;
+
+    if (f->retry.timer_set) {
+        ngx_del_timer(&f->retry);
+    }
+
+    if (f->retry.posted) {
+        ngx_delete_posted_event(&f->retry);
+    }
 
     is_mine = ngx_http_elohim_fills_is_mine(&f->claim);
     is_taken = !is_mine && f->claim.fill->id == f->claim.id;
+    lingers = status == NGX_HTTP_OK && is_mine && f->writer.is_transient
+              && !ngx_exiting && !ngx_terminate;
 
-    if (status == NGX_HTTP_OK && is_mine
+    if (status == NGX_HTTP_OK && is_mine && !lingers
         && ngx_http_elohim_disk_commit(&f->writer) != NGX_OK)
     {
         status = NGX_HTTP_INSUFFICIENT_STORAGE;
@@ -480,17 +543,12 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
     ngx_http_elohim_fills_end(&f->claim, status, retry_after);
     ngx_http_elohim_fill_look();
 
+    if (lingers) {
+        ngx_http_elohim_feed_linger(f);
+        return;
+    }
+
     ngx_http_elohim_disk_close(&f->writer, is_taken);
-
-    if (f->retry.timer_set) {
-        ngx_del_timer(&f->retry);
-    }
-
-    if (f->retry.posted) {
-        ngx_delete_posted_event(&f->retry);
-    }
-
-    ngx_http_elohim_feed_n--;
     ngx_free(f);
 }
 

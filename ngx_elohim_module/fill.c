@@ -429,8 +429,7 @@ ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f, ngx_uint_t again)
     }
 
     if (rc == NGX_AGAIN && claim.fill->status && claim.fill->id == claim.id) {
-        f->status = claim.fill->status;
-        f->retry_after = claim.fill->retry_after;
+        ngx_http_elohim_fill_read(f, claim.fill);
 
         return f->status == NGX_HTTP_OK ? NGX_OK
                : f->status == NGX_HTTP_INSUFFICIENT_STORAGE ? NGX_DECLINED

@@ -9,7 +9,7 @@
 
 
 #define NGX_HTTP_ELOHIM_FILL_BUCKETS  1024 /* a power of two */
-#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that an end is told to who asks */
+#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is told to who asks */
 #define NGX_HTTP_ELOHIM_FILL_SLACK    1000 /* ms beyond the owner's own patience */
 #define NGX_HTTP_ELOHIM_FILL_PAGES    8    /* what the slab needs itself */
 
@@ -225,11 +225,12 @@ static ngx_uint_t
 ngx_http_elohim_fills_is_over(const ngx_http_elohim_fill_t *f)
 {
     return (ngx_msec_int_t) (ngx_current_msec - f->ended)
-           > NGX_HTTP_ELOHIM_FILL_KEPT;
+           > (f->status == NGX_HTTP_OK ? NGX_HTTP_ELOHIM_FILL_LINGER
+                                       : NGX_HTTP_ELOHIM_FILL_KEPT);
 }
 
 
-/* Frees what ended, as long as its time is over; all: one in any case. */
+/* Frees what ended, as long as its time is over; must: one in any case. */
 
 static void
 ngx_http_elohim_fills_reap(ngx_uint_t must)

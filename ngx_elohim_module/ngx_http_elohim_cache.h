@@ -80,6 +80,7 @@ typedef struct {
     ngx_http_elohim_place_t place;
     ngx_fd_t fd;
     uint32_t have;
+    unsigned is_transient:1; /* it isn't worth its room: nothing is kept of it */
 
     /* private */
     elo_sha256_t *sha256;
@@ -130,10 +131,11 @@ struct ngx_http_elohim_follow_s {
 };
 
 /* Follows the fill of f->piece, which begins unless it is under way in any worker.
-   NGX_AGAIN: f->handler is called, never from within; NGX_OK: it has ended well, see
-   disk_find; NGX_ERROR: it has failed a moment ago, f->status; NGX_DECLINED: too many
-   are under way, or no disk: pass the request on. again: it was NGX_OK, and isn't
-   there. Who heard an end has left already. */
+   NGX_AGAIN: f->handler is called, never from within; NGX_OK: it has ended well a
+   moment ago, see disk_find, else f->place, where it may still be; NGX_ERROR: it has
+   failed a moment ago, f->status; NGX_DECLINED: too many are under way, or no disk:
+   pass the request on. again: it was NGX_OK, and is in neither place. Who heard an
+   end has left already. */
 ngx_int_t ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f,
     ngx_uint_t again);
 void ngx_http_elohim_fill_leave(ngx_http_elohim_follow_t *f);

@@ -35,6 +35,9 @@
 #define NGX_HTTP_ELOHIM_FILLS      1024 /* slots, of all workers */
 #define NGX_HTTP_ELOHIM_WAIT_WORDS (NGX_MAX_PROCESSES / 64)
 #define NGX_HTTP_ELOHIM_WAKES      32   /* eventfds that process slots share */
+/* ms that a fill that ended well is known, and what isn't kept of it is there: for who
+   is about to read what was fetched ahead for him */
+#define NGX_HTTP_ELOHIM_FILL_LINGER 10000
 #define NGX_HTTP_ELOHIM_NO_SLOT    NGX_MAX_UINT32_VALUE
 
 /* status of a fill, beside those of HTTP */

@@ -272,22 +272,16 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
 
     rc = ngx_http_elohim_fill_follow(f, p->again);
 
-    switch (rc) {
-    case NGX_AGAIN:
+    if (rc == NGX_AGAIN) {
         p->following = 1;
-        return NGX_AGAIN;
+    }
 
-    case NGX_OK:
-        p->again = 1;
-        return NGX_OK;
-
-    case NGX_ERROR:
+    if (rc == NGX_ERROR) {
         p->retry_after = f->retry_after;
         return ngx_http_elohim_piece_fail(p, f->status);
-
-    default:
-        return NGX_DECLINED;
     }
+
+    return rc;
 }
 
 
@@ -356,19 +350,25 @@ ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
 
         rc = ngx_http_elohim_piece_follow(p);
 
-        if (rc == NGX_AGAIN) {
-            rc = ngx_http_elohim_piece_grown(p);
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
+        if (rc != NGX_OK && rc != NGX_AGAIN) {
+            return rc;
+        }
 
-            ngx_http_elohim_piece_leave(p);
+        if (rc == NGX_OK
+            && ngx_http_elohim_disk_find(piece, &place) != NGX_DECLINED)
+        {
+            /* it came between the two looks */
             continue;
         }
 
-        if (rc != NGX_OK) {
+        p->again = rc == NGX_OK;
+
+        rc = ngx_http_elohim_piece_grown(p);
+        if (rc != NGX_DECLINED) {
             return rc;
         }
+
+        ngx_http_elohim_piece_leave(p);
     }
 }
 
