@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* blob: bytes of a blob, by its address or by the content id that it is known
    under, from the extent that the daemon granted. What is encrypted at rest has
-   none: the daemon decrypts it and does what is asked of ranges. */
+   none: the daemon decrypts it and does what is asked of ranges. What it doesn't keep
+   comes from pieces of the disk tier, unless it is narrow. */
 
 #include "ngx_http_elohim_module.h"
+
+#include "common/cache/tier.h"
+
+
+static ngx_uint_t
+ngx_http_elohim_is_in_pieces(const ngx_http_elohim_ctx_t *ctx,
+    const elo_grant_t *g)
+{
+    return (g->head.flags & ELO_WIRE_REMOTE)
+           && ctx->route.kind == ELO_ROUTE_BLOB && !ctx->own
+           && elo_cache_class(g->head.reach) != ELO_CACHE_PRIVATE;
+}
 
 
 ngx_int_t
@@ -48,7 +61,10 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         ctx->sealed = 1;
         ctx->digest = g.digest;
         ctx->type = g.content_type;
-        return ngx_http_elohim_pass(r, ctx, ctx->own);
+
+        if (!ngx_http_elohim_is_in_pieces(ctx, &g)) {
+            return ngx_http_elohim_pass(r, ctx, ctx->own);
+        }
     }
 
     elo_addr_canon(&g.digest, canon);
@@ -82,5 +98,6 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         ngx_str_set(&body.cache_control, "public, no-cache");
     }
 
-    return ngx_http_elohim_serve(r, ctx, &body);
+    return ctx->sealed ? ngx_http_elohim_piece(r, ctx, &body)
+                       : ngx_http_elohim_serve(r, ctx, &body);
 }

@@ -304,6 +304,7 @@ ngx_http_elohim_disk_resume(ngx_http_elohim_disk_t *d,
     f->touched = ngx_http_elohim_disk_now();
     w->slot = f - x->filling;
     w->token = f->token;
+    w->is_transient = !f->has_entry;
     w->place.uniq = (ngx_file_uniq_t) f->uniq;
     w->place.file_size = (off_t) ELO_PIECE_HEAD + f->len;
 

@@ -161,6 +161,7 @@ ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
 
     w->slot = f - x->filling;
     w->token = f->token;
+    w->is_transient = !f->has_entry;
     ngx_http_elohim_disk_name(d, f->file, &w->place);
 
     ngx_http_elohim_disk_unlock(d);

@@ -80,6 +80,7 @@ typedef struct {
     ngx_http_elohim_place_t place;
     ngx_fd_t fd;
     uint32_t have;
+    unsigned is_transient:1; /* it isn't worth its room: nothing is kept of it */
 
     /* private */
     elo_sha256_t *sha256;
@@ -107,29 +108,39 @@ void ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place);
 
 /* ---- fills ---- */
 
-/* A request that follows a fill; part of its owner's memory. */
+/* A request that follows a fill; part of its owner's memory. question, and what it
+   points at, stays as it is until it leaves. */
 typedef struct ngx_http_elohim_follow_s ngx_http_elohim_follow_t;
 struct ngx_http_elohim_follow_s {
     ngx_queue_t queue;
     void (*handler)(ngx_http_elohim_follow_t *f); /* there is more, or an end */
     void *data;
     ngx_http_elohim_piece_t piece;
-    ngx_http_elohim_place_t place; /* of the file that grows */
+    ngx_http_elohim_backend_t *backend;
+    ngx_str_t question; /* path at the daemon */
+    ngx_http_elohim_place_t place; /* of the file that grows; file 0: not yet */
     uint32_t have;     /* bytes that are there and verified */
-    ngx_uint_t status; /* 0: goes on; 200: complete; else what the daemon said,
-                          503: not now, 504: nobody could get it */
+    ngx_uint_t status; /* 0: goes on; 200: complete; 1: look anew whether it is
+                          there, and follow again; else the end: 404; 503: not
+                          now; 502, 504: nobody could get it; 507: the disk took
+                          no more */
     time_t retry_after;
     ngx_uint_t slot;   /* private, as is the rest */
     uint64_t id;
+    unsigned is_in:1;
 };
 
 /* Follows the fill of f->piece, which begins unless it is under way in any worker.
-   NGX_AGAIN: f->handler is called; NGX_OK: it is there already, see disk_find;
-   NGX_DECLINED: too many are under way, or no disk: pass the request on. */
+   NGX_AGAIN: f->handler is called, never from within; NGX_OK: it has ended well a
+   moment ago, see disk_find, else f->place, where it may still be; NGX_ERROR: it has
+   failed a moment ago, f->status; NGX_DECLINED: too many are under way, or no disk:
+   pass the request on. again: it was NGX_OK, and is in neither place. Who heard an
+   end has left already. */
 ngx_int_t ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f,
-    ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
+    ngx_uint_t again);
 void ngx_http_elohim_fill_leave(ngx_http_elohim_follow_t *f);
-/* A fill that nobody waits for: of read-ahead and warming. Same results. */
+/* A fill that nobody waits for: of read-ahead and warming, which leaves connections
+   for others. NGX_OK: it is under way, or has ended; NGX_DECLINED. */
 ngx_int_t ngx_http_elohim_fill_start(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
 

@@ -37,6 +37,11 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_pass_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_elohim_ahead_bounds = {
+    ngx_conf_check_num_bounds, 0, 64
+};
+
+
 static ngx_command_t  ngx_http_elohim_commands[] = {
 
     { ngx_string("elohim"),
@@ -144,6 +149,27 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       offsetof(ngx_http_elohim_loc_conf_t, pass_connections),
       &ngx_http_elohim_pass_bounds },
 
+    { ngx_string("elohim_fill_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_elohim_set_fills,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_fill_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_elohim_main_conf_t, fill_timeout),
+      NULL },
+
+    { ngx_string("elohim_read_ahead"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, read_ahead),
+      &ngx_http_elohim_ahead_bounds },
+
       ngx_null_command
 };
 
@@ -153,7 +179,7 @@ static ngx_http_module_t  ngx_http_elohim_module_ctx = {
     ngx_http_elohim_postconfiguration,     /* postconfiguration */
 
     ngx_http_elohim_create_main_conf,      /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_elohim_init_main_conf,        /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */

@@ -99,6 +99,7 @@ struct elo_call_s {
     elo_agent_t subject; /* whom the path names */
     /* of what may live elsewhere (fallback_call.h) */
     void (*again)(elo_call_t *c); /* NULL: that isn't looked for */
+    elo_reach_t floor; /* what is narrower isn't looked for, whoever asks */
     bool is_again;
     const struct elo_fetched_s *fetched; /* stands in for the store */
 };

@@ -29,6 +29,7 @@ enum {
     ELO_OWN_AUDIT_VERIFY, /* /api/audit/verify */
     ELO_OWN_FALLBACK,     /* /api/fallback */
     ELO_OWN_REPORT,       /* /api/media/report */
+    ELO_OWN_FEED,         /* /internal/v1/chunk/{addr|id}/{number} */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -60,6 +61,7 @@ void elo_call_blob_tree(elo_call_t *c);
 void elo_call_blob_pin(elo_call_t *c);
 void elo_call_blob_unpin(elo_call_t *c);
 void elo_call_chunk(elo_call_t *c);
+void elo_call_feed(elo_call_t *c);
 void elo_call_tus_options(elo_call_t *c);
 void elo_call_tus_create(elo_call_t *c);
 void elo_call_tus_head(elo_call_t *c);

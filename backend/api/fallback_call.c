@@ -38,6 +38,9 @@ may_read(const look_t *l, const elo_content_t *n, const elo_agent_t *owner)
 {
     elo_who_subject_t of;
 
+    if (l->c != NULL && elo_content_effective_reach(n) < l->c->floor) {
+        return false;
+    }
     if (l->c == NULL || elo_call_may_read(l->c, elo_content_effective_reach(n)))
     {
         return true;

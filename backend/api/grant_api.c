@@ -53,8 +53,34 @@ life_of(const elo_call_t *c)
 }
 
 
+/* Its chunks can be asked for one by one, when it is known how many there are. */
+static uint8_t
+remote(const elo_want_t *want, uint64_t size)
+{
+    return want->reach >= ELO_WIRE_REMOTE_REACH && size != 0 ? ELO_WIRE_REMOTE
+                                                             : 0;
+}
+
+
+/* As it was found to be by whoever fetched it, else as stated. */
+static uint64_t
+size_of(elo_api_t *a, const elo_want_t *want)
+{
+    elo_copy_t *copy = elo_copies_find(elo_fallback_copies(a->fallback),
+                                       &want->digest, &want->owner);
+    uint64_t size = want->size;
+
+    if (copy != NULL) {
+        size = elo_copy_size(copy);
+        elo_copy_release(&copy);
+    }
+    return size;
+}
+
+
 /* What lives elsewhere has no extent either: nothing is fetched before the Doorway
-   has found that the caller may read it, and passes his request on. */
+   has found that the caller may read it, and passes his request on, or asks for
+   chunks. */
 static void
 reply_elsewhere(elo_call_t *c, elo_grant_t *g)
 {
@@ -68,10 +94,10 @@ reply_elsewhere(elo_call_t *c, elo_grant_t *g)
         return;
     }
     g->head.reach = want.reach;
-    g->head.flags = (uint8_t) (ELO_WIRE_SEALED
-                               | (is_by_hash ? ELO_WIRE_BY_HASH : life_of(c)));
     g->digest = want.digest;
-    g->size = want.size;
+    g->size = size_of(c->api, &want);
+    g->head.flags = (uint8_t) (ELO_WIRE_SEALED | remote(&want, g->size)
+                               | (is_by_hash ? ELO_WIRE_BY_HASH : life_of(c)));
     g->mtime = want.created_at;
     g->content_type =
         elo_slice_str(want.type[0] != '\0' ? want.type : ELO_API_DEFAULT_TYPE);

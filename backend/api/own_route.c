@@ -68,6 +68,24 @@ match_recipe(const elo_slice_t *part, elo_call_t *c)
 }
 
 
+/* {addr|id}/{number} */
+static int
+match_feed(const elo_slice_t *part, elo_call_t *c)
+{
+    uint64_t n;
+
+    if (!elo_slice_u64(part[1], &n) || n > UINT32_MAX
+        || (part[1].len > 1 && part[1].p[0] == '0'))
+    {
+        return ELO_ROUTE_UNKNOWN;
+    }
+    c->route.id = part[0];
+    c->route.has_digest = elo_addr_parse(part[0], &c->route.digest) == ELO_OK;
+    c->route.number = (uint32_t) n;
+    return ELO_OWN_FEED;
+}
+
+
 static int
 match_internal(const elo_slice_t *part, size_t n, elo_call_t *c)
 {
@@ -78,6 +96,9 @@ match_internal(const elo_slice_t *part, size_t n, elo_call_t *c)
     if (n == 2 && elo_slice_eq(part[0], ELO_SLICE("media"))) {
         c->route.id = part[1];
         return ELO_OWN_MEDIA;
+    }
+    if (n == 3 && elo_slice_eq(part[0], ELO_SLICE("chunk"))) {
+        return match_feed(part + 1, c);
     }
     if (n == 5 && elo_slice_eq(part[0], ELO_SLICE("recipe"))) {
         return match_recipe(part + 1, c);

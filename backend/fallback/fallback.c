@@ -70,12 +70,36 @@ tell_all(elo_fallback_job_t *j)
 }
 
 
+/* It isn't as large as its owner says: grants that say so too are over. */
+static void
+judge_size(const elo_fallback_job_t *j)
+{
+    elo_gen_page_t *gen = elo_store_gen(j->f->cfg.store);
+    const elo_want_t *w = &j->want;
+
+    if (j->copy == NULL || j->is_chunk || w->size == elo_copy_size(j->copy)) {
+        return;
+    }
+    elo_gen_bump(gen,
+                 elo_gen_slot(elo_slice(w->digest.b, sizeof(w->digest.b))));
+    elo_gen_bump(gen, elo_gen_slot(elo_slice_str(w->id)));
+    if (w->size != 0) {
+        elo_log(ELO_LOG_WARN,
+                "content \"%s\": a blob has %llu bytes, not %llu as its "
+                "sizeBytes says",
+                w->id, (unsigned long long) elo_copy_size(j->copy),
+                (unsigned long long) w->size);
+    }
+}
+
+
 static void
 end_job(elo_fallback_job_t *j)
 {
     elo_fallback_t *f = j->f;
 
     unlink_job(j);
+    judge_size(j);
     if (j->is_probe) {
         f->is_probing = false;
     }

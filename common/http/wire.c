@@ -295,7 +295,15 @@ is_within(uint64_t offset, uint64_t len, uint64_t size)
 static bool
 place_ok(const elo_grant_t *g)
 {
-    if ((g->head.flags & ELO_WIRE_SEALED) != 0) {
+    bool is_sealed = (g->head.flags & ELO_WIRE_SEALED) != 0;
+
+    if ((g->head.flags & ELO_WIRE_REMOTE) != 0
+        && (!is_sealed || g->size == 0
+            || g->head.reach < ELO_WIRE_REMOTE_REACH))
+    {
+        return false;
+    }
+    if (is_sealed) {
         return g->name.len == 0 && g->offset == 0;
     }
     return elo_store_name_ok(g->name);

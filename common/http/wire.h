@@ -12,12 +12,17 @@
 
    Message: magic "EL" (2), version 2 (1), type (1), body length (4), body.
    str16 is a 16-bit length and that many bytes. Every body begins with head_t:
-     generation 8, slot 4, reach 1, flags 1: BY_HASH, SEALED, and in the next two
-     bits the life of a content that is asked for by its id.
+     generation 8, slot 4, reach 1, flags 1: BY_HASH, SEALED, in the next two
+     bits the life of a content that is asked for by its id, and REMOTE.
    GRANT:  digest 32, size 8, offset 8, mtime 8 (Unix seconds), name str16,
            content_type str16. With the flag SEALED there is no extent: name is
            empty and offset 0, size is that of the plaintext; the bytes come
-           from GET /api/blob/… of the daemon, which decrypts them.
+           from GET /api/blob/… of the daemon, which decrypts them. With the
+           flag REMOTE besides, it isn't held: it lives elsewhere, is of reach
+           neighborhood or wider, isn't empty, and its chunks come, verified, from
+             GET /internal/v1/chunk/{address or content id}/{number from 0}
+           with X-Elohim-Digest and X-Elohim-Size of the whole blob: size here
+           is what its owner states as long as nobody has fetched it.
    MEDIA:  status 1, reason str16, title str16, version str16, duration_ms 8,
            n_tracks 2, then each: kind 1, id str16, blob 32, codec str16,
            language str16, name str16, width 2, height 2, fps_num 4, fps_den 4,
@@ -45,6 +50,10 @@ enum { ELO_WIRE_GRANT = 1, ELO_WIRE_MEDIA = 2, ELO_WIRE_RECIPE = 3 };
 /* flags of elo_wire_head_t */
 #define ELO_WIRE_BY_HASH 0x01 /* asked by digest: the answer is immutable */
 #define ELO_WIRE_SEALED  0x02 /* of a grant: encrypted at rest, no extent */
+#define ELO_WIRE_REMOTE  0x10 /* of a sealed grant: not held, by chunks */
+
+/* Narrower content is nobody's but the daemon's, and is never remote. */
+#define ELO_WIRE_REMOTE_REACH ELO_REACH_NEIGHBORHOOD
 
 /* What an answer is marked with (X-Lifecycle), by the life of its content: nothing, or
    that it is served, but not at its best. A change of it bumps the content's slot. */
@@ -130,7 +139,8 @@ elo_err_t elo_wire_put_recipe(elo_buf_t *b, const elo_recipe_t *r) ELO_MUST_USE;
 /* Each takes one whole message and borrows from it. ELO_EUNSUPPORTED for
    another version, ELO_EINVAL for anything malformed: wrong magic or type, a
    length that disagrees, an unknown reach, a slot outside the table, a name
-   outside the store's pattern, a sealed grant with a name or an offset, extents
+   outside the store's pattern, a sealed grant with a name or an offset, a remote
+   one that is empty, narrow or not sealed, extents
    that are empty or outside size, offsets
    past INT64_MAX, a content type that is no header value, a recipe of nothing;
    of a medium: an unknown status or kind, an id or version outside its pattern,

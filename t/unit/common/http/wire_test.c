@@ -453,6 +453,41 @@ test_life(void **state)
 }
 
 
+/* Chunks of what isn't held: of what is not narrow, and not empty. */
+static void
+test_remote_grant(void **state)
+{
+    elo_grant_t g = a_grant(), got;
+
+    (void) state;
+    g.head.flags = ELO_WIRE_SEALED | ELO_WIRE_REMOTE;
+    g.name = elo_slice(NULL, 0);
+    g.offset = 0;
+    assert_int_equal(elo_wire_put_grant(&buf, &g), ELO_OK);
+    assert_int_equal(buf.p[8 + 13], 0x12);
+    assert_int_equal(elo_wire_get_grant(elo_buf_slice(&buf), &got), ELO_OK);
+    assert_int_equal(got.head.flags, ELO_WIRE_SEALED | ELO_WIRE_REMOTE);
+    assert_int_equal(elo_wire_life(&got.head), ELO_WIRE_FRESH);
+    check_cuts();
+    check_flips();
+
+    for (int reach = 0; reach < ELO_REACH_COUNT; reach++) {
+        g.head.reach = (elo_reach_t) reach;
+        assert_int_equal(grant_again(&g),
+                         reach < 3 ? ELO_EINVAL : ELO_OK); /* local is 2 */
+    }
+    g.size = 0;
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.size = 1;
+    assert_int_equal(grant_again(&g), ELO_OK);
+    g.offset = 1;
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.offset = 0;
+    g.name = ELO_SLICE(NAME);
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+}
+
+
 static void
 test_sealed_grant(void **state)
 {
@@ -471,6 +506,10 @@ test_sealed_grant(void **state)
     assert_memory_equal(got.digest.b, g.digest.b, 32);
     check_cuts();
     check_flips();
+
+    g.head.flags = ELO_WIRE_REMOTE; /* that says nothing alone */
+    assert_int_equal(grant_again(&g), ELO_EINVAL);
+    g.head.flags = ELO_WIRE_SEALED;
 
     /* a place where plaintext would have to lie */
     g.name = ELO_SLICE(NAME);
@@ -709,7 +748,7 @@ main(void)
         TEST(test_hostile_recipe), TEST(test_put_limits),
         TEST(test_append),         TEST(test_store_name),
         TEST(test_log_grant),      TEST(test_sealed_grant),
-        TEST(test_life),
+        TEST(test_remote_grant),   TEST(test_life),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
