@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* blob: bytes of a blob, by its address or by the content id that it is known
    under, from the extent that the daemon granted. What is encrypted at rest has
-   none: the daemon decrypts it and does what is asked of ranges. */
+   none: the daemon decrypts it and does what is asked of ranges. What it doesn't keep
+   comes from pieces of the disk tier, unless it is narrow. */
 
 #include "ngx_http_elohim_module.h"
+
+#include "common/cache/tier.h"
+
+
+static ngx_uint_t
+ngx_http_elohim_is_in_pieces(const ngx_http_elohim_ctx_t *ctx,
+    const elo_grant_t *g)
+{
+    return (g->head.flags & ELO_WIRE_REMOTE)
+           && ctx->route.kind == ELO_ROUTE_BLOB && !ctx->own
+           && elo_cache_class(g->head.reach) != ELO_CACHE_PRIVATE;
+}
 
 
 static ngx_int_t
@@ -122,6 +135,17 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (g.head.flags & ELO_WIRE_SEALED) {
+
+        if (ngx_http_elohim_is_in_pieces(ctx, &g)) {
+            ctx->digest = g.digest;
+            ctx->sealed = 1;
+            ctx->type = g.content_type;
+
+            return ngx_http_elohim_blob_body(r, ctx, &g, &body) == NGX_OK
+                   ? ngx_http_elohim_piece(r, ctx, &body)
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return ngx_http_elohim_blob_sealed(r, ctx, &g);
     }
 

@@ -3,7 +3,7 @@
    them. Backends and stores are listed once for all locations that name the
    same one, so that a worker keeps one connection and one mapping to each. */
 
-#include "ngx_http_elohim_module.h"
+#include "ngx_http_elohim_disk.h"
 
 
 #define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000 /* ms */
@@ -14,6 +14,11 @@
 #define NGX_HTTP_ELOHIM_EVENT_TIMEOUT  60000
 #define NGX_HTTP_ELOHIM_CONNECT        5000 /* ms; it is a local socket */
 #define NGX_HTTP_ELOHIM_PASS_BUFFER    (32 * 1024)
+/* A quarter of the daemon's default max_connections, for all workers together. */
+#define NGX_HTTP_ELOHIM_FILL_ALL       256
+#define NGX_HTTP_ELOHIM_FILL_MINE      64
+#define NGX_HTTP_ELOHIM_FILL_TIMEOUT   10000 /* ms */
+#define NGX_HTTP_ELOHIM_READ_AHEAD     2
 
 
 static ngx_int_t ngx_http_elohim_merge_upstream(ngx_conf_t *cf,
@@ -63,8 +68,25 @@ ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
     }
 
     ngx_http_elohim_create_cache_conf(&emcf->cache);
+    emcf->fill_connections = NGX_CONF_UNSET;
+    emcf->fill_connections_all = NGX_CONF_UNSET;
+    emcf->fill_timeout = NGX_CONF_UNSET_MSEC;
+    emcf->verify = NGX_CONF_UNSET_UINT;
 
     return emcf;
+}
+
+
+char *
+ngx_http_elohim_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_elohim_main_conf_t  *emcf = conf;
+
+    ngx_conf_init_value(emcf->fill_connections, NGX_HTTP_ELOHIM_FILL_MINE);
+    ngx_conf_init_value(emcf->fill_connections_all, NGX_HTTP_ELOHIM_FILL_ALL);
+    ngx_conf_init_msec_value(emcf->fill_timeout, NGX_HTTP_ELOHIM_FILL_TIMEOUT);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -89,6 +111,7 @@ ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
     conf->auth_total = NGX_CONF_UNSET;
     conf->login_rate = NGX_CONF_UNSET;
     conf->pass_connections = NGX_CONF_UNSET;
+    conf->read_ahead = NGX_CONF_UNSET;
 
     conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
@@ -133,6 +156,8 @@ ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->login_rate, prev->login_rate,
                          NGX_HTTP_ELOHIM_LOGIN_RATE);
     ngx_conf_merge_value(conf->pass_connections, prev->pass_connections, 0);
+    ngx_conf_merge_value(conf->read_ahead, prev->read_ahead,
+                         NGX_HTTP_ELOHIM_READ_AHEAD);
 
     if (ngx_http_elohim_merge_upstream(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -290,8 +315,15 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
     ngx_http_elohim_init_cache_conf(&emcf->cache);
 
     if (emcf->enabled && (ngx_http_elohim_add_zone(cf, emcf) != NGX_OK
-                          || ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK))
+                          || ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK
+                          || ngx_http_elohim_add_fill_zone(cf, emcf) != NGX_OK))
     {
+        return NGX_ERROR;
+    }
+
+    ngx_conf_init_uint_value(emcf->verify, NGX_HTTP_ELOHIM_VERIFY_FIRST);
+
+    if (emcf->enabled && ngx_http_elohim_disk_init_conf(cf, emcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -321,11 +353,29 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_elohim_main_conf_t  *emcf;
+
     if (elo_keys_init() != ELO_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "elohim: libsodium cannot be used");
         return NGX_ERROR;
     }
 
-    return ngx_http_elohim_sweep_start(cycle);
+    emcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_elohim_module);
+
+    if (emcf == NULL || (ngx_process != NGX_PROCESS_WORKER
+                         && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_elohim_sweep_start(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (emcf->disk && emcf->disk->zone) {
+        ngx_http_elohim_disk_start(emcf->disk, cycle);
+    }
+
+    return emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf) : NGX_OK;
 }

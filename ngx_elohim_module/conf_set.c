@@ -3,6 +3,7 @@
    store's root; each socket and each root once. */
 
 #include "ngx_http_elohim_module.h"
+#include "ngx_http_elohim_fill.h"
 
 
 char *
@@ -181,6 +182,51 @@ ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (elcf->auth_total < elcf->auth_rate) {
         return "has a total that is less than the rate of one client";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* elohim_fill_connections: a worker's, and those of all workers together. */
+
+char *
+ngx_http_elohim_set_fills(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_main_conf_t  *emcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (emcf->fill_connections != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        n = ngx_atoi(value[i].data, value[i].len);
+
+        if (n < 1 || n > NGX_HTTP_ELOHIM_FILLS) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is no number of fills: write one from "
+                               "1 to %d", &value[i], NGX_HTTP_ELOHIM_FILLS);
+            return NGX_CONF_ERROR;
+        }
+
+        if (i == 1) {
+            emcf->fill_connections = n;
+
+        } else {
+            emcf->fill_connections_all = n;
+        }
+    }
+
+    if (emcf->fill_connections_all != NGX_CONF_UNSET
+        && emcf->fill_connections_all < emcf->fill_connections)
+    {
+        return "has fewer for all workers than for one";
     }
 
     return NGX_CONF_OK;

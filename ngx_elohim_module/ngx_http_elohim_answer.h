@@ -27,6 +27,12 @@ typedef struct {
 /* serve, chain */
 ngx_int_t ngx_http_elohim_serve(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+ngx_int_t ngx_http_elohim_judged(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
+    elo_range_set_t *set);
+ngx_int_t ngx_http_elohim_layout(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
+    ngx_file_t *file, const elo_range_set_t *set, ngx_chain_t **out);
 ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
     const ngx_http_elohim_body_t *body, ngx_file_t *file, uint64_t start,
     uint64_t end, ngx_chain_t ***tail);
@@ -56,6 +62,10 @@ void ngx_http_elohim_sealed_want(ngx_http_request_t *r,
 ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
+
+/* piece: what the daemon doesn't keep, from pieces; body is copied */
+ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
 
 /* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
    for pages */

@@ -7,6 +7,7 @@
 
 #include "ngx_http_elohim_daemon.h"
 
+#include "common/base/crypto.h"
 #include "common/cache/blocks.h"
 #include "common/cache/tier.h"
 
@@ -41,9 +42,29 @@ typedef struct {
 
 /* ---- disk: files of pieces ---- */
 
-/* NGX_OK, or NGX_DECLINED: it isn't there. Counts nothing. */
+/* NGX_OK; NGX_DECLINED: it isn't there; NGX_AGAIN: it is, but its bytes must be
+   checked before they are used (ngx_http_elohim_disk_verify with this place): the
+   first time after a start, or each time (elohim_verify). Counts nothing. */
 ngx_int_t ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_place_t *place);
+
+/* A piece whose bytes are being checked; part of its owner's memory. */
+typedef struct ngx_http_elohim_verify_s ngx_http_elohim_verify_t;
+struct ngx_http_elohim_verify_s {
+    ngx_queue_t queue;
+    void (*handler)(ngx_http_elohim_verify_t *v); /* rc is there */
+    void *data;
+    ngx_http_elohim_piece_t piece; /* as found */
+    ngx_http_elohim_place_t place;
+    ngx_int_t rc; /* NGX_OK: use the place, without another find; NGX_DECLINED:
+                     the piece is gone */
+};
+
+/* On a thread, where nginx has any. NGX_AGAIN: v->handler is called, unless its
+   owner leaves first. Else what rc would be. */
+ngx_int_t ngx_http_elohim_disk_verify(ngx_http_elohim_verify_t *v);
+void ngx_http_elohim_disk_verify_leave(ngx_http_elohim_verify_t *v);
+
 /* For the policy: a client wanted it, and it was there or not. */
 void ngx_http_elohim_disk_count(const ngx_http_elohim_piece_t *piece,
     ngx_uint_t is_hit);
@@ -59,46 +80,67 @@ typedef struct {
     ngx_http_elohim_place_t place;
     ngx_fd_t fd;
     uint32_t have;
+    unsigned is_transient:1; /* it isn't worth its room: nothing is kept of it */
+
+    /* private */
+    elo_sha256_t *sha256;
+    uint64_t token;
+    uint32_t slot;
+    unsigned is_done:1;
 } ngx_http_elohim_writer_t;
 
 /* NGX_OK; NGX_DECLINED: the disk is full, read-only or not ours: the bytes have to go
-   without it. at > 0: goes on with the file `file` of one who died. */
+   without it. file not 0: goes on at `at` with that file, of one who died; then
+   NGX_DECLINED when it can't be gone on with: begin anew. */
 ngx_int_t ngx_http_elohim_disk_open(const ngx_http_elohim_piece_t *piece,
     uint64_t file, uint32_t at, ngx_http_elohim_writer_t *w);
+/* NGX_DECLINED: the disk has become full …, or it is more than the piece has. */
 ngx_int_t ngx_http_elohim_disk_write(ngx_http_elohim_writer_t *w,
     const u_char *p, size_t len);
-/* All of it is there: header, index. */
+/* All of it is there: header, index. NGX_OK also for one that isn't kept. w->place is
+   what to find it by from now on. NGX_DECLINED: as disk_write, or these aren't the
+   bytes of the blob. disk_close follows in any case. */
 ngx_int_t ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w);
 /* keep: somebody else goes on with the file. */
 void ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep);
-/* The place of a file that is being filled. */
+/* The place of a file that is being filled; its mtime isn't known (0). */
 void ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place);
 
 /* ---- fills ---- */
 
-/* A request that follows a fill; part of its owner's memory. */
+/* A request that follows a fill; part of its owner's memory. question, and what it
+   points at, stays as it is until it leaves. */
 typedef struct ngx_http_elohim_follow_s ngx_http_elohim_follow_t;
 struct ngx_http_elohim_follow_s {
     ngx_queue_t queue;
     void (*handler)(ngx_http_elohim_follow_t *f); /* there is more, or an end */
     void *data;
     ngx_http_elohim_piece_t piece;
-    ngx_http_elohim_place_t place; /* of the file that grows */
+    ngx_http_elohim_backend_t *backend;
+    ngx_str_t question; /* path at the daemon */
+    ngx_http_elohim_place_t place; /* of the file that grows; file 0: not yet */
     uint32_t have;     /* bytes that are there and verified */
-    ngx_uint_t status; /* 0: goes on; 200: complete; else what the daemon said,
-                          503: not now, 504: nobody could get it */
+    ngx_uint_t status; /* 0: goes on; 200: complete; 1: look anew whether it is
+                          there, and follow again; else the end: 404; 503: not
+                          now; 502, 504: nobody could get it; 507: the disk took
+                          no more */
     time_t retry_after;
     ngx_uint_t slot;   /* private, as is the rest */
     uint64_t id;
+    unsigned is_in:1;
 };
 
 /* Follows the fill of f->piece, which begins unless it is under way in any worker.
-   NGX_AGAIN: f->handler is called; NGX_OK: it is there already, see disk_find;
-   NGX_DECLINED: too many are under way, or no disk: pass the request on. */
+   NGX_AGAIN: f->handler is called, never from within; NGX_OK: it has ended well a
+   moment ago, see disk_find, else f->place, where it may still be; NGX_ERROR: it has
+   failed a moment ago, f->status; NGX_DECLINED: too many are under way, or no disk:
+   pass the request on. again: it was NGX_OK, and is in neither place. Who heard an
+   end has left already. */
 ngx_int_t ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f,
-    ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
+    ngx_uint_t again);
 void ngx_http_elohim_fill_leave(ngx_http_elohim_follow_t *f);
-/* A fill that nobody waits for: of read-ahead and warming. Same results. */
+/* A fill that nobody waits for: of read-ahead and warming, which leaves connections
+   for others. NGX_OK: it is under way, or has ended; NGX_DECLINED. */
 ngx_int_t ngx_http_elohim_fill_start(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_backend_t *backend, const ngx_str_t *question);
 

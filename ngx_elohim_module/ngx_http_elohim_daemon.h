@@ -56,8 +56,13 @@ typedef struct {
 typedef struct {
     ngx_uint_t status;
     size_t length;
+    uint64_t size;       /* X-Elohim-Size, when has_size */
+    time_t retry_after;  /* s; 0: it isn't said */
+    elo_digest_t digest; /* X-Elohim-Digest, when has_digest */
     unsigned is_wire:1;
     unsigned close:1;
+    unsigned has_size:1;
+    unsigned has_digest:1;
 } ngx_http_elohim_reply_t;
 
 /* The daemon's socket, and this worker's kept connection to it. */
@@ -85,6 +90,8 @@ typedef struct {
     ngx_uint_t rate_excess; /* thousandths of questions beyond the rate */
     ngx_uint_t n_passed[2]; /* connections of what is passed on: long, short */
     ngx_msec_t full_told;   /* when the log heard of too many; 0: never */
+    ngx_queue_t idle_feeds; /* connections that no fill has; feed.c */
+    ngx_uint_t n_idle_feeds;
     unsigned no_auth_told:1;
     unsigned in_body:1;
     unsigned reading:1; /* answers are being given out: don't write */

@@ -15,6 +15,13 @@ static ngx_conf_enum_t  ngx_http_elohim_denied[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_elohim_verify[] = {
+    { ngx_string("first_read"), NGX_HTTP_ELOHIM_VERIFY_FIRST },
+    { ngx_string("every_read"), NGX_HTTP_ELOHIM_VERIFY_EACH },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_num_bounds_t  ngx_http_elohim_ranges_bounds = {
     ngx_conf_check_num_bounds, 1, ELO_RANGE_MAX
 };
@@ -27,6 +34,11 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_login_bounds = {
 
 static ngx_conf_num_bounds_t  ngx_http_elohim_pass_bounds = {
     ngx_conf_check_num_bounds, 1, 65536
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_elohim_ahead_bounds = {
+    ngx_conf_check_num_bounds, 0, 64
 };
 
 
@@ -67,6 +79,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       0,
       NULL },
 
+    { ngx_string("elohim_cache_path"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_elohim_set_cache_path,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("elohim_cache_policy"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_elohim_set_cache_policy,
@@ -80,6 +99,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("elohim_verify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_elohim_main_conf_t, verify),
+      &ngx_http_elohim_verify },
 
     { ngx_string("elohim_writes"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -144,6 +170,27 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       offsetof(ngx_http_elohim_loc_conf_t, pass_connections),
       &ngx_http_elohim_pass_bounds },
 
+    { ngx_string("elohim_fill_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_elohim_set_fills,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_fill_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_elohim_main_conf_t, fill_timeout),
+      NULL },
+
+    { ngx_string("elohim_read_ahead"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, read_ahead),
+      &ngx_http_elohim_ahead_bounds },
+
       ngx_null_command
 };
 
@@ -153,7 +200,7 @@ static ngx_http_module_t  ngx_http_elohim_module_ctx = {
     ngx_http_elohim_postconfiguration,     /* postconfiguration */
 
     ngx_http_elohim_create_main_conf,      /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_elohim_init_main_conf,        /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -169,7 +216,7 @@ ngx_module_t  ngx_http_elohim_module = {
     ngx_http_elohim_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_elohim_init_module,           /* init module */
     ngx_http_elohim_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */

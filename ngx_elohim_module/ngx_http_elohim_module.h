@@ -15,12 +15,22 @@
 #include "ngx_http_elohim_cache.h"
 #include "ngx_http_elohim_zone.h"
 
+/* elohim_verify: when the bytes of a piece on disk are checked */
+#define NGX_HTTP_ELOHIM_VERIFY_FIRST 0
+#define NGX_HTTP_ELOHIM_VERIFY_EACH  1
+
 typedef struct ngx_http_elohim_main_conf_s {
     ngx_array_t stores;   /* ngx_http_elohim_store_t * */
     ngx_array_t backends; /* ngx_http_elohim_backend_t * */
     ngx_http_elohim_cache_conf_t cache;
     ngx_shm_zone_t *zone; /* its data: ngx_http_elohim_zone_t */
     ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
+    ngx_shm_zone_t *fills; /* of all workers: fills.c */
+    ngx_int_t fill_connections;     /* of a worker */
+    ngx_int_t fill_connections_all; /* of all workers */
+    ngx_msec_t fill_timeout;        /* without progress */
+    struct ngx_http_elohim_disk_s *disk; /* elohim_cache_path, or NULL */
+    ngx_uint_t verify;                   /* elohim_verify */
     unsigned enabled:1; /* some location has elohim on */
 } ngx_http_elohim_main_conf_t;
 
@@ -38,6 +48,7 @@ typedef struct {
     ngx_int_t auth_total; /* the same of all of a worker's clients */
     ngx_int_t login_rate; /* logins a second and client; 0: any number */
     ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
+    ngx_int_t read_ahead; /* pieces that are fetched before they are asked for */
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
@@ -65,6 +76,7 @@ char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_elohim_set_fills(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* conf_cache */
 void ngx_http_elohim_create_cache_conf(ngx_http_elohim_cache_conf_t *c);
@@ -80,6 +92,19 @@ char *ngx_http_elohim_set_cache_floors(ngx_conf_t *cf, ngx_command_t *cmd,
 /* rate */
 ngx_int_t ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf);
+
+/* fill: settings, and what a worker has of it */
+char *ngx_http_elohim_init_main_conf(ngx_conf_t *cf, void *conf);
+ngx_int_t ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf);
+ngx_int_t ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
+    ngx_http_elohim_main_conf_t *emcf);
+/* disk_conf */
+char *ngx_http_elohim_set_cache_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_elohim_disk_init_conf(ngx_conf_t *cf,
+    ngx_http_elohim_main_conf_t *emcf);
+ngx_int_t ngx_http_elohim_init_module(ngx_cycle_t *cycle);
 
 /* vars */
 ngx_int_t ngx_http_elohim_add_variables(ngx_conf_t *cf);

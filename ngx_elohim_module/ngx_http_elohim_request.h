@@ -37,6 +37,7 @@ typedef struct {
 typedef struct ngx_http_elohim_body_in_s ngx_http_elohim_body_in_t;
 typedef struct ngx_http_elohim_pass_hold_s ngx_http_elohim_pass_hold_t;
 typedef struct ngx_http_elohim_copy_s ngx_http_elohim_copy_t;
+typedef struct ngx_http_elohim_pieces_s ngx_http_elohim_pieces_t;
 
 typedef enum {
     NGX_HTTP_ELOHIM_NO_CACHE = 0,
@@ -78,6 +79,8 @@ struct ngx_http_elohim_ctx_s {
     ngx_str_t held;    /* the descriptor, while access is asked about */
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
+    ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+    ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
 
@@ -104,6 +107,7 @@ struct ngx_http_elohim_ctx_s {
     unsigned sealed:1;    /* the daemon decrypts what is passed on */
     unsigned chunked:1;   /* so is the body that is passed on */
     unsigned head_sent:1; /* of the request that is passed on */
+    unsigned filled:1;    /* its first piece had to be fetched */
     unsigned deaf:1;      /* the daemon hears no more of the body */
     u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
 };

@@ -6,6 +6,16 @@
 
 #include "ngx_http_elohim_module.h"
 
+#include "common/base/enc.h"
+
+#include "common/base/enc.h"
+
+
+#define NGX_HTTP_ELOHIM_RETRY_MAX  86400 /* s; what is said of longer is this */
+
+
+#define NGX_HTTP_ELOHIM_RETRY_MAX  86400 /* s; who says longer says this */
+
 
 static ngx_int_t ngx_http_elohim_reply_field(elo_slice_t name,
     elo_slice_t value, ngx_http_elohim_reply_t *reply, ngx_uint_t *has_length);
@@ -125,6 +135,43 @@ ngx_http_elohim_reply_parse(const u_char *p, size_t len,
 }
 
 
+/* What an answer about a chunk says besides. */
+
+static ngx_int_t
+ngx_http_elohim_reply_chunk(elo_slice_t name, elo_slice_t value,
+    ngx_http_elohim_reply_t *reply)
+{
+    uint64_t  n;
+
+    if (elo_slice_ieq(name, ELO_SLICE("retry-after"))) {
+
+        if (elo_slice_u64(value, &n)) {
+            reply->retry_after = ngx_min(n, NGX_HTTP_ELOHIM_RETRY_MAX);
+        }
+
+    } else if (elo_slice_ieq(name, ELO_SLICE("x-elohim-size"))) {
+
+        if (!elo_slice_u64(value, &reply->size)) {
+            return NGX_ERROR;
+        }
+
+        reply->has_size = 1;
+
+    } else if (elo_slice_ieq(name, ELO_SLICE("x-elohim-digest"))) {
+
+        if (elo_hex_decode(value, reply->digest.b, sizeof(elo_digest_t))
+            != ELO_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        reply->has_digest = 1;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_elohim_reply_field(elo_slice_t name, elo_slice_t value,
     ngx_http_elohim_reply_t *reply, ngx_uint_t *has_length)
@@ -150,6 +197,9 @@ ngx_http_elohim_reply_field(elo_slice_t name, elo_slice_t value,
 
     } else if (elo_slice_ieq(name, ELO_SLICE("connection"))) {
         reply->close = elo_slice_ieq(value, ELO_SLICE("close"));
+
+    } else {
+        return ngx_http_elohim_reply_chunk(name, value, reply);
     }
 
     return NGX_OK;

@@ -35,29 +35,12 @@ ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 {
     ngx_int_t                rc;
     ngx_file_t              *file;
-    ngx_chain_t             *out, *cl, **tail;
+    ngx_chain_t             *out;
     elo_range_set_t          set;
     ngx_http_elohim_body_t   small;
 
-    if (!ngx_http_elohim_is_allowed(ctx, body->key)) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "elohim: content without an allow");
-        return NGX_HTTP_FORBIDDEN;
-    }
-
-    set.n = 0;
-    rc = ngx_http_elohim_judge(r, body, &set);
-
-    switch (rc) {
-    case NGX_HTTP_NOT_MODIFIED:
-        return ngx_http_elohim_not_modified(r, ctx, body);
-
-    case NGX_HTTP_PRECONDITION_FAILED:
-        return ngx_http_elohim_problem(r, rc, elo_err_code(ELO_EPRECOND),
-                                       elo_err_public(ELO_EPRECOND));
-
-    case NGX_HTTP_RANGE_NOT_SATISFIABLE:
-        return ngx_http_elohim_unsatisfiable(r, body);
+    if (ngx_http_elohim_judged(r, ctx, body, &set) != NGX_OK) {
+        return ctx->rc;
     }
 
     rc = ngx_http_elohim_bytes(r, ctx, &body, &file, &small);
@@ -65,31 +48,7 @@ ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return rc;
     }
 
-    out = NULL;
-    tail = &out;
-    r->headers_out.content_type = ngx_http_elohim_type(body->content_type);
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-    r->headers_out.status = set.n ? NGX_HTTP_PARTIAL_CONTENT : NGX_HTTP_OK;
-
-    if (set.n > 1) {
-        rc = ngx_http_elohim_multipart(r, body, file, &set, &tail);
-
-    } else if (set.n == 1) {
-        r->headers_out.content_length_n = set.r[0].end - set.r[0].start;
-        rc = ngx_http_elohim_content_range(r, &set.r[0], body->size);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_elohim_chain(r, body, file, set.r[0].start,
-                                       set.r[0].end, &tail);
-        }
-
-    } else {
-        r->headers_out.content_length_n = body->size;
-        rc = ngx_http_elohim_chain(r, body, file, 0, body->size, &tail);
-    }
-
-    if (rc != NGX_OK || ngx_http_elohim_body_fields(r, ctx, body) != NGX_OK) {
+    if (ngx_http_elohim_layout(r, ctx, body, file, &set, &out) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -103,12 +62,95 @@ ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return ngx_http_send_special(r, NGX_HTTP_LAST);
     }
 
-    for (cl = out; cl->next; cl = cl->next) { /* void */ }
-
-    cl->buf->last_buf = r == r->main;
-    cl->buf->last_in_chain = 1;
-
     return ngx_http_output_filter(r, out);
+}
+
+
+/* NGX_OK with what to send in set, or ANSWERED. */
+
+ngx_int_t
+ngx_http_elohim_judged(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const ngx_http_elohim_body_t *body, elo_range_set_t *set)
+{
+    ngx_int_t  rc;
+
+    if (!ngx_http_elohim_is_allowed(ctx, body->key)) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "elohim: content without an allow");
+        return ngx_http_elohim_end(ctx, NGX_HTTP_FORBIDDEN);
+    }
+
+    set->n = 0;
+    rc = ngx_http_elohim_judge(r, body, set);
+
+    switch (rc) {
+    case NGX_HTTP_NOT_MODIFIED:
+        rc = ngx_http_elohim_not_modified(r, ctx, body);
+        break;
+
+    case NGX_HTTP_PRECONDITION_FAILED:
+        rc = ngx_http_elohim_problem(r, rc, elo_err_code(ELO_EPRECOND),
+                                     elo_err_public(ELO_EPRECOND));
+        break;
+
+    case NGX_HTTP_RANGE_NOT_SATISFIABLE:
+        rc = ngx_http_elohim_unsatisfiable(r, body);
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    return ngx_http_elohim_end(ctx, rc);
+}
+
+
+/* The header, unsent, and buffers for what follows it; the last one is marked. */
+
+ngx_int_t
+ngx_http_elohim_layout(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const ngx_http_elohim_body_t *body, ngx_file_t *file,
+    const elo_range_set_t *set, ngx_chain_t **out)
+{
+    ngx_int_t      rc;
+    ngx_chain_t   *cl, **tail;
+
+    *out = NULL;
+    tail = out;
+    r->headers_out.content_type = ngx_http_elohim_type(body->content_type);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.status = set->n ? NGX_HTTP_PARTIAL_CONTENT : NGX_HTTP_OK;
+
+    if (set->n > 1) {
+        rc = ngx_http_elohim_multipart(r, body, file, set, &tail);
+
+    } else if (set->n == 1) {
+        r->headers_out.content_length_n = set->r[0].end - set->r[0].start;
+        rc = ngx_http_elohim_content_range(r, &set->r[0], body->size);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_elohim_chain(r, body, file, set->r[0].start,
+                                       set->r[0].end, &tail);
+        }
+
+    } else {
+        r->headers_out.content_length_n = body->size;
+        rc = ngx_http_elohim_chain(r, body, file, 0, body->size, &tail);
+    }
+
+    if (rc != NGX_OK || ngx_http_elohim_body_fields(r, ctx, body) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (*out != NULL) {
+        for (cl = *out; cl->next; cl = cl->next) { /* void */ }
+
+        cl->buf->last_buf = r == r->main;
+        cl->buf->last_in_chain = 1;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -12,6 +12,8 @@ static ngx_int_t ngx_http_elohim_decision_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_agent_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_elohim_fill_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_request_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -34,6 +36,9 @@ static ngx_http_variable_t  ngx_http_elohim_vars[] = {
 
     { ngx_string("elohim_agent"), NULL,
       ngx_http_elohim_agent_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("elohim_fill_time"), NULL,
+      ngx_http_elohim_fill_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("elohim_request"), NULL,
       ngx_http_elohim_request_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -150,6 +155,33 @@ ngx_http_elohim_agent_variable(ngx_http_request_t *r,
     elo_agent_text(&ctx->session.agent, text);
 
     return ngx_http_elohim_set_text(v, text);
+}
+
+
+/* ms from the question for the first piece to its first byte; nothing when it was
+   there. */
+
+static ngx_int_t
+ngx_http_elohim_fill_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    if (ctx == NULL || !ctx->filled) {
+        return ngx_http_elohim_set_text(v, NULL);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(p, "%M", (ngx_msec_t) ctx->fill_time) = '\0';
+
+    return ngx_http_elohim_set_text(v, (const char *) p);
 }
 
 

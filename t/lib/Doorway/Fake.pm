@@ -184,11 +184,11 @@ my %reach   = (
 );
 
 # grant(hash => …, size => …, name => …, offset => …, reach => …, type => …,
-# sealed => 1, version => …): an answer for the handler to return.
+# sealed => 1, remote => 1, version => …): an answer for the handler to return.
 sub grant {
     my (%g)   = @_;
     my ($hex) = $g{hash} =~ /([0-9a-f]{64})\z/;
-    my $flags = ( $g{sealed} ? 2 : 0 ) | 1;
+    my $flags = ( $g{remote} ? 0x12 : $g{sealed} ? 2 : 0 ) | 1;
     my $body =
         pack( 'Q>NCC', 1, 1, $reach{ $g{reach} // 'commons' }, $flags )
       . pack( 'H*',      $hex )

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* piece_file: where the bytes of a piece come from: a file of the disk tier, checked
+   when that must be, else the file that a fill writes, as far as it is. Which bytes a
+   request wants, and how they are sent: piece.c. */
+
+#include "ngx_http_elohim_piece.h"
+
+
+#define NGX_HTTP_ELOHIM_PIECE_TRIES  8 /* files that vanish, before it is an error */
+
+
+static void ngx_http_elohim_piece_followed(ngx_http_elohim_follow_t *f);
+static void ngx_http_elohim_piece_verified(ngx_http_elohim_verify_t *v);
+
+
+static void
+ngx_http_elohim_piece_name(ngx_http_elohim_pieces_t *p, uint64_t index,
+    ngx_http_elohim_piece_t *piece)
+{
+    uint64_t  start;
+
+    start = index * ELO_TREE_CHUNK;
+
+    ngx_memzero(piece, sizeof(ngx_http_elohim_piece_t));
+    piece->digest = p->digest;
+    piece->size = p->body.size;
+    piece->index = (uint32_t) index;
+    piece->len = (uint32_t) ngx_min(p->body.size - start,
+                                    (uint64_t) ELO_TREE_CHUNK);
+    piece->klass = p->klass;
+}
+
+
+static ngx_str_t
+ngx_http_elohim_piece_question(ngx_http_elohim_pieces_t *p, uint64_t index,
+    u_char *buf)
+{
+    char       canon[ELO_ADDR_CANON_LEN + 1];
+    ngx_str_t  question;
+
+    elo_addr_canon(&p->digest, canon);
+
+    question.data = buf;
+    question.len = ngx_sprintf(buf, "/internal/v1/chunk/%s/%uD", canon,
+                               (uint32_t) index)
+                   - buf;
+
+    return question;
+}
+
+
+void
+ngx_http_elohim_piece_leave(ngx_http_elohim_pieces_t *p)
+{
+    if (p->following) {
+        p->following = 0;
+        ngx_http_elohim_fill_leave(&p->follow);
+    }
+
+    if (p->verifying) {
+        p->verifying = 0;
+        ngx_http_elohim_disk_verify_leave(&p->verify);
+    }
+}
+
+
+static void
+ngx_http_elohim_piece_shut(ngx_http_elohim_pieces_t *p)
+{
+    if (p->pool) {
+        ngx_destroy_pool(p->pool);
+        p->pool = NULL;
+    }
+
+    p->number = 0;
+}
+
+
+void
+ngx_http_elohim_piece_close(ngx_http_elohim_pieces_t *p)
+{
+    ngx_http_elohim_piece_leave(p);
+    ngx_http_elohim_piece_shut(p);
+
+    p->is_open = 0;
+    p->again = 0;
+    p->counted = 0;
+    p->have = 0;
+}
+
+
+/* grows: it is being written, and what it is doesn't matter yet. NGX_DECLINED: it isn't
+   there, or not what the index says. */
+
+static ngx_int_t
+ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
+    const ngx_http_elohim_place_t *place, ngx_uint_t grows)
+{
+    ngx_str_t                  path;
+    ngx_http_request_t        *r;
+    ngx_open_file_info_t       of;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = p->request;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_http_elohim_piece_shut(p);
+
+    p->pool = ngx_create_pool(NGX_MIN_POOL_SIZE, r->connection->log);
+    if (p->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    path.len = place->path_len;
+    path.data = (u_char *) place->path;
+
+    ngx_memzero(&of, sizeof(ngx_open_file_info_t));
+    of.read_ahead = clcf->read_ahead;
+    of.directio = NGX_OPEN_FILE_DIRECTIO_OFF;
+    of.valid = clcf->open_file_cache_valid;
+    of.min_uses = clcf->open_file_cache_min_uses;
+
+    if (ngx_open_cached_file(grows ? NULL : clcf->open_file_cache, &path, &of,
+                             p->pool)
+        != NGX_OK)
+    {
+        ngx_http_elohim_piece_shut(p);
+
+        if (of.err == NGX_ENOENT) {
+            return NGX_DECLINED;
+        }
+
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, of.err,
+                      "elohim: %s \"%s\" failed", of.failed, path.data);
+
+        return NGX_ERROR;
+    }
+
+    if (!of.is_file
+        || (!grows && (of.size != place->file_size || of.mtime != place->mtime
+                       || of.uniq != place->uniq)))
+    {
+        ngx_http_elohim_piece_shut(p);
+        return NGX_DECLINED;
+    }
+
+    p->file.fd = of.fd;
+    p->file.name.len = 0;
+    p->file.log = r->connection->log;
+    p->file.directio = 0;
+    ngx_str_set(&p->file.name, "piece of elohim's cache");
+    p->offset = place->offset;
+    p->number = place->file;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_elohim_piece_fail(ngx_http_elohim_pieces_t *p, ngx_uint_t status)
+{
+    p->status = status;
+    return NGX_ERROR;
+}
+
+
+/* A whole one. NGX_DECLINED: it isn't there any more. */
+
+static ngx_int_t
+ngx_http_elohim_piece_use(ngx_http_elohim_pieces_t *p,
+    const ngx_http_elohim_piece_t *piece, const ngx_http_elohim_place_t *place)
+{
+    switch (ngx_http_elohim_piece_open(p, place, 0)) {
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_elohim_disk_bad(piece, place);
+        return NGX_DECLINED;
+
+    default:
+        return ngx_http_elohim_piece_fail(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+
+    if (!p->counted) {
+        p->counted = 1;
+        ngx_http_elohim_disk_count(piece, 1);
+    }
+
+    p->is_open = 1;
+    p->have = piece->len;
+
+    return NGX_OK;
+}
+
+
+/* What is told of the fill. NGX_OK: there is a file, and its have is known. */
+
+static ngx_int_t
+ngx_http_elohim_piece_grown(ngx_http_elohim_pieces_t *p)
+{
+    ngx_http_elohim_follow_t  *f;
+
+    f = &p->follow;
+
+    if (f->place.file != 0 && f->place.file != p->number) {
+
+        switch (ngx_http_elohim_piece_open(p, &f->place, 1)) {
+        case NGX_OK:
+            p->is_open = 1;
+            p->have = 0;
+            break;
+
+        case NGX_DECLINED:
+            /* it was not worth keeping, and is gone before we came */
+            return NGX_DECLINED;
+
+        default:
+            return ngx_http_elohim_piece_fail(p,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+    }
+
+    if (p->number) {
+        p->have = f->have;
+    }
+
+    if (p->number && p->have == f->piece.len) {
+        ngx_http_elohim_piece_leave(p);
+        return NGX_OK;
+    }
+
+    switch (f->status) {
+    case 0:
+        return p->number ? NGX_OK : NGX_AGAIN;
+
+    case NGX_HTTP_OK:
+    case 1: /* look anew */
+        return NGX_DECLINED;
+
+    default:
+        p->retry_after = f->retry_after;
+        return ngx_http_elohim_piece_fail(p, f->status);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
+{
+    ngx_int_t                    rc;
+    ngx_http_elohim_follow_t    *f;
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(p->request, ngx_http_elohim_module);
+
+    if (!p->counted) {
+        p->counted = 1;
+        ngx_http_elohim_disk_count(&p->follow.piece, 0);
+    }
+
+    if (!p->started && !p->ctx->filled) {
+        p->ctx->filled = 1;
+        p->ctx->cache = NGX_HTTP_ELOHIM_MISS;
+    }
+
+    f = &p->follow;
+    f->handler = ngx_http_elohim_piece_followed;
+    f->data = p;
+    f->backend = elcf->backend;
+    f->question = ngx_http_elohim_piece_question(p, p->index, p->question);
+
+    rc = ngx_http_elohim_fill_follow(f, p->again);
+
+    if (rc == NGX_AGAIN) {
+        p->following = 1;
+    }
+
+    if (rc == NGX_ERROR) {
+        p->retry_after = f->retry_after;
+        return ngx_http_elohim_piece_fail(p, f->status);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
+{
+    ngx_int_t                  rc;
+    ngx_http_elohim_piece_t   *piece;
+    ngx_http_elohim_place_t    place;
+
+    if (p->following) {
+        rc = ngx_http_elohim_piece_grown(p);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ngx_http_elohim_piece_leave(p);
+        ngx_http_elohim_piece_shut(p);
+        p->is_open = 0;
+    }
+
+    if (p->is_open && p->index == p->at / ELO_TREE_CHUNK) {
+        return NGX_OK;
+    }
+
+    piece = &p->follow.piece;
+
+    for ( ;; ) {
+
+        if (p->verifying) {
+            return NGX_AGAIN;
+        }
+
+        if (p->tries++ == NGX_HTTP_ELOHIM_PIECE_TRIES) {
+            ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
+                          "elohim: a piece of the cache is lost each time "
+                          "that it is there");
+            return ngx_http_elohim_piece_fail(p, NGX_HTTP_BAD_GATEWAY);
+        }
+
+        p->index = (uint32_t) (p->at / ELO_TREE_CHUNK);
+        ngx_http_elohim_piece_name(p, p->index, piece);
+
+        rc = ngx_http_elohim_disk_find(piece, &place);
+
+        if (rc == NGX_AGAIN) {
+            p->verify.piece = *piece;
+            p->verify.place = place;
+            p->verify.handler = ngx_http_elohim_piece_verified;
+            p->verify.data = p;
+
+            rc = ngx_http_elohim_disk_verify(&p->verify);
+
+            if (rc == NGX_AGAIN) {
+                p->verifying = 1;
+                return NGX_AGAIN;
+            }
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_elohim_piece_use(p, piece, &place);
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+
+        rc = ngx_http_elohim_piece_follow(p);
+
+        if (rc != NGX_OK && rc != NGX_AGAIN) {
+            return rc;
+        }
+
+        if (rc == NGX_OK
+            && ngx_http_elohim_disk_find(piece, &place) != NGX_DECLINED)
+        {
+            /* it came between the two looks */
+            continue;
+        }
+
+        p->again = rc == NGX_OK;
+
+        rc = ngx_http_elohim_piece_grown(p);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ngx_http_elohim_piece_leave(p);
+    }
+}
+
+
+static void
+ngx_http_elohim_piece_followed(ngx_http_elohim_follow_t *f)
+{
+    ngx_http_elohim_piece_run(f->data);
+}
+
+
+static void
+ngx_http_elohim_piece_verified(ngx_http_elohim_verify_t *v)
+{
+    ngx_http_elohim_pieces_t  *p;
+
+    p = v->data;
+    p->verifying = 0;
+
+    if (v->rc == NGX_OK && !p->is_open) {
+        /* what is wrong with it is found out when it is looked for anew */
+        (void) ngx_http_elohim_piece_use(p, &v->piece, &v->place);
+    }
+
+    ngx_http_elohim_piece_run(p);
+}
+
+
+/* Not past the range, and only as long as there is room among the fills. */
+
+void
+ngx_http_elohim_piece_ahead(ngx_http_elohim_pieces_t *p)
+{
+    u_char                       buf[NGX_HTTP_ELOHIM_QUESTION_LEN];
+    uint64_t                     i, last;
+    ngx_str_t                    question;
+    ngx_http_elohim_place_t      place;
+    ngx_http_elohim_piece_t      piece;
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(p->request, ngx_http_elohim_module);
+
+    last = ngx_min((uint64_t) p->index + elcf->read_ahead,
+                   (p->end - 1) / ELO_TREE_CHUNK);
+
+    for (i = ngx_max(p->ahead, (uint64_t) p->index + 1); i <= last; i++) {
+        ngx_http_elohim_piece_name(p, i, &piece);
+
+        if (ngx_http_elohim_disk_find(&piece, &place) == NGX_DECLINED) {
+            question = ngx_http_elohim_piece_question(p, i, buf);
+
+            if (ngx_http_elohim_fill_start(&piece, elcf->backend, &question)
+                != NGX_OK)
+            {
+                return;
+            }
+        }
+
+        p->ahead = i + 1;
+    }
+}
