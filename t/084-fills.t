@@ -10,7 +10,8 @@ use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use IO::Poll    qw(POLLIN POLLHUP POLLERR);
 use IO::Socket::INET;
-use POSIX ();
+use POSIX  ();
+use Socket qw(SOCK_STREAM SOL_SOCKET SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -81,7 +82,8 @@ sub chunk_answer {
         sub {
             my ($sock) = @_;
             local $SIG{PIPE} = 'IGNORE';
-            syswrite $sock, substr $all, 0, $half;
+            syswrite $sock, substr $all, 0, $half
+              if $how ne 'hangs' || $status == 200;
             return if $how eq 'break';
             if ( $how =~ /\Ahang/ ) {
                 sysread $sock, my $in, 1;    # until the other side has enough
@@ -121,6 +123,9 @@ my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
   [ ranges  => 4 * $MIB + 777 ],
   [ parts   => 4 * $MIB + 777 ],
   [ small   => 5000 ],
+  [ ahead   => 5 * $MIB,       'gate' ],
+  [ ahead_range => 5 * $MIB ],
+  [ busy    => 3 * $MIB,       'gate' ],
   [ exact   => 2 * $MIB ],
   [ crowd   => $MIB,           'gate' ],
   [ killed  => $MIB,           'gate' ],
@@ -146,7 +151,7 @@ my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
   [ h2      => 3 * $MIB + 7 ],
   [ part_a  => 40_000,         'gate' ],
   [ part_b  => 2 * $MIB + 11 ];
-$b{narrow}{reach} = 'local';
+$b{narrow}{reach} = 'neighborhood';
 
 my $fake = Doorway::Fake->start( $stand, \&answer );
 
@@ -173,8 +178,7 @@ my %port = map { $_ => Doorway::Stand::free_port() }
 my $conf = {
     workers     => 2,
     connections => 4096,
-    main        => 'worker_rlimit_nofile 8192;'
-      . ( -e '/usr/lib/nginx/modules/ngx_stream_module.so' ? '' : '' ),
+    main        => 'worker_rlimit_nofile 8192;',
     http => "elohim_cache_path $dir/cache; elohim_fill_timeout 700ms;"
       . ' elohim_read_ahead 0;'
       . ' add_header X-Pid $pid; add_header X-Fill "$elohim_fill_time";'
@@ -186,8 +190,7 @@ my $conf = {
       . ' location / { elohim on; aio threads; sendfile on; }'
       . ' location /rate/ { rewrite ^/rate(/.*) $1 break; elohim on; limit_rate 100k; } }'
       . " server { listen 127.0.0.1:$port{h2} http2; location / { elohim on; } }",
-    config => 'location / { elohim on; }'
-      . ' location = /page { ssi on; ssi_types *; return 200 "" ; }'
+    config => 'location / { elohim on; } location /page/ { ssi on; }'
 };
 $stand->start_nginx(%$conf);
 
@@ -271,6 +274,7 @@ sub same {
       && $at < length $want
       && substr( $got, $at, 1 ) eq substr( $want, $at, 1 );
     fail($name);
+    diag( join "\n", grep { !/\[(?:info|notice)\]/ } split /\n/, $stand->error_log );
     diag( length($got) . ' bytes for ' . length($want) . ", first at $at" );
     return;
 }
@@ -323,7 +327,7 @@ subtest 'from pieces' => sub {
 };
 
 subtest 'conditions and ranges' => sub {
-    my $blob = blob_again('ranges');
+    my $blob = $b{ranges};
     my $size = length $blob->{bytes};
     my $etag = "\"sha256-$blob->{hex}\"";
 
@@ -378,7 +382,7 @@ subtest 'conditions and ranges' => sub {
 };
 
 subtest 'several ranges' => sub {
-    my $blob = blob_again('parts');
+    my $blob = $b{parts};
     my @want = ( [ 3 * $MIB - 3, 3 * $MIB + 3 ], [ 0, 0 ], [ $MIB, $MIB + 9 ] );
     my $res  = get( $stand->port, $blob,
         'Range: bytes=' . join ',', map { "$_->[0]-$_->[1]" } @want );
@@ -398,11 +402,319 @@ subtest 'several ranges' => sub {
     return;
 };
 
-# A blob that nobody has asked for: the same as `whole` in its size.
-sub blob_again {
-    my ($name) = @_;
-    return $b{$name};
+
+# Most are one worker's, and some the other's: the kernel spreads them.
+sub crowd {
+    my ( $n, $port, $blob ) = @_;
+    my @clients = map { client( $port, $blob ) } 1 .. $n;
+    return \@clients;
 }
+
+subtest 'one fill for many' => sub {
+    my $blob    = $b{crowd};
+    my $clients = crowd( 50, $port{both}, $blob );
+
+    ok(
+        pump(
+            $clients,
+            sub { !grep { length body($_) < $HALF } @$clients }
+        ),
+        'all of them have what has come, before its end has'
+    );
+    my %pids = map { field( $_, 'X-Pid' ) => 1 } @$clients;
+    is( scalar keys %pids, 2, '... from both workers' );
+    is( ( grep { length body($_) > $HALF } @$clients ), 0, '... and no more' );
+    is_deeply( [ asked($blob) ], [0], 'the daemon was asked once' );
+    my $statuses = join ' ', map { field( $_, 'X-Status' ) } @$clients;
+    is( $statuses, join( ' ', ('MISS') x 50 ), 'it was there for nobody' );
+    open_gate($blob);
+    pump($clients);
+    right( 'then', $blob, @$clients );
+    is_deeply( [ asked($blob) ], [0], 'once, after all' );
+    return;
+};
+
+subtest 'a worker is killed' => sub {
+    my $blob  = $b{killed};
+    my $first = client( $port{both}, $blob );
+
+    ok( pump( [$first], sub { length body($first) == $HALF } ), 'half of it' );
+    my $pid   = field( $first, 'X-Pid' );
+    my $other = other_worker( $port{both}, $blob, $pid );
+    ok( pump( [$other], sub { length body($other) == $HALF } ),
+        '... at the other worker, too' );
+    kill 'KILL', $pid;
+    open_gate($blob);
+    pump( [$other] );
+    right( 'who waits', $blob, $other );
+    is_deeply( [ asked($blob) ], [ 0, "0\@$HALF" ], 'from where it was' );
+    like( $stand->error_log, qr/does not go on with the fill/, 'the log' );
+    my $res = get( $stand->port, $blob );
+    ok( $res->{body} eq $blob->{bytes}, 'it is kept' );
+    is( scalar asked($blob), 2, '... without another question' );
+
+    # the only thing that may be wrong in this log
+    Doorway::Stand::wait_for( $WAIT_S,
+        sub { $stand->error_log =~ /exited on signal 9/ } );
+    Doorway::Stand::spew( "$dir/nginx/error.log", '' );
+    return;
+};
+
+subtest 'a worker hangs' => sub {
+    my $blob  = $b{frozen};
+    my $first = client( $port{both}, $blob );
+
+    pump( [$first], sub { length body($first) == $HALF } );
+    my $pid   = field( $first, 'X-Pid' );
+    my $other = other_worker( $port{both}, $blob, $pid );
+    kill 'STOP', $pid;
+    open_gate($blob);
+    pump( [$other] );
+    kill 'CONT', $pid;
+    right( 'who waits elsewhere', $blob, $other );
+    pump( [$first] );
+    right( 'who was stopped', $blob, $first );
+    is_deeply( [ asked($blob) ], [ 0, "0\@$HALF" ], 'from where it was' );
+    return;
+};
+
+subtest 'the connection breaks, the daemon hangs' => sub {
+    my $c = client( $stand->port, $b{broken} );
+    pump( [$c] );
+    right( 'broken off', $b{broken}, $c );
+    is_deeply( [ asked( $b{broken} ) ],
+        [ 0, "0\@$HALF", 1, "1\@$HALF" ], '... and gone on with' );
+
+    $c = client( $stand->port, $b{stalled} );
+    pump( [$c] );
+    right( 'stalled', $b{stalled}, $c );
+    is_deeply( [ asked( $b{stalled} ) ], [ 0, "0\@$HALF" ],
+        '... asked again' );
+
+    $c = client( $stand->port, $b{hanging}, 'Connection: keep-alive' );
+    my $begin = time;
+    pump( [$c] );
+    is( length body($c), $HALF, 'for ever: what there is' );
+    is( $c->{open}, 0, '... and the connection ends' );
+    cmp_ok( time - $begin, '<', 10, '... in time' );
+    like( $stand->error_log, qr/a body ends at byte/, '... says the log' );
+
+    $c = client( $stand->port, $b{ends}, 'Connection: keep-alive' );
+    pump( [$c] );
+    is( length body($c), $MIB, 'no second chunk: the first' );
+    is( $c->{open}, 0, '... and the connection ends' );
+    return;
+};
+
+subtest 'clients that leave, and slow ones' => sub {
+    my $blob = $b{left};
+    my $c    = client( $stand->port, $blob );
+
+    pump( [$c], sub { length body($c) == $HALF } );
+    close $c->{sock};
+    open_gate($blob);
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                my $res = get( $stand->port, $blob );
+                $res->{headers}{'x-cache'} eq 'MISS' ? 1 : 1;
+                !defined $res->{headers}{'x-fill'}
+                  && $res->{body} eq $blob->{bytes};
+            }
+        ),
+        'what was begun is there'
+    );
+    is_deeply( [ asked($blob) ], [0], '... and was asked for once' );
+
+    # the slow one's buffers are full before his second piece
+    $blob = $b{slow};
+    my $slow = IO::Socket::INET->new( Proto => 'tcp', Type => SOCK_STREAM )
+      // die "socket: $!\n";
+    $slow->setsockopt( SOL_SOCKET, SO_RCVBUF, 4096 );
+    $slow->connect( Socket::pack_sockaddr_in(
+            $stand->port, Socket::inet_aton('127.0.0.1') ) ) or die $!;
+    syswrite $slow, Doorway::Http::build_head( { path => url($blob) } );
+    ok( Doorway::Stand::wait_for( $WAIT_S, sub { scalar asked($blob) } ),
+        'a slow client' );
+    my $res = get( $stand->port, $blob );
+    ok( $res->{body} eq $blob->{bytes}, 'holds nobody up' );
+    is_deeply( [ asked($blob) ], [ 0 .. 11 ], '... nor asks for more' );
+    $c = { sock => $slow, in => '', open => 1 };
+    $slow->blocking(0);
+    pump( [$c] );
+    right( 'and in the end', $blob, $c );
+    return;
+};
+
+subtest 'reload' => sub {
+    my $blob  = $b{reload};
+    my $first = client( $stand->port, $blob );
+
+    pump( [$first], sub { length body($first) == $HALF } );
+    my $pid = field( $first, 'X-Pid' );
+    kill 'HUP', $stand->nginx_pid;
+    my $new;
+    Doorway::Stand::wait_for(
+        $WAIT_S,
+        sub {
+            $new = get( $stand->port, $b{small} );
+            $new->{headers}{'x-pid'} != $pid
+              && ( $stand->error_log =~ /gracefully shutting down/ );
+        }
+    );
+    my $second = client( $stand->port, $blob );
+    pump( [$second], sub { length body($second) == $HALF } );
+    isnt( field( $second, 'X-Pid' ), $pid, 'a new worker' );
+    is( length body($second), $HALF, 'follows an old one' );
+    open_gate($blob);
+    pump( [ $first, $second ] );
+    right( 'both', $blob, $first, $second );
+    is_deeply( [ asked($blob) ], [0], 'one question' );
+    return;
+};
+
+subtest 'what the daemon says' => sub {
+    for my $case (
+        [ 'gone',    404 ],
+        [ 'later',   503, 7 ],
+        [ 'failed',  502 ],
+        [ 'other',   502 ],
+        [ 'resized', 502 ],
+        [ 'short',   502 ],
+      )
+    {
+        my ( $name, $status, $after ) = @$case;
+        my $clients = crowd( 20, $port{both}, $b{$name} );
+        pump($clients);
+        my @statuses = map { $_->{in} =~ m{\AHTTP/1\.1 (\d+)} } @$clients;
+        is( "@statuses", join( ' ', ($status) x 20 ), "$name: $status" );
+        is( scalar asked( $b{$name} ), 1, '... asked once' );
+        is( field( $clients->[0], 'Retry-After' ), $after, '... when again' )
+          if $after;
+        is( field( $clients->[0], 'Content-Type' ),
+            'application/problem+json', '... as a problem' );
+        is( field( $clients->[0], 'Content-Range' ), undef, '... alone' );
+    }
+    my $res = get( $stand->port, $b{narrow} );
+    is( $res->{status}, 404, 'what is not for everyone is not there' );
+    is( scalar asked( $b{narrow} ), 0, '... nor asked for' );
+    return;
+};
+
+subtest 'ways to send it' => sub {
+    my $res = get( $port{threads}, $b{threads} );
+    ok( $res->{body} eq $b{threads}{bytes}, 'aio threads, sendfile' );
+
+    my $begin = time;
+    $res = Doorway::Http::request( $port{threads},
+        path => '/rate' . url( $b{limited} ) );
+    ok( $res->{body} eq $b{limited}{bytes}, 'limit_rate' );
+    cmp_ok( time - $begin, '>', 1.5, '... limits' );
+
+    my $h2 = "http://127.0.0.1:$port{h2}" . url( $b{h2} );
+    my $out = qx{curl -s --max-time $WAIT_S --http2-prior-knowledge $h2};
+    ok( $out eq $b{h2}{bytes}, 'HTTP/2' );
+
+    # parts of a page, of which the second is there first
+    my $page = "$dir/nginx/html/page";
+    mkdir $page;
+    Doorway::Stand::spew( "$page/a.html",
+            "[<!--#include virtual=\"" . url( $b{part_a} ) . '" -->|'
+          . "<!--#include virtual=\"" . url( $b{part_b} )
+          . '" -->]' );
+    my $c = { sock => Doorway::Http::connect_to( $stand->port ),
+        in => '', open => 1 };
+    syswrite $c->{sock},
+      "GET /page/a.html HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    $c->{sock}->blocking(0);
+    pump( [$c], sub { length body($c) > 20_000 } );
+    open_gate( $b{part_a} );
+    pump( [$c] );
+    same( 'subrequests', body($c),
+        "[$b{part_a}{bytes}|$b{part_b}{bytes}]" );
+    return;
+};
+
+subtest 'read ahead' => sub {
+    my $blob = $b{ahead};
+    my $c    = client( $port{ahead}, $blob );
+
+    ok( pump( [$c], sub { length body($c) == $HALF } ), 'of the first one' );
+    Doorway::Stand::wait_for( $WAIT_S, sub { asked($blob) >= 3 } );
+    is_deeply( [ sort +asked($blob) ], [ 0, 1, 2 ], 'two more are asked for' );
+    open_gate($blob);
+    pump( [$c] );
+    right( 'then', $blob, $c );
+    is_deeply( [ sort +asked($blob) ], [ 0 .. 4 ], 'each once, and no more' );
+
+    my $res = get( $port{ahead}, $b{ahead_range}, "Range: bytes=10-$MIB" );
+    is( length $res->{body}, $MIB - 9, 'a range' );
+    is_deeply( [ sort +asked( $b{ahead_range} ) ],
+        [ 0, 1 ], 'not past its end' );
+    return;
+};
+
+sub memory {
+    my ($pid) = @_;
+    my ($kib) =
+      Doorway::Stand::slurp("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
+    return $kib * 1024;
+}
+
+subtest 'a thousand at once' => sub {
+    my $blob   = $b{many};
+    my $before = client( $port{both}, $blob );
+    pump( [$before], sub { length body($before) > 1000 } );
+    my $pid  = field( $before, 'X-Pid' );
+    my $had  = memory($pid);
+    my $many = crowd( 1000, $port{both}, $blob );
+
+    ok( pump( $many, sub { !grep { length body($_) < 1000 } @$many } ),
+        'all of them are served' );
+    my $mine = grep { field( $_, 'X-Pid' ) == $pid } @$many;
+    my $each = ( memory($pid) - $had ) / ( $mine || 1 );
+    cmp_ok( $each, '<', 64 * 1024, 'memory of a worker for each' )
+      or diag("$mine clients, $each bytes each");
+    open_gate($blob);
+    pump( [ $before, @$many ] );
+    right( 'a thousand', $blob, $before, @$many );
+    is_deeply( [ asked($blob) ], [ 0, 1 ], 'one question for each chunk' );
+    note( sprintf '%d bytes each', $each );
+    return;
+};
+
+subtest 'no room' => sub {
+    $stand->stop_nginx;
+    my $http = $conf->{http} =~ s{cache;}{full min_free=1000000g;}r;
+    $stand->start_nginx( %$conf, http => $http );
+    my $res = get( $stand->port, $b{full} );
+
+    is( $res->{status}, 200, 'a disk that is full' );
+    ok( $res->{body} eq $b{full}{bytes}, '... every byte' );
+    is_deeply( [ asked( $b{full} ) ], [], '... nothing of it in pieces' );
+    is( scalar asked( $b{full}, 'api/blob' ), 1, '... passed on' );
+    $stand->stop_nginx;
+
+    # one fill at a time, which is somebody's
+    my $blob = $b{busy};
+    $http = $conf->{http} . ' elohim_fill_connections 1 1;';
+    $stand->start_nginx( %$conf, http => $http );
+    my $c = client( $stand->port, $blob );
+    pump( [$c], sub { length body($c) == $HALF } );
+    $res = get( $stand->port, $b{full} );
+    ok( $res->{body} eq $b{full}{bytes}, 'no fill left: passed on' );
+    is( scalar asked( $b{full}, 'api/blob' ), 2, '... to the daemon' );
+    like( $stand->error_log, qr/elohim_fill_connections/, '... says the log' );
+    my $same = client( $stand->port, $blob );
+    ok( pump( [$same], sub { length body($same) == $HALF } ),
+        'but one can be followed' );
+    open_gate($blob);
+    pump( [ $c, $same ] );
+    right( 'they go on', $blob, $c, $same );
+    $stand->stop_nginx;
+    return;
+};
 
 $fake->stop;
 done_testing;
