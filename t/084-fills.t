@@ -146,6 +146,7 @@ my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
   [ full    => 2 * $MIB + 1 ],
   [ narrow  => 3000 ],
   [ slow    => 12 * $MIB ],
+  [ copied  => 3 * $MIB + 4 ],
   [ limited => 300_000 ],
   [ threads => 3 * $MIB + 3 ],
   [ h2      => 3 * $MIB + 7 ],
@@ -179,15 +180,15 @@ my $conf = {
     workers     => 2,
     connections => 4096,
     main        => 'worker_rlimit_nofile 8192;',
-    http => "elohim_cache_path $dir/cache; elohim_fill_timeout 700ms;"
-      . ' elohim_read_ahead 0;'
+    http => "elohim_cache_path $dir/cache; elohim_read_ahead 0; sendfile on;"
       . ' add_header X-Pid $pid; add_header X-Fill "$elohim_fill_time";'
       . ' add_header X-Status "$elohim_cache_status";'
       . " server { listen 127.0.0.1:$port{both} reuseport; location / { elohim on; } }"
       . " server { listen 127.0.0.1:$port{ahead};"
       . ' location / { elohim on; elohim_read_ahead 2; } }'
       . " server { listen 127.0.0.1:$port{threads};"
-      . ' location / { elohim on; aio threads; sendfile on; }'
+      . ' location / { elohim on; aio threads; }'
+      . ' location /copy/ { rewrite ^/copy(/.*) $1 break; elohim on; sendfile off; }'
       . ' location /rate/ { rewrite ^/rate(/.*) $1 break; elohim on; limit_rate 100k; } }'
       . " server { listen 127.0.0.1:$port{h2} http2; location / { elohim on; } }",
     config => 'location / { elohim on; } location /page/ { ssi on; }'
@@ -460,52 +461,6 @@ subtest 'a worker is killed' => sub {
     return;
 };
 
-subtest 'a worker hangs' => sub {
-    my $blob  = $b{frozen};
-    my $first = client( $port{both}, $blob );
-
-    pump( [$first], sub { length body($first) == $HALF } );
-    my $pid   = field( $first, 'X-Pid' );
-    my $other = other_worker( $port{both}, $blob, $pid );
-    kill 'STOP', $pid;
-    open_gate($blob);
-    pump( [$other] );
-    kill 'CONT', $pid;
-    right( 'who waits elsewhere', $blob, $other );
-    pump( [$first] );
-    right( 'who was stopped', $blob, $first );
-    is_deeply( [ asked($blob) ], [ 0, "0\@$HALF" ], 'from where it was' );
-    return;
-};
-
-subtest 'the connection breaks, the daemon hangs' => sub {
-    my $c = client( $stand->port, $b{broken} );
-    pump( [$c] );
-    right( 'broken off', $b{broken}, $c );
-    is_deeply( [ asked( $b{broken} ) ],
-        [ 0, "0\@$HALF", 1, "1\@$HALF" ], '... and gone on with' );
-
-    $c = client( $stand->port, $b{stalled} );
-    pump( [$c] );
-    right( 'stalled', $b{stalled}, $c );
-    is_deeply( [ asked( $b{stalled} ) ], [ 0, "0\@$HALF" ],
-        '... asked again' );
-
-    $c = client( $stand->port, $b{hanging}, 'Connection: keep-alive' );
-    my $begin = time;
-    pump( [$c] );
-    is( length body($c), $HALF, 'for ever: what there is' );
-    is( $c->{open}, 0, '... and the connection ends' );
-    cmp_ok( time - $begin, '<', 10, '... in time' );
-    like( $stand->error_log, qr/a body ends at byte/, '... says the log' );
-
-    $c = client( $stand->port, $b{ends}, 'Connection: keep-alive' );
-    pump( [$c] );
-    is( length body($c), $MIB, 'no second chunk: the first' );
-    is( $c->{open}, 0, '... and the connection ends' );
-    return;
-};
-
 subtest 'clients that leave, and slow ones' => sub {
     my $blob = $b{left};
     my $c    = client( $stand->port, $blob );
@@ -606,6 +561,10 @@ subtest 'ways to send it' => sub {
     my $res = get( $port{threads}, $b{threads} );
     ok( $res->{body} eq $b{threads}{bytes}, 'aio threads, sendfile' );
 
+    $res = Doorway::Http::request( $port{threads},
+        path => '/copy' . url( $b{copied} ) );
+    ok( $res->{body} eq $b{copied}{bytes}, 'without sendfile' );
+
     my $begin = time;
     $res = Doorway::Http::request( $port{threads},
         path => '/rate' . url( $b{limited} ) );
@@ -681,6 +640,56 @@ subtest 'a thousand at once' => sub {
     right( 'a thousand', $blob, $before, @$many );
     is_deeply( [ asked($blob) ], [ 0, 1 ], 'one question for each chunk' );
     note( sprintf '%d bytes each', $each );
+    return;
+};
+
+$stand->stop_nginx;
+$stand->start_nginx( %$conf,
+    http => $conf->{http} . ' elohim_fill_timeout 700ms;' );
+
+subtest 'a worker hangs' => sub {
+    my $blob  = $b{frozen};
+    my $first = client( $port{both}, $blob );
+
+    pump( [$first], sub { length body($first) == $HALF } );
+    my $pid   = field( $first, 'X-Pid' );
+    my $other = other_worker( $port{both}, $blob, $pid );
+    kill 'STOP', $pid;
+    open_gate($blob);
+    pump( [$other] );
+    kill 'CONT', $pid;
+    right( 'who waits elsewhere', $blob, $other );
+    pump( [$first] );
+    right( 'who was stopped', $blob, $first );
+    is_deeply( [ asked($blob) ], [ 0, "0\@$HALF" ], 'from where it was' );
+    return;
+};
+
+subtest 'the connection breaks, the daemon hangs' => sub {
+    my $c = client( $stand->port, $b{broken} );
+    pump( [$c] );
+    right( 'broken off', $b{broken}, $c );
+    is_deeply( [ asked( $b{broken} ) ],
+        [ 0, "0\@$HALF", 1, "1\@$HALF" ], '... and gone on with' );
+
+    $c = client( $stand->port, $b{stalled} );
+    pump( [$c] );
+    right( 'stalled', $b{stalled}, $c );
+    is_deeply( [ asked( $b{stalled} ) ], [ 0, "0\@$HALF" ],
+        '... asked again' );
+
+    $c = client( $stand->port, $b{hanging}, 'Connection: keep-alive' );
+    my $begin = time;
+    pump( [$c] );
+    is( length body($c), $HALF, 'for ever: what there is' );
+    is( $c->{open}, 0, '... and the connection ends' );
+    cmp_ok( time - $begin, '<', 10, '... in time' );
+    like( $stand->error_log, qr/a body ends at byte/, '... says the log' );
+
+    $c = client( $stand->port, $b{ends}, 'Connection: keep-alive' );
+    pump( [$c] );
+    is( length body($c), $MIB, 'no second chunk: the first' );
+    is( $c->{open}, 0, '... and the connection ends' );
     return;
 };
 
