@@ -12,6 +12,7 @@
 #include "ngx_http_elohim_daemon.h"
 #include "ngx_http_elohim_request.h"
 #include "ngx_http_elohim_answer.h"
+#include "ngx_http_elohim_guard.h"
 
 #define NGX_HTTP_ELOHIM_ZONE_SIZE (16 * 1024 * 1024)
 
@@ -21,6 +22,7 @@ typedef struct {
     ngx_shm_zone_t *zone;
     ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
     unsigned enabled:1; /* some location has elohim on */
+    unsigned counts:1;  /* some elohim_rate is of bytes */
 } ngx_http_elohim_main_conf_t;
 
 typedef struct {
@@ -37,6 +39,9 @@ typedef struct {
     ngx_int_t auth_total; /* the same of all of a worker's clients */
     ngx_int_t login_rate; /* logins a second and client; 0: any number */
     ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
+    ngx_int_t max_headers; /* lines of a request's header; 0: any number */
+    ngx_http_elohim_rules_t *rules; /* elohim_rate; NULL: none */
+    ngx_http_elohim_speeds_t *speeds; /* elohim_delivery_rate; NULL: none */
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;
