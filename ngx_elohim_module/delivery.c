@@ -71,7 +71,9 @@ ngx_http_elohim_accept_hints(ngx_http_request_t *r)
 }
 
 
-/* limit_rate, $limit_rate and X-Accel-Limit-Rate stand above the class. */
+/* limit_rate and $limit_rate stand above the class. nginx limits nothing that it
+   passes on without a buffer: what the daemon decrypts holds one of its connections
+   no longer than the client needs. */
 
 static void
 ngx_http_elohim_slow_down(ngx_http_request_t *r, size_t rate)

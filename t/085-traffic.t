@@ -21,8 +21,8 @@ my %port = map { $_ => Doorway::Stand::free_port() } qw(h2 all);
 my $unix = $stand->dir . '/nginx.sock';
 my $page = $stand->dir . '/pages';
 my $text = $stand->put( 'for everyone', 'text/plain' )->{hash};
-my $long = $stand->put( Doorway::Stand::noise( 3_000_000, 'l' ), 'video/mp4' )
-  ->{hash};
+my $long =
+  $stand->put( Doorway::Stand::noise( 3_000_000, 'l' ), 'video/mp4' )->{hash};
 my $longer =
   $stand->put( Doorway::Stand::noise( 9_000_000, 'm' ), 'video/mp4' )->{hash};
 
@@ -67,6 +67,7 @@ END
 );
 my $agents = Doorway::Agents->new($stand);
 my ( $anna, $ben ) = map { $agents->seeded_agent($_) } qw(anna ben);
+
 for my $who ( $anna, $ben ) {
     $who->{token} = $agents->login($who);
     $agents->admit($who);
@@ -107,13 +108,11 @@ subtest 'requests by address' => sub {
     is( $n->{200} + ( $n->{429} // 0 ), 40, 'nothing else' );
 
     my $res = ask( '127.0.0.20', "/few/api/blob/$text" );
-    is( $res->{status},                 429,        'now' );
-    is( $res->{headers}{'retry-after'}, 1,          'when' );
+    is( $res->{status},                   429,        'now' );
+    is( $res->{headers}{'retry-after'},   1,          'when' );
     is( $res->{headers}{'cache-control'}, 'no-store', 'for nobody to keep' );
-    is(
-        $res->{headers}{'content-type'},
-        'application/problem+json', 'a problem'
-    );
+    is( $res->{headers}{'content-type'},
+        'application/problem+json', 'a problem' );
     my $why = Doorway::Stand::decode( $res->{body} );
     is( $why->{code}, 'RATE_LIMITED', 'its code' );
     like( $why->{detail}, qr/too many requests from this address/, 'why' );
@@ -148,7 +147,8 @@ subtest 'each request counts' => sub {
         [ 'DELETE',   "/few/api/blob/$text", method => 'DELETE' ],
         [ 'OPTIONS',  "/few/api/blob/$text", method => 'OPTIONS' ],
         [
-            'not modified', "/few/api/blob/$text",
+            'not modified',
+            "/few/api/blob/$text",
             headers => [qq(If-None-Match: "$text")]
         ],
         [
@@ -184,7 +184,8 @@ subtest 'only realip is believed' => sub {
     for my $i ( 1 .. 30 ) {
         $n{
             ask(
-                '127.0.0.9', "/few/api/blob/$text",
+                '127.0.0.9',
+                "/few/api/blob/$text",
                 headers => ["X-Real-IP: 198.51.100.$i"]
             )->{status}
         }++;
@@ -216,10 +217,8 @@ subtest 'bytes by address' => sub {
         }++;
     }
     is( $n{206}, 30, 'as much as may come at once' );
-    is(
-        ask( '127.0.0.32', $to[1], method => 'HEAD' )->{status},
-        200, 'a header is a few bytes'
-    );
+    is( ask( '127.0.0.32', $to[1], method => 'HEAD' )->{status},
+        200, 'a header is a few bytes' );
     ask( '127.0.0.32', $to[1] );
     is( ask( '127.0.0.32', $to[1] )->{status}, 429, 'and the rest' );
 };
@@ -255,19 +254,14 @@ subtest 'what runs is counted and not cut' => sub {
     $in .= read_some( $sock, 1e9 );
     my $res = Doorway::Http::parse( $in, 'GET' );
     is( $res->{cut}, '', 'it comes to its end' );
-    is(
-        Doorway::Stand::hash_of( $res->{body} ),
-        $longer, 'and is what it should be'
-    );
+    is( Doorway::Stand::hash_of( $res->{body} ),
+        $longer, 'and is what it should be' );
 };
 
 # 1.5 MB at 500 KB a second are 3 s, in which 3 MB may come.
 subtest 'who stays below it owes nothing' => sub {
-    my $res = ask(
-        '127.0.0.34',
-        "/slow/api/blob/$long",
-        headers => ['Range: bytes=0-1499999']
-    );
+    my $res = ask( '127.0.0.34', "/slow/api/blob/$long",
+        headers => ['Range: bytes=0-1499999'] );
 
     is( length $res->{body}, 1_500_000, 'a long one' );
     is( ask( '127.0.0.34', "/slow/api/blob/$text" )->{status},
@@ -370,8 +364,8 @@ subtest 'inherited, replaced, off' => sub {
 
     is( tally( 6, '127.0.0.60', "/api/blob/$text", @to )->{200},
         2, 'inherited' );
-    is( tally( 6, '127.0.0.60', "/free/api/blob/$text", @to )->{200},
-        6, 'off' );
+    is( tally( 6, '127.0.0.60', "/free/api/blob/$text", @to )->{200}, 6,
+        'off' );
     is( tally( 6, '127.0.0.60', "/other/api/blob/$text", @to )->{200},
         6, 'replaced as a whole' );
 };
