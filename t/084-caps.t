@@ -143,4 +143,29 @@ subtest 'sets of ranges' => sub {
     cmp_ok( length $res->{body}, '<', 1_600_000 + $head, 'bounded' );
 };
 
+# With this machine's paths and ports in their places, and no others.
+subtest 'conf/elohim.conf' => sub {
+    my $dir    = $stand->dir;
+    my $module = Doorway::Stand::module();
+    my $conf   = Doorway::Stand::slurp('conf/elohim.conf');
+
+    $conf =~ s{^load_module .*}{load_module $module;}m  or die 'load_module';
+    $conf =~ s{^user .*}{}m                             or die 'user';
+    $conf =~ s{^pid .*}{pid $dir/conf.pid;}m            or die 'pid';
+    $conf =~ s{/var/log/nginx}{$dir}g                   or die 'logs';
+    $conf =~ s{/run/elohim|/var/lib/elohim}{$dir}g      or die 'elohimd';
+    $conf =~ s{listen \S+ default_server reuseport;}{}g or die 'listen';
+    $conf =~ s{listen 127.0.0.1:8081;}
+              {'listen 127.0.0.1:' . Doorway::Stand::free_port() . ';'}e
+      or die 'operator';
+    Doorway::Stand::spew( "$dir/conf",
+        ( $> == 0 ? "user root;\n" : '' ) . $conf );
+    my $said = join '',
+      map { s/^/# /r }
+      readpipe( ( $ENV{TEST_NGINX_BINARY} || 'nginx' )
+        . " -t -c $dir/conf -e $dir/conf.log 2>&1" );
+    is( $?, 0, 'is good' ) or diag($said);
+    unlike( $said, qr/\[(?:warn|error|emerg)\]/, 'without a warning' );
+};
+
 done_testing();
