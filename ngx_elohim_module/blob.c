@@ -97,6 +97,16 @@ ngx_http_elohim_blob_sealed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 }
 
 
+/* Not what is said of it. */
+
+static ngx_uint_t
+ngx_http_elohim_is_bytes_of(elo_route_kind_t kind)
+{
+    return kind == ELO_ROUTE_BLOB || kind == ELO_ROUTE_SHARD
+           || kind == ELO_ROUTE_CHUNK;
+}
+
+
 ngx_int_t
 ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
@@ -127,6 +137,14 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     ctx->life = elo_wire_life(&g.head);
+
+    if (ngx_http_elohim_is_bytes_of(ctx->route.kind)
+        && ngx_http_elohim_deliver(r, ctx,
+                                   elo_delivery_is_media(g.content_type))
+           != NGX_OK)
+    {
+        return ctx->rc;
+    }
 
     if (ctx->route.kind != ELO_ROUTE_BLOB
         && ctx->route.kind != ELO_ROUTE_SHARD)

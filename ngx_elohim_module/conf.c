@@ -112,6 +112,9 @@ ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
     conf->login_rate = NGX_CONF_UNSET;
     conf->pass_connections = NGX_CONF_UNSET;
     conf->read_ahead = NGX_CONF_UNSET;
+    conf->max_headers = NGX_CONF_UNSET;
+    conf->rules = NGX_CONF_UNSET_PTR;
+    conf->speeds = NGX_CONF_UNSET_PTR;
 
     conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
@@ -158,6 +161,10 @@ ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pass_connections, prev->pass_connections, 0);
     ngx_conf_merge_value(conf->read_ahead, prev->read_ahead,
                          NGX_HTTP_ELOHIM_READ_AHEAD);
+    ngx_conf_merge_value(conf->max_headers, prev->max_headers,
+                         NGX_HTTP_ELOHIM_MAX_HEADERS);
+    ngx_conf_merge_ptr_value(conf->rules, prev->rules, NULL);
+    ngx_conf_merge_ptr_value(conf->speeds, prev->speeds, NULL);
 
     if (ngx_http_elohim_merge_upstream(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -342,6 +349,10 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         }
 
         *h = ngx_http_elohim_redact_log;
+    }
+
+    if (emcf->enabled && emcf->counts) {
+        ngx_http_elohim_add_traffic_filter();
     }
 
     return NGX_OK;

@@ -49,6 +49,12 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_elohim_check_headers(r, ctx) != NGX_OK
+        || ngx_http_elohim_admit(r, ctx, NGX_HTTP_ELOHIM_BY_ADDRESS) != NGX_OK)
+    {
+        return ctx->rc;
+    }
+
     res = ngx_http_elohim_resource(ctx->route.kind);
 
     if (res == NULL) {
@@ -139,6 +145,10 @@ ngx_http_elohim_go(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (rc == NGX_HTTP_ELOHIM_ANSWERED) {
+        return ctx->rc;
+    }
+
+    if (ngx_http_elohim_admit(r, ctx, NGX_HTTP_ELOHIM_BY_AGENT) != NGX_OK) {
         return ctx->rc;
     }
 

@@ -229,6 +229,10 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (body->compress && ngx_http_elohim_vary_encoding(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_elohim_header(r, &cache_control, control) == NULL
         || ngx_http_elohim_marks(r, ctx) != NGX_OK
         || ngx_http_elohim_header(r, &x_cache,

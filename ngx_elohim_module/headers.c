@@ -151,6 +151,33 @@ ngx_http_elohim_vary(ngx_http_request_t *r)
 }
 
 
+/* It may come compressed, by gzip or another module: each of them has gzip_vary say so,
+   where that is on, and nothing else does. Without it a cache would give what is
+   compressed to those who can't read it (RFC 9110, 12.5.5). */
+
+ngx_int_t
+ngx_http_elohim_vary_encoding(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_GZIP)
+    ngx_http_core_loc_conf_t  *clcf;
+#endif
+
+    static const ngx_str_t  key = ngx_string("Vary");
+    static const ngx_str_t  value = ngx_string("Accept-Encoding");
+
+#if (NGX_HTTP_GZIP)
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->gzip_vary) {
+        r->gzip_vary = 1;
+        return NGX_OK;
+    }
+#endif
+
+    return ngx_http_elohim_header(r, &key, &value) ? NGX_OK : NGX_ERROR;
+}
+
+
 /* What a preflight is asked for, beside the common ones. */
 
 ngx_int_t

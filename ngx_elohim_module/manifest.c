@@ -66,6 +66,10 @@ ngx_http_elohim_manifest(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     ctx->life = elo_wire_life(&desc->head);
 
+    if (ngx_http_elohim_deliver(r, ctx, 1) != NGX_OK) {
+        return ctx->rc;
+    }
+
     if (ctx->route.id.p + ctx->route.id.len == r->uri.data + r->uri.len) {
         return ngx_http_elohim_alias(r, ctx);
     }

@@ -131,6 +131,7 @@ ngx_int_t ngx_http_elohim_options(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_common_headers(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_preflight_headers(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_vary(ngx_http_request_t *r);
+ngx_int_t ngx_http_elohim_vary_encoding(ngx_http_request_t *r);
 ngx_table_elt_t *ngx_http_elohim_header(ngx_http_request_t *r,
     const ngx_str_t *key, const ngx_str_t *value);
 

@@ -128,6 +128,10 @@ ngx_uint_t ngx_http_elohim_spend(ngx_http_request_t *r);
 ngx_uint_t ngx_http_elohim_login_wait(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_limited(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_too_often(ngx_http_request_t *r, ngx_uint_t wait);
+ngx_int_t ngx_http_elohim_wait_for(ngx_http_request_t *r, ngx_uint_t wait,
+    const char *detail);
+/* What one client's addresses have in common, at p: 9 bytes at most, one at least. */
+size_t ngx_http_elohim_rate_name(ngx_http_request_t *r, u_char *p);
 
 /* access: NGX_OK with ctx->access, NGX_AGAIN, or ANSWERED. */
 ngx_int_t ngx_http_elohim_access(ngx_http_request_t *r,

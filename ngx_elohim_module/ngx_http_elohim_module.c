@@ -32,6 +32,11 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_login_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_elohim_headers_bounds = {
+    ngx_conf_check_num_bounds, 0, 100000
+};
+
+
 static ngx_conf_num_bounds_t  ngx_http_elohim_pass_bounds = {
     ngx_conf_check_num_bounds, 1, 65536
 };
@@ -190,6 +195,27 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_elohim_loc_conf_t, read_ahead),
       &ngx_http_elohim_ahead_bounds },
+
+    { ngx_string("elohim_max_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, max_headers),
+      &ngx_http_elohim_headers_bounds },
+
+    { ngx_string("elohim_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_elohim_set_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_delivery_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_elohim_set_delivery,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
       ngx_null_command
 };

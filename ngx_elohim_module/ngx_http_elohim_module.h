@@ -14,6 +14,7 @@
 #include "ngx_http_elohim_answer.h"
 #include "ngx_http_elohim_cache.h"
 #include "ngx_http_elohim_zone.h"
+#include "ngx_http_elohim_guard.h"
 
 /* elohim_verify: when the bytes of a piece on disk are checked */
 #define NGX_HTTP_ELOHIM_VERIFY_FIRST 0
@@ -32,6 +33,7 @@ typedef struct ngx_http_elohim_main_conf_s {
     struct ngx_http_elohim_disk_s *disk; /* elohim_cache_path, or NULL */
     ngx_uint_t verify;                   /* elohim_verify */
     unsigned enabled:1; /* some location has elohim on */
+    unsigned counts:1;  /* some elohim_rate is of bytes */
 } ngx_http_elohim_main_conf_t;
 
 typedef struct {
@@ -49,6 +51,9 @@ typedef struct {
     ngx_int_t login_rate; /* logins a second and client; 0: any number */
     ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
     ngx_int_t read_ahead; /* pieces that are fetched before they are asked for */
+    ngx_int_t max_headers; /* lines of a request's header; 0: any number */
+    ngx_http_elohim_rules_t *rules; /* elohim_rate; NULL: none */
+    ngx_http_elohim_speeds_t *speeds; /* elohim_delivery_rate; NULL: none */
 
     u_char ns[NGX_HTTP_ELOHIM_NS_LEN];
     ngx_http_upstream_conf_t upstream;

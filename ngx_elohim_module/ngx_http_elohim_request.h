@@ -102,6 +102,7 @@ struct ngx_http_elohim_ctx_s {
     unsigned unsure:1;    /* nor for what a denial stands on */
     unsigned truncated:1; /* the file has not the bytes that were granted */
     unsigned cleanup:1;
+    unsigned hinted:1;    /* Accept-CH is in the header */
     unsigned operator:1;  /* passed on as from the operator */
     unsigned own:1;       /* only the operator may read this */
     unsigned sealed:1;    /* the daemon decrypts what is passed on */

@@ -222,6 +222,27 @@ ngx_http_elohim_no_gzip(ngx_http_request_t *r)
 }
 
 
+/* Text of the daemon's, which may be compressed: also when there is none of it now. */
+
+static ngx_uint_t
+ngx_http_elohim_is_json(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *type;
+
+    static const ngx_str_t  json = ngx_string("application/json");
+
+    type = r->upstream->headers_in.content_type;
+
+    if (!(r->method & NGX_HTTP_ELOHIM_READ) || r != r->main) {
+        return 0;
+    }
+
+    return r->upstream->headers_in.status_n == NGX_HTTP_NOT_MODIFIED
+           || (type && type->value.len >= json.len
+               && ngx_strncasecmp(type->value.data, json.data, json.len) == 0);
+}
+
+
 /* What a stream of events has between two of them is the daemon's business; it
    may be longer than an upload may pause. */
 
@@ -337,6 +358,8 @@ ngx_http_elohim_pass_header(ngx_http_request_t *r)
     if ((ngx_http_elohim_is_narrow(ctx)
          && ngx_http_elohim_narrow_headers(r, ctx) != NGX_OK)
         || (ctx->sealed && ngx_http_elohim_sealed_headers(r, ctx) != NGX_OK)
+        || (!ctx->sealed && ngx_http_elohim_is_json(r)
+            && ngx_http_elohim_vary_encoding(r) != NGX_OK)
         || (r->method == NGX_HTTP_OPTIONS
             && ngx_http_elohim_preflight_headers(r) != NGX_OK)
         || ngx_http_elohim_common_headers(r) != NGX_OK)

@@ -49,6 +49,8 @@ ngx_http_elohim_title(ngx_uint_t status)
         return "Locked";
     case NGX_HTTP_TOO_MANY_REQUESTS:
         return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
     case 460:
         return "Checksum Mismatch"; /* tus 1.0, checksum */
     case NGX_HTTP_CLIENT_CLOSED_REQUEST:

@@ -84,7 +84,7 @@ ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
 
 /* What one client's addresses have in common; at least one byte. */
 
-static size_t
+size_t
 ngx_http_elohim_rate_name(ngx_http_request_t *r, u_char *p)
 {
     elo_slice_t  addr;
@@ -153,6 +153,14 @@ ngx_http_elohim_limited(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_elohim_too_often(ngx_http_request_t *r, ngx_uint_t wait)
 {
+    return ngx_http_elohim_wait_for(r, wait, elo_err_public(ELO_ERATE));
+}
+
+
+ngx_int_t
+ngx_http_elohim_wait_for(ngx_http_request_t *r, ngx_uint_t wait,
+    const char *detail)
+{
     u_char     buf[NGX_INT_T_LEN];
     ngx_str_t  value, key = ngx_string("Retry-After");
 
@@ -169,8 +177,7 @@ ngx_http_elohim_too_often(ngx_http_request_t *r, ngx_uint_t wait)
     }
 
     return ngx_http_elohim_problem(r, elo_err_status(ELO_ERATE),
-                                   elo_err_code(ELO_ERATE),
-                                   elo_err_public(ELO_ERATE));
+                                   elo_err_code(ELO_ERATE), detail);
 }
 
 

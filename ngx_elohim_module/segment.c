@@ -26,6 +26,10 @@ ngx_http_elohim_segment(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     ctx->life = elo_wire_life(&recipe.head);
 
+    if (ngx_http_elohim_deliver(r, ctx, 1) != NGX_OK) {
+        return ctx->rc;
+    }
+
     ngx_memzero(&body, sizeof(ngx_http_elohim_body_t));
     body.key = &ctx->key;
     body.prefix = recipe.prefix;

@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_elohim_agent_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_elohim_class_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_request_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -39,6 +41,9 @@ static ngx_http_variable_t  ngx_http_elohim_vars[] = {
 
     { ngx_string("elohim_fill_time"), NULL,
       ngx_http_elohim_fill_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("elohim_class"), NULL,
+      ngx_http_elohim_class_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("elohim_request"), NULL,
       ngx_http_elohim_request_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -182,6 +187,17 @@ ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     *ngx_sprintf(p, "%M", (ngx_msec_t) ctx->fill_time) = '\0';
 
     return ngx_http_elohim_set_text(v, (const char *) p);
+}
+
+
+/* What the client says of his connection: low, medium, high, ultra, or nothing. */
+
+static ngx_int_t
+ngx_http_elohim_class_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    return ngx_http_elohim_set_text(
+        v, elo_class_name(ngx_http_elohim_class(r->main)));
 }
 
 

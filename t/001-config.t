@@ -9,7 +9,7 @@ our $blob = $Doorway::stand->put( "hello, commons\n", 'text/plain' )->{hash};
 our $node = $Doorway::stand->publish( id => 'hello', blobs => [$blob] );
 
 # must_die: 2 tests; a request: status, one check, error log.
-plan tests => 18 * 2 + 13 * 3;
+plan tests => 34 * 2 + 15 * 3;
 run_tests();
 
 __DATA__
@@ -312,6 +312,152 @@ elohim_auth_rate 5 5;
 elohim_login_rate 0;
 elohim_pass_connections 1;
 location / { elohim on; elohim_auth_rate 1000000; }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 32: a rate of what is nobody
+--- config
+location / { elohim on; elohim_rate everyone bytes=1m; }
+--- must_die
+--- error_log
+counts by "address" or "agent", or is "off"
+
+
+=== TEST 33: a rate of nothing
+--- config
+location / { elohim on; elohim_rate address; }
+--- must_die
+--- error_log
+says nothing: write requests=, bytes= or both
+
+
+=== TEST 34: requests without a time
+--- config
+location / { elohim on; elohim_rate address requests=100; }
+--- must_die
+--- error_log
+elohim_rate: "requests=100" is no rate
+
+
+=== TEST 35: no requests at all
+--- config
+location / { elohim on; elohim_rate address requests=0r/s; }
+--- must_die
+--- error_log
+elohim_rate: "requests=0r/s" is no rate
+
+
+=== TEST 36: too many requests
+--- config
+location / { elohim on; elohim_rate address requests=1000001r/s; }
+--- must_die
+--- error_log
+"requests=1000001r/s" is no rate
+
+
+=== TEST 37: bytes that are none
+--- config
+location / { elohim on; elohim_rate agent bytes=-1; }
+--- must_die
+--- error_log
+"bytes=-1" is no rate
+
+
+=== TEST 38: bytes a minute
+--- config
+location / { elohim on; elohim_rate agent bytes=1m/m; }
+--- must_die
+--- error_log
+"bytes=1m/m" is no rate
+
+
+=== TEST 39: a burst of nothing
+--- config
+location / { elohim on; elohim_rate agent burst=5 bytes=1m; }
+--- must_die
+--- error_log
+"burst=5" stands before what it belongs to
+
+
+=== TEST 40: a burst that is none
+--- config
+location / { elohim on; elohim_rate agent requests=1r/s burst=x; }
+--- must_die
+--- error_log
+"burst=x" is no burst
+
+
+=== TEST 41: a burst of years
+--- config
+location / { elohim on; elohim_rate agent bytes=1 burst=1g; }
+--- must_die
+--- error_log
+"burst=1g" is no burst
+
+
+=== TEST 42: a rate's parameter that is none
+--- config
+location / { elohim on; elohim_rate agent requests=1r/s bites=1m; }
+--- must_die
+--- error_log
+"bites=1m" is no parameter
+
+
+=== TEST 43: a rate twice over two lines
+--- config
+location / { elohim on; elohim_rate agent bytes=1m; elohim_rate agent requests=1r/s bytes=2m; }
+--- must_die
+--- error_log
+"bytes=2m" is duplicate
+
+
+=== TEST 44: a rate after off
+--- config
+location / { elohim on; elohim_rate off; elohim_rate agent bytes=1m; }
+--- must_die
+--- error_log
+is off already
+
+
+=== TEST 45: a class that is none
+--- config
+location / { elohim on; elohim_delivery_rate slow=1m; }
+--- must_die
+--- error_log
+"slow=1m" is no rate of a class
+
+
+=== TEST 46: a class twice
+--- config
+location / { elohim on; elohim_delivery_rate low=1m low=2m; }
+--- must_die
+--- error_log
+"low=2m" is no rate of a class
+
+
+=== TEST 47: headers out of bounds
+--- config
+location / { elohim on; elohim_max_headers 100001; }
+--- must_die
+--- error_log
+value must be between 0 and 100000
+
+
+=== TEST 48: rates of all kinds
+--- config
+location / { elohim on; elohim_rate address requests=100r/s burst=200 bytes=20m burst=400m; elohim_rate agent requests=30r/m bytes=1g/s; elohim_delivery_rate low=256k ultra=100m; elohim_max_headers 0; }
+--- request
+GET /api/blob/hello
+--- response_body
+hello, commons
+
+
+=== TEST 49: all of it off
+--- config
+location / { elohim on; elohim_rate off; elohim_delivery_rate off; }
 --- request
 GET /api/blob/hello
 --- response_body

@@ -52,4 +52,19 @@ bool elo_rate_take(elo_rate_t *t, elo_slice_t name,
                    const elo_rate_limit_t *limit, uint64_t now_us,
                    uint64_t *wait_us);
 
+/* Counts what has been used already, cost_us of time: it is never refused, and may take
+   the bucket past its burst, as far as ELO_RATE_AHEAD_MAX. [any process] */
+#define ELO_RATE_AHEAD_MAX (UINT64_C(1) << 46) /* us: 2 years */
+void elo_rate_charge(elo_rate_t *t, elo_slice_t name, uint64_t cost_us,
+                     uint64_t now_us);
+
+/* How long until no more than burst_us of what was charged to this name is left;
+   0: now. Counts nothing. [any process] */
+uint64_t elo_rate_wait(elo_rate_t *t, elo_slice_t name, uint64_t burst_us,
+                       uint64_t now_us);
+
+/* The time that n take at a rate of per_s > 0 a second, rounded up; at most
+   ELO_RATE_AHEAD_MAX. */
+uint64_t elo_rate_cost_us(uint64_t n, uint64_t per_s);
+
 #endif

@@ -95,13 +95,25 @@ next_member(elo_slice_t *s, elo_slice_t *member)
 }
 
 
+static bool
+overlaps(const elo_range_set_t *set, const elo_range_t *r)
+{
+    for (uint32_t i = 0; i < set->n; i++) {
+        if (r->start < set->r[i].end && set->r[i].start < r->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 elo_range_verdict_t
 elo_range_parse(elo_slice_t value, uint64_t size, elo_range_set_t *set)
 {
     elo_slice_t rest = elo_slice_trim(value);
     elo_slice_t unit = ELO_SLICE("bytes=");
     elo_slice_t member;
-    uint32_t asked = 0;
+    uint32_t asked = 0, again = 0;
     uint64_t total = 0;
     elo_range_t r;
 
@@ -123,6 +135,10 @@ elo_range_parse(elo_slice_t value, uint64_t size, elo_range_set_t *set)
         }
         /* more bytes than there are: some are asked for twice */
         if (!elo_add_u64(total, r.end - r.start, &total) || total > size) {
+            return ELO_RANGE_NONE;
+        }
+        again += overlaps(set, &r);
+        if (again > 1) {
             return ELO_RANGE_NONE;
         }
         set->r[set->n++] = r;

@@ -28,8 +28,10 @@ typedef struct {
 /* Judges value (the field's value, as sent) for a representation of size
    bytes, and fills set when the verdict is PARTIAL: in the order asked, ends
    clamped, unsatisfiable members left out. Another unit, a syntax error, more
-   than ELO_RANGE_MAX members, or members that together exceed size by overlap
-   (a denial of service, RFC 9110, 14.2) are ignored as a whole: NONE. A suffix
+   than ELO_RANGE_MAX members, or members that together exceed size by overlap,
+   or more than two that overlap (a denial of service, RFC 9110, 14.2) are
+   ignored as a whole: NONE. So the parts of an answer are never longer than the
+   blob, their heads apart, of which there are ELO_RANGE_MAX. A suffix
    of zero length, a start at or past the end, and any range of an empty
    representation are unsatisfiable. */
 elo_range_verdict_t elo_range_parse(elo_slice_t value, uint64_t size,

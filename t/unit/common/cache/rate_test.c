@@ -176,14 +176,88 @@ test_hands(void **state)
 }
 
 
+/* What was used is owed, however much that is; what is left of it goes by. */
+static void
+test_charge(void **state)
+{
+    uint64_t who = 5, other = 6, now = SECOND;
+    elo_slice_t name = elo_slice(&who, sizeof(who));
+    elo_slice_t second = elo_slice(&other, sizeof(other));
+    elo_rate_t *t = table(SETS);
+
+    (void) state;
+    assert_int_equal(elo_rate_wait(t, name, 0, now), 0);
+    elo_rate_charge(t, name, 10 * SECOND, now);
+    assert_int_equal(elo_rate_wait(t, name, 0, now), 10 * SECOND);
+    assert_int_equal(elo_rate_wait(t, name, 10 * SECOND, now), 0);
+    assert_int_equal(elo_rate_wait(t, name, 10 * SECOND - 1, now), 1);
+    assert_int_equal(elo_rate_wait(t, second, 0, now), 0);
+    elo_rate_charge(t, name, 5 * SECOND, now + 4 * SECOND);
+    assert_int_equal(elo_rate_wait(t, name, SECOND, now + 4 * SECOND),
+                     10 * SECOND);
+    assert_int_equal(elo_rate_wait(t, name, 0, now + 15 * SECOND), 0);
+
+    /* no more than the clock can tell from the past */
+    for (unsigned i = 0; i < 4; i++) {
+        elo_rate_charge(t, name, UINT64_MAX, now);
+    }
+    assert_int_equal(elo_rate_wait(t, name, 0, now), ELO_RATE_AHEAD_MAX);
+    free(t);
+}
+
+
+/* A crowd that owes little drives out nobody who owes much (I1). */
+static void
+test_charge_crowd(void **state)
+{
+    uint64_t who = 1;
+    elo_slice_t name = elo_slice(&who, sizeof(who));
+    elo_rate_t *t = table(1);
+
+    (void) state;
+    elo_rate_charge(t, name, 100 * SECOND, SECOND);
+    for (uint64_t i = 2; i < 5000; i++) {
+        elo_rate_charge(t, elo_slice(&i, sizeof(i)), i % 7 * SECOND, SECOND);
+        assert_int_equal(elo_rate_wait(t, name, 0, SECOND), 100 * SECOND);
+    }
+    free(t);
+}
+
+
+static void
+test_cost(void **state)
+{
+    static const struct {
+        uint64_t n, per_s, us;
+    } rows[] = {
+        { 0, 1, 0 },
+        { 1, 1, SECOND },
+        { 1, 1000000, 1 },
+        { 1, 1000001, 1 }, /* never nothing */
+        { 1, UINT64_MAX, 1 },
+        { 999999, 1000000, 999999 },
+        { 10ull << 30, 20 << 20, 512 * SECOND },
+        { UINT64_MAX, UINT64_MAX, SECOND },
+        { UINT64_MAX, 1, ELO_RATE_AHEAD_MAX },
+        { UINT64_MAX / 2, UINT64_MAX - 1, 500000 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(rows); i++) {
+        assert_int_equal(elo_rate_cost_us(rows[i].n, rows[i].per_s),
+                         rows[i].us);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_burst),
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_hands),
+        cmocka_unit_test(test_burst),  cmocka_unit_test(test_model),
+        cmocka_unit_test(test_crowd),  cmocka_unit_test(test_hands),
+        cmocka_unit_test(test_charge), cmocka_unit_test(test_charge_crowd),
+        cmocka_unit_test(test_cost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

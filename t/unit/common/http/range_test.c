@@ -138,6 +138,30 @@ static const row_t rows[] = {
     { "semicolon", "bytes=0-1;2-3", 1000, NONE, 0, { { 0 } } },
     { "overlap past the size", "bytes=0-,0-", 1000, NONE, 0, { { 0 } } },
     { "overlap by one", "bytes=0-500,500-", 1000, NONE, 0, { { 0 } } },
+    { "two overlap",
+      "bytes=0-9,5-14",
+      1000,
+      PART,
+      2,
+      { { 0, 10 }, { 5, 15 } } },
+    { "two pairs overlap",
+      "bytes=0-9,5-14,50-59,55-64",
+      1000,
+      NONE,
+      0,
+      { { 0 } } },
+    { "three times the same byte",
+      "bytes=0-0,0-0,0-0",
+      1000,
+      NONE,
+      0,
+      { { 0 } } },
+    { "one around two",
+      "bytes=10-11,20-21,0-99",
+      1000,
+      PART,
+      3,
+      { { 10, 12 }, { 20, 22 }, { 0, 100 } } },
     { "overlap wraps 64 bits",
       "bytes=0-,0-,0-",
       UINT64_MAX,
@@ -229,6 +253,48 @@ test_many(void **state)
 }
 
 
+/* Sets at random: no answer's parts are longer together than the blob, and no byte
+   comes more than twice. */
+static void
+test_sets(void **state)
+{
+    enum { SIZE = 200, SETS = 20000 };
+    uint64_t seed = 3;
+    unsigned n_part = 0;
+
+    (void) state;
+    for (unsigned i = 0; i < SETS; i++) {
+        char value[1024];
+        uint8_t times[SIZE] = { 0 };
+        uint64_t total = 0;
+        elo_range_set_t set;
+        size_t len = (size_t) snprintf(value, sizeof(value), "bytes=");
+
+        for (unsigned n = 1 + i % (ELO_RANGE_MAX + 2); n > 0; n--) {
+            unsigned from, size;
+
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+            from = (unsigned) (seed >> 40) % (SIZE + 20);
+            size = (unsigned) (seed >> 20) % 24;
+            len += (size_t) snprintf(value + len, sizeof(value) - len, "%u-%u,",
+                                     from, from + size);
+        }
+        if (elo_range_parse(elo_slice(value, len), SIZE, &set) != PART) {
+            continue;
+        }
+        n_part++;
+        for (uint32_t k = 0; k < set.n; k++) {
+            total += set.r[k].end - set.r[k].start;
+            for (uint64_t at = set.r[k].start; at < set.r[k].end; at++) {
+                assert_true(++times[at] <= 2);
+            }
+        }
+        assert_true(total <= SIZE);
+    }
+    assert_true(n_part > SETS / 20 && n_part < SETS);
+}
+
+
 int
 main(void)
 {
@@ -236,6 +302,7 @@ main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_sets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
