@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Content that lives elsewhere, for the benchmarks: a source (bench/lib/source.c),
-# and a node that refers to what it has. Its owner states size and tree root of each
-# blob in a manifest record, so that chunks can be fetched one by one.
+# and a node that refers to what it has. Its owner, an administrator, states size and
+# tree root of each blob in a manifest record, so that chunks can be fetched one by
+# one.
 
 package Elsewhere;
 
@@ -75,7 +76,8 @@ sub publish {
     my $owner  = $agents->seeded_agent('owner');
     my $n      = 0;
 
-    $agents->admit($owner)->{status} == 201 or die "admission is refused\n";
+    $agents->admit( $owner, level => 'admin' )->{status} == 201
+      or die "admission is refused\n";
     $owner->{token} = $agents->login_by_http($owner);
     for my $blob ( $self->blobs ) {
         my ( $digest, $root ) =

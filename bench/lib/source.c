@@ -412,17 +412,15 @@ conn_read(uint32_t i)
 }
 
 
-/* How much of a body may go now. */
+/* How much of a body may go now: a rate is kept in pieces, not byte by byte. */
 static size_t
 share(const conn_t *c)
 {
     uint64_t left = c->end - c->at;
     uint64_t most = run.rate == 0 ? PIECE : SLOW_PIECE;
+    uint64_t len = left < most ? left : most;
 
-    if (run.rate != 0 && run.credit < (double) most) {
-        most = run.credit <= 0 ? 0 : (uint64_t) run.credit;
-    }
-    return (size_t) (left < most ? left : most);
+    return run.rate != 0 && run.credit < (double) len ? 0 : (size_t) len;
 }
 
 
@@ -501,12 +499,12 @@ wait_ms(void)
 
     for (uint32_t i = 1; i < run.n; i++) {
         conn_t *c = run.conns[i];
-        bool busy = is_busy(c);
-        bool broke =
-            run.rate != 0 && run.credit <= 0 && c->out_at == c->out_len;
+        bool broke = c->out_at == c->out_len && c->at < c->end && share(c) == 0;
 
-        run.fds[i].events = (short) (busy ? (broke ? 0 : POLLOUT) : POLLIN);
-        ms = busy && broke ? TICK_MS : ms;
+        run.fds[i].events = (short) (!is_busy(c) ? POLLIN
+                                     : broke     ? 0
+                                                 : POLLOUT);
+        ms = broke ? TICK_MS : ms;
     }
     return ms;
 }
