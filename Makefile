@@ -176,6 +176,8 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
   $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
   $(BUILD)/bench/nodes $(BUILD)/bench/cachesim \
+  $(BUILD)/bench/source $(BUILD)/bench/herd \
+  $(BUILD)/bench/replay \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 

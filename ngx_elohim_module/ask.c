@@ -88,15 +88,11 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     ctx->wait.request = r;
     ngx_queue_insert_tail(&q->waiters, &ctx->wait.queue);
 
-    if (!b->reading && !b->broken && b->connection
-        && ngx_http_elohim_link_write(b) != NGX_OK)
-    {
-        /* The connection has died unseen. Others that wait may fail by it, and
-           must not be resumed from within this request. */
+    /* What is asked within one round of the loop leaves in one write, and wakes the
+       daemon once. If the connection has died unseen, others that wait may fail by
+       it, and must not be resumed from within this request. */
 
-        b->broken = 1;
-        ngx_post_event(&b->retry, &ngx_posted_events);
-    }
+    ngx_post_event(&b->retry, &ngx_posted_events);
 
     return NGX_AGAIN;
 }

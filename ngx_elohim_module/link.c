@@ -246,7 +246,8 @@ ngx_http_elohim_link_read_handler(ngx_event_t *rev)
     }
 
     if (rc == NGX_OK) {
-        ngx_http_elohim_ask_flush(b);
+        /* together with what others ask in this round */
+        ngx_post_event(&b->retry, &ngx_posted_events);
         return;
     }
 

@@ -79,7 +79,8 @@ typedef struct {
     ngx_queue_t pending; /* questions that are not sent */
     ngx_queue_t sent;    /* in the order of their answers */
     ngx_uint_t n_sent;
-    ngx_event_t retry; /* the socket's backlog was full */
+    ngx_event_t retry; /* posted: there is something to write; timer: the socket's
+                          backlog was full */
     ngx_http_elohim_reply_t reply;
     size_t got; /* bytes of the body so far */
     ngx_buf_t *in;
@@ -95,7 +96,6 @@ typedef struct {
     unsigned no_auth_told:1;
     unsigned in_body:1;
     unsigned reading:1; /* answers are being given out: don't write */
-    unsigned broken:1;  /* the connection is dead, and not yet given up */
     unsigned ready:1;   /* the queues are set up */
 } ngx_http_elohim_backend_t;
 

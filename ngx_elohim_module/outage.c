@@ -70,7 +70,6 @@ ngx_http_elohim_ask_lost(ngx_http_elohim_backend_t *b)
     ngx_queue_t  failed;
 
     begun = b->in_body || b->in->pos != b->in->last;
-    b->broken = 0;
 
     ngx_queue_init(&failed);
     ngx_http_elohim_link_close(b);
@@ -101,7 +100,7 @@ ngx_http_elohim_ask_restart(ngx_http_elohim_backend_t *b, ngx_queue_t *failed)
 void
 ngx_http_elohim_ask_flush(ngx_http_elohim_backend_t *b)
 {
-    if (b->connection == NULL || b->reading || b->broken) {
+    if (b->connection == NULL || b->reading) {
         return;
     }
 
@@ -123,11 +122,6 @@ ngx_http_elohim_ask_retry(ngx_event_t *ev)
     ngx_http_elohim_backend_t  *b;
 
     b = ev->data;
-
-    if (b->broken) {
-        ngx_http_elohim_ask_lost(b);
-        return;
-    }
 
     ngx_queue_init(&failed);
     ngx_http_elohim_ask_restart(b, &failed);
@@ -155,7 +149,6 @@ ngx_http_elohim_ask_timeout(ngx_event_t *ev)
 
     if (q->is_sent) {
         q->resent = 1;
-        b->broken = 0;
         ngx_http_elohim_link_close(b);
         ngx_http_elohim_ask_requeue(b, b->in_body, &failed);
         b->in_body = 0;

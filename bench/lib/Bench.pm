@@ -76,14 +76,15 @@ sub stand {
 }
 
 # nginx before it, one worker on core 0. Both sides have these settings; http: more
-# for that block.
+# for that block; connections: of the worker, in place of 256.
 sub front {
     my ( $stand, $config, %more ) = @_;
     my $aio  = ( $ENV{BENCH_AIO} // '' ) eq 'off' ? '' : 'aio threads;';
     my $port = $stand->start_nginx(
-        config => $config,
-        main   => "worker_cpu_affinity 01;\nworker_rlimit_nofile 4096;",
-        http   => "sendfile on; tcp_nopush on; $aio\n"
+        config      => $config,
+        connections => $more{connections} // 256,
+        main        => "worker_cpu_affinity 01;\nworker_rlimit_nofile 16384;",
+        http        => "sendfile on; tcp_nopush on; $aio\n"
           . "open_file_cache max=1000 inactive=60s;\n"
           . "open_file_cache_valid 60s; open_file_cache_min_uses 1;\n"
           . "keepalive_requests 1000000000; access_log off;\n"

@@ -27,6 +27,7 @@ my %KIND = (
     promotion        => 8,
     lifecycle        => 9,
     revocation       => 10,
+    manifest         => 11,
     commitment       => 13,
     token_revocation => 15,
 );
