@@ -120,11 +120,29 @@ init_class(tier_class_t *c, const elo_tier_conf_t *conf, unsigned klass)
 }
 
 
+static void
+init_entries(elo_tier_t *t, const layout_t *l)
+{
+    memset((uint8_t *) t + l->buckets, 0xff, l->entries - l->buckets);
+    memset((uint8_t *) t + l->entries, 0, l->all - l->entries);
+    t->free_head = TIER_NONE;
+    for (uint32_t i = l->n_slots; i-- > 0;) {
+        tier_entry(t, i)->seq = 1;
+        tier_entry(t, i)->chain = TIER_NONE;
+        tier_link(t, i)->next = t->free_head;
+        t->free_head = i;
+    }
+    t->n_free = l->n_slots;
+}
+
+
+/* Others may still read a tier that is made anew: what says where things lie is written
+   over with the same, and at no time anything else. */
 elo_err_t
 elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
               elo_tier_t **out)
 {
-    elo_tier_t *t = mem;
+    elo_tier_t *t = mem, head = { .magic = TIER_MAGIC, .seed = seed };
     layout_t l;
 
     if (!is_conf(conf)) {
@@ -132,28 +150,18 @@ elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
     }
     assert((uintptr_t) mem % 64 == 0);
     l = lay_out(conf);
-    memset(mem, 0, l.all);
-    t->n_slots = l.n_slots;
-    t->seed = seed;
-    t->buckets = l.buckets;
-    t->entries = l.entries;
-    t->links = l.links;
-    t->conf = *conf;
+    head.n_slots = l.n_slots;
+    head.buckets = l.buckets;
+    head.entries = l.entries;
+    head.links = l.links;
+    head.conf = *conf;
     for (unsigned k = 0; k < ELO_CACHE_CLASSES; k++) {
-        t->klass[k].sketch = l.sketch[k];
-        t->klass[k].n_blocks = l.n_blocks[k];
-        init_class(&t->klass[k], conf, k);
+        head.klass[k].sketch = l.sketch[k];
+        head.klass[k].n_blocks = l.n_blocks[k];
+        init_class(&head.klass[k], conf, k);
     }
-    memset((uint8_t *) mem + l.buckets, 0xff, l.entries - l.buckets);
-    t->free_head = TIER_NONE;
-    for (uint32_t i = l.n_slots; i-- > 0;) {
-        tier_entry(t, i)->seq = 1;
-        tier_entry(t, i)->chain = TIER_NONE;
-        tier_link(t, i)->next = t->free_head;
-        t->free_head = i;
-    }
-    t->n_free = l.n_slots;
-    t->magic = TIER_MAGIC;
+    *t = head;
+    init_entries(t, &l);
     *out = t;
     return ELO_OK;
 }
