@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PER_MILLE         1000u
+#define CAPACITY_MOST     (UINT64_C(1) << 62) /* so that sums of two fit */
 #define PER_CENT_PPM      10000u
 #define WINDOW_NARROW     30u /* per cent: floods of what is soon read again */
 /* Of the sketch: 8 counters an entry of commons, 4 one of a narrower class. */
@@ -87,7 +88,8 @@ is_conf(const elo_tier_conf_t *conf)
         }
         sum += conf->floor_pm[k];
     }
-    return sum < PER_MILLE && conf->capacity > 0 && conf->max_entries > 0
+    return sum < PER_MILLE && conf->capacity > 0
+           && conf->capacity <= CAPACITY_MOST && conf->max_entries > 0
            && conf->max_entries < UINT32_MAX - TIER_SPARE
            && conf->window_pct <= 100
            && (unsigned) conf->policy < ELO_COUNT(policies);
@@ -368,6 +370,7 @@ elo_tier_evict(elo_tier_t *t, uint32_t slot, elo_tier_gone_t *gone)
 static void
 doom(elo_tier_t *t, uint32_t slot)
 {
+    assert(slot < t->n_slots);
     take_out(t, slot);
     tier_entry(t, slot)->state = TIER_DOOMED;
 }
@@ -445,14 +448,15 @@ elo_tier_reserve(elo_tier_t *t, const elo_cache_key_t *key,
     tier_load_t limit;
     uint64_t k[2];
 
+    assert((unsigned) klass < ELO_CACHE_CLASSES);
     tier_key(key, k);
     in.hash = elo_tier_hash(t, k);
     in.freq = (uint8_t) elo_sketch_get(tier_sketch(t, c), c->n_blocks, in.hash);
-    c->missed_bytes += size;
     if (!clear_key(t, k, in.hash, klass, gone)) {
         return ELO_ENOSPC;
     }
     limit = elo_tier_limit(t, klass);
+    c->missed_bytes += size <= t->conf.max_object ? size : 0;
     if (size > t->conf.max_object
         || !tier_fits((tier_load_t){ 0, 0 }, limit, size)
         || (klass != ELO_CACHE_COMMONS && c->pending == TIER_PENDING)
