@@ -502,6 +502,65 @@ subtest 'times' => sub {
     $stand->end;
 };
 
+subtest 'the clock jumps' => sub {
+    my $stand = Doorway::Stand->new;
+    my $shim  = $stand->dir . '/clockshift.so';
+    my $shift = $stand->dir . '/shift';
+    is(
+        system( $ENV{CC} || 'cc',
+            qw(-shared -fPIC -O1 -o),
+            $shim, Doorway::Stand::top() . '/t/lib/clockshift.c'
+        ),
+        0,
+        'a clock that can be set'
+    );
+    $stand->start_daemon;
+    my $hash = put( $stand, 'jump', "jump\n" );
+    Doorway::Stand::spew( $shift, 0 );
+    {
+        local $ENV{LD_PRELOAD}   = $shim;
+        local $ENV{CLOCKSHIFT}   = $shift;
+        local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
+          $ENV{ASAN_OPTIONS} // ();
+        $stand->start_nginx(
+            config => $LOCATION,
+            main   => 'env LD_PRELOAD; env CLOCKSHIFT;',
+            http   => 'elohim_cache_ttl content=4s;'
+        );
+    }
+    my $year = sub {
+        my ($want) = @_;
+        my $res;
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                $res = $stand->get("/api/blob/$hash");
+                return $res->{headers}{date} =~ / $want /;
+            }
+        ) or fail("the clock is at $want");
+        return $res;
+    };
+    my $is_over = sub {
+        return Doorway::Stand::wait_for( $WAIT_S,
+            sub { cached( $stand->get("/api/blob/$hash") ) eq 'MISS' } );
+    };
+    my $now = 1900 + (gmtime)[5];
+    warm( $stand, "/api/blob/$hash" );
+    Doorway::Stand::spew( $shift, 40 * 366 * 86_400 );
+    my $res = $year->( $now + 40 );
+    is( cached($res), 'HIT',    'decades ahead: nothing has expired' );
+    is( $res->{body}, "jump\n", 'it is the same' );
+    ok( $is_over->(), 'it expires in its time' );
+
+    Doorway::Stand::spew( $shift, -20 * 365 * 86_400 );
+    $res = $year->( $now - 20 );
+    is( cached($res), 'HIT', 'decades back: it is there' );
+    my $begun = time;
+    ok( $is_over->(), 'and expires in its time, too' );
+    cmp_ok( time - $begun, '<', 6, 'not decades later' );
+    $stand->end;
+};
+
 subtest 'a small zone under a crowd' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
