@@ -373,9 +373,9 @@ subtest 'what is narrow' => sub {
         http   => 'elohim_cache_ttl agent=5s;'
     );
     my $agents = Doorway::Agents->new($stand);
-    my ( $anna, $bob, $eve ) =
-      map { $agents->seeded_agent($_) } qw(anna bob eve);
-    for my $agent ( $anna, $bob, $eve ) {
+    my ( $anna, $bob, $eve, $carl ) =
+      map { $agents->seeded_agent($_) } qw(anna bob eve carl);
+    for my $agent ( $anna, $bob, $eve, $carl ) {
         is( $agents->admit($agent)->{status},
             201, "$agent->{name} is admitted" );
         $agent->{token} = $agents->login($agent);
@@ -421,6 +421,10 @@ subtest 'what is narrow' => sub {
     is( $read->( undef, 'Origin: http://elsewhere' )->{status},
         404, 'nor has everyone' );
     is( cached( $read->($anna) ), 'BYPASS', 'its owner has one of her own' );
+    $agents->say( $anna, 'grant',
+        { 1 => \$carl->{key}, 2 => 1, 3 => [ 0 .. 7 ] } );
+    is( cached( $read->($carl) ), 'BYPASS', "a custodian's use is asked" )
+      for 1 .. 4;
     is( cached( $read->(undef) ), 'BYPASS', "an operator's use is asked" )
       for 1 .. 4;
 
