@@ -48,29 +48,41 @@ sub workers {
     return split ' ', Doorway::Stand::slurp("/proc/$pid/task/$pid/children");
 }
 
-# Is it in the memory that all workers share?
-sub is_shared {
-    no warnings 'portable';    # of 64 bits
+# Where it is in the memory that all workers share: the begin of the mapping, and the
+# place itself; or nothing.
+sub find_shared {
     my ( $stand, $marker ) = @_;
+    no warnings 'portable';    # of 64 bits
     my $pid = ( workers($stand) )[0];
 
     open my $mem, '<:raw', "/proc/$pid/mem" or die "mem: $!\n";
     for my $map ( split /\n/, Doorway::Stand::slurp("/proc/$pid/maps") ) {
         my ( $from, $to ) = $map =~ m{^(\w+)-(\w+) rw-s .*/dev/zero}
           or next;
-        my $left = hex($to) - hex $from;
-        my $tail = '';
+        my ( $at, $end, $tail ) = ( hex $from, hex $to, '' );
 
-        sysseek $mem, hex $from, 0;
-        while ( $left > 0 ) {
+        sysseek $mem, $at, 0;
+        while ( $at < $end ) {
+            my $left = $end - $at;
             my $n = sysread $mem, my $piece, $left < 1 << 20 ? $left : 1 << 20;
-            last     if !$n;
-            return 1 if index( $tail . $piece, $marker ) >= 0;
+            last if !$n;
+            my $found = index $tail . $piece, $marker;
+            return ( hex $from, $at - length($tail) + $found ) if $found >= 0;
             $tail = substr $piece, -length $marker;
-            $left -= $n;
+            $at += $n;
         }
     }
-    return 0;
+    return;
+}
+
+sub is_shared { return find_shared(@_) ? 1 : 0 }
+
+sub poke {
+    my ( $pid, $at, $bytes ) = @_;
+
+    open my $mem, '+<:raw', "/proc/$pid/mem" or die "mem: $!\n";
+    sysseek $mem, $at, 0;
+    return syswrite $mem, $bytes;
 }
 
 # Of each shared mapping of the cache's size: is it in a core dump?
@@ -611,6 +623,73 @@ sub reader {
     }
     POSIX::_exit( $wrong ? 1 : $right ? 0 : 2 );
 }
+
+# docs: common/cache/zone.h (the dirty mark), nginx: ngx_slab_pool_t (its first word is
+# the mutex, with the pid of who has it).
+subtest 'a worker dies in a change' => sub {
+    my $DIRTY = 24;
+    my $stand = Doorway::Stand->new;
+    $stand->start_daemon;
+    my $marker = 'marker of one that was there before ' . 'w' x 30;
+    my $hash   = put( $stand, 'before', $marker );
+    $stand->start_nginx( config => $LOCATION, workers => 2 );
+    warm( $stand, "/api/blob/$hash" );
+    my ( $mutex, $zone ) = find_shared( $stand, "ELOZONE\0" );
+    ok( $zone,                        'there is the zone' );
+    ok( is_shared( $stand, $marker ), 'with something in it' );
+
+    # As it is while one of them changes something. He doesn't give back what he
+    # hasn't taken; the other one waits for it.
+    my ( $holder, $other ) = workers($stand);
+    poke( $other, $mutex,         pack 'Q', $holder );
+    poke( $other, $zone + $DIRTY, pack 'L', 1 );
+    my $reader = fork // die "fork: $!\n";
+    if ( $reader == 0 ) {
+        my $n =
+          grep { $stand->get("/api/blob/$hash")->{body} eq $marker } 1 .. 20;
+        POSIX::_exit( $n == 20 ? 0 : 1 );
+    }
+    waitpid $reader, 0;
+    is( $?, 0, 'hits need no lock' );
+    kill 'KILL', $holder;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->error_log =~ /was locked by $holder/ }
+        ),
+        'nginx frees the lock'
+    );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub { $stand->error_log =~ /"elohim" was left in the middle of/ }
+        ),
+        'the other one finds the mark'
+    );
+    ok(
+        Doorway::Stand::wait_for(
+            $SOON_S, sub { !is_shared( $stand, $marker ) }
+        ),
+        'and it starts over, empty'
+    );
+    my @words;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                my $res = $stand->get("/api/blob/$hash");
+                fail('other bytes') if $res->{body} ne $marker;
+                push @words, cached($res);
+                return $words[-1] eq 'HIT';
+            }
+        ),
+        'it goes on'
+    );
+    my $log = $stand->error_log;
+    is( scalar( () = $log =~ /was left in the middle of/g ), 1, 'said once' );
+    $log =~ s/exited on signal 9/was killed/g;
+    Doorway::Stand::spew( $stand->dir . '/nginx/error.log', $log );
+    $stand->end;
+};
 
 subtest 'workers are killed' => sub {
     my $stand = Doorway::Stand->new;
