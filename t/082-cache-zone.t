@@ -166,6 +166,9 @@ subtest 'settings' => sub {
       for 'complete=1m', 'metadata=700k complete=3m', 'entries=100000',
       'metadata=64m';
     for my $row (
+        [ zone('65g'),                           qr/64g at most/ ],
+        [ zone('4k'),                            qr/131072 bytes at least/ ],
+        [ zone('1m complete=65g'),               qr/is out of/ ],
         [ zone('1m complete=x'),                 qr/"complete=x" is out of/ ],
         [ zone('1m metadata=0'),                 qr/"metadata=0" is out of/ ],
         [ zone('1m entries=0'),                  qr/"entries=0" is out of/ ],
@@ -198,6 +201,7 @@ subtest 'settings' => sub {
         'elohim_cache_policy metadata qgf; elohim_cache_policy complete lru;',
         'elohim_cache_ttl content=1h lists=300s agent=60s;',
         zone('1m max_body=0 entries=1'),
+        zone('1g metadata=100m'),
       )
     {
         my ( $status, $text ) = check_conf( $stand, $http );
