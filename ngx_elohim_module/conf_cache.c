@@ -5,9 +5,12 @@
 #include "ngx_http_elohim_module.h"
 
 
-#define NGX_HTTP_ELOHIM_BODY_MOST   (64 * 1024) /* beyond it sendfile is cheaper */
-#define NGX_HTTP_ELOHIM_SIZE_LEAST  32   /* pages of a zone */
-#define NGX_HTTP_ELOHIM_FLOORS_MOST 80   /* per cent; what is not said adds to it */
+/* Bytes beyond which sendfile is cheaper; pages and bytes of a zone; per cent of all
+   floors that are stated, to which those that aren't come. */
+#define NGX_HTTP_ELOHIM_BODY_MOST    (64 * 1024)
+#define NGX_HTTP_ELOHIM_SIZE_LEAST   32
+#define NGX_HTTP_ELOHIM_SIZE_MOST    ((off_t) 64 << 30)
+#define NGX_HTTP_ELOHIM_FLOORS_MOST  80
 
 
 typedef struct {
@@ -163,7 +166,7 @@ static ngx_int_t
 ngx_http_elohim_zone_option(ngx_conf_t *cf, ngx_http_elohim_cache_conf_t *c,
     const ngx_str_t *text)
 {
-    ssize_t    n;
+    off_t      n;
     ngx_int_t  what;
     ngx_str_t  name, value;
 
@@ -187,9 +190,10 @@ ngx_http_elohim_zone_option(ngx_conf_t *cf, ngx_http_elohim_cache_conf_t *c,
     }
 
     n = what == ENTRIES ? ngx_atoi(value.data, value.len)
-                        : ngx_parse_size(&value);
+                        : ngx_parse_offset(&value);
 
-    if (n < 0 || (n == 0 && what != MAX_BODY)
+    if (n < 0 || n > NGX_HTTP_ELOHIM_SIZE_MOST
+        || (n == 0 && what != MAX_BODY)
         || (what == MAX_BODY && n > NGX_HTTP_ELOHIM_BODY_MOST)
         || (what == ENTRIES && n > INT32_MAX))
     {
@@ -221,8 +225,8 @@ ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_elohim_main_conf_t  *emcf = conf;
 
+    off_t                          size;
     u_char                        *p;
-    ssize_t                        size;
     ngx_str_t                     *value, s;
     ngx_uint_t                     i;
     ngx_http_elohim_cache_conf_t  *c;
@@ -248,14 +252,14 @@ ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     s.data = p + 1;
     s.len = value[1].data + value[1].len - s.data;
 
-    size = ngx_parse_size(&s);
+    size = ngx_parse_offset(&s);
 
-    if (size == NGX_ERROR
-        || size < (ssize_t) (NGX_HTTP_ELOHIM_SIZE_LEAST * ngx_pagesize))
+    if (size < (off_t) (NGX_HTTP_ELOHIM_SIZE_LEAST * ngx_pagesize)
+        || size > NGX_HTTP_ELOHIM_SIZE_MOST)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" needs a size of %uz bytes at least, "
-                           "such as \"16m\"", &c->name,
+                           "such as \"16m\", and 64g at most", &c->name,
                            (size_t) (NGX_HTTP_ELOHIM_SIZE_LEAST
                                      * ngx_pagesize));
         return NGX_CONF_ERROR;

@@ -64,8 +64,10 @@ struct ngx_http_elohim_main_conf_s;
 ngx_int_t ngx_http_elohim_add_zone(ngx_conf_t *cf,
     struct ngx_http_elohim_main_conf_s *emcf);
 /* NGX_OK: locked, and to be unlocked; NGX_DECLINED: it starts over, and can't be
-   changed now. Never held across an allocation, I/O or a line of the log. */
+   changed now. Never held across an allocation, I/O or a line of the log. try: doesn't
+   wait; NGX_DECLINED also when somebody else has it. */
 ngx_int_t ngx_http_elohim_zone_lock(ngx_http_elohim_zone_t *zn);
+ngx_int_t ngx_http_elohim_zone_try(ngx_http_elohim_zone_t *zn);
 void ngx_http_elohim_zone_unlock(ngx_http_elohim_zone_t *zn);
 /* The short form of a key. */
 void ngx_http_elohim_zone_key(const ngx_http_elohim_zone_t *zn,

@@ -85,9 +85,10 @@ ngx_http_elohim_sweep_sum(ngx_http_elohim_judge_t *j)
 }
 
 
-/* A few entries of both shelves. True: both are at their end. */
+/* A few entries of both shelves. NGX_DONE: both are at their end; NGX_DECLINED: not now,
+   nobody waits for it. */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_http_elohim_sweep_batch(ngx_http_elohim_zone_t *zn,
     ngx_http_elohim_judge_t *j, ngx_uint_t *done)
 {
@@ -96,8 +97,8 @@ ngx_http_elohim_sweep_batch(ngx_http_elohim_zone_t *zn,
 
     now = ngx_http_elohim_zone_now();
 
-    if (ngx_http_elohim_zone_lock(zn) != NGX_OK) {
-        return 1;
+    if (ngx_http_elohim_zone_try(zn) != NGX_OK) {
+        return NGX_DECLINED;
     }
 
     for (i = 0; i < NGX_HTTP_ELOHIM_SHELVES; i++) {
@@ -112,7 +113,7 @@ ngx_http_elohim_sweep_batch(ngx_http_elohim_zone_t *zn,
 
     ngx_http_elohim_zone_unlock(zn);
 
-    return *done == (1 << NGX_HTTP_ELOHIM_SHELVES) - 1;
+    return *done == (1 << NGX_HTTP_ELOHIM_SHELVES) - 1 ? NGX_DONE : NGX_OK;
 }
 
 
@@ -131,6 +132,7 @@ static void
 ngx_http_elohim_sweep_turn(ngx_http_elohim_zone_t *zn,
     ngx_http_elohim_main_conf_t *emcf)
 {
+    ngx_int_t                 rc;
     ngx_msec_t                until;
     ngx_uint_t                n, most, done;
     ngx_atomic_uint_t         sum;
@@ -161,12 +163,13 @@ ngx_http_elohim_sweep_turn(ngx_http_elohim_zone_t *zn,
 
     for (n = 0; zn->sh->sweep_busy || n < most; n++) {
 
-        if (ngx_http_elohim_sweep_batch(zn, &j, &done)) {
+        rc = ngx_http_elohim_sweep_batch(zn, &j, &done);
+
+        if (rc == NGX_DONE) {
             zn->sh->sweep_busy = 0;
-            return;
         }
 
-        if (ngx_http_elohim_sweep_ms() >= until) {
+        if (rc != NGX_OK || ngx_http_elohim_sweep_ms() >= until) {
             return;
         }
     }

@@ -364,13 +364,13 @@ ngx_http_elohim_add_zone(ngx_conf_t *cf, ngx_http_elohim_main_conf_t *emcf)
 }
 
 
-ngx_int_t
-ngx_http_elohim_zone_lock(ngx_http_elohim_zone_t *zn)
+/* With the mutex, which it gives back unless it returns NGX_OK. */
+
+static ngx_int_t
+ngx_http_elohim_zone_begin(ngx_http_elohim_zone_t *zn)
 {
     uint64_t          seed;
     elo_zone_state_e  state;
-
-    ngx_shmtx_lock(&zn->shpool->mutex);
 
     state = elo_zone_begin(zn->z, ngx_current_msec);
 
@@ -395,6 +395,23 @@ ngx_http_elohim_zone_lock(ngx_http_elohim_zone_t *zn)
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_elohim_zone_lock(ngx_http_elohim_zone_t *zn)
+{
+    ngx_shmtx_lock(&zn->shpool->mutex);
+
+    return ngx_http_elohim_zone_begin(zn);
+}
+
+
+ngx_int_t
+ngx_http_elohim_zone_try(ngx_http_elohim_zone_t *zn)
+{
+    return ngx_shmtx_trylock(&zn->shpool->mutex)
+           ? ngx_http_elohim_zone_begin(zn) : NGX_DECLINED;
 }
 
 

@@ -48,29 +48,41 @@ sub workers {
     return split ' ', Doorway::Stand::slurp("/proc/$pid/task/$pid/children");
 }
 
-# Is it in the memory that all workers share?
-sub is_shared {
-    no warnings 'portable';    # of 64 bits
+# Where it is in the memory that all workers share: the begin of the mapping, and the
+# place itself; or nothing.
+sub find_shared {
     my ( $stand, $marker ) = @_;
+    no warnings 'portable';    # of 64 bits
     my $pid = ( workers($stand) )[0];
 
     open my $mem, '<:raw', "/proc/$pid/mem" or die "mem: $!\n";
     for my $map ( split /\n/, Doorway::Stand::slurp("/proc/$pid/maps") ) {
         my ( $from, $to ) = $map =~ m{^(\w+)-(\w+) rw-s .*/dev/zero}
           or next;
-        my $left = hex($to) - hex $from;
-        my $tail = '';
+        my ( $at, $end, $tail ) = ( hex $from, hex $to, '' );
 
-        sysseek $mem, hex $from, 0;
-        while ( $left > 0 ) {
+        sysseek $mem, $at, 0;
+        while ( $at < $end ) {
+            my $left = $end - $at;
             my $n = sysread $mem, my $piece, $left < 1 << 20 ? $left : 1 << 20;
-            last     if !$n;
-            return 1 if index( $tail . $piece, $marker ) >= 0;
+            last if !$n;
+            my $found = index $tail . $piece, $marker;
+            return ( hex $from, $at - length($tail) + $found ) if $found >= 0;
             $tail = substr $piece, -length $marker;
-            $left -= $n;
+            $at += $n;
         }
     }
-    return 0;
+    return;
+}
+
+sub is_shared { return find_shared(@_) ? 1 : 0 }
+
+sub poke {
+    my ( $pid, $at, $bytes ) = @_;
+
+    open my $mem, '+<:raw', "/proc/$pid/mem" or die "mem: $!\n";
+    sysseek $mem, $at, 0;
+    return syswrite $mem, $bytes;
 }
 
 # Of each shared mapping of the cache's size: is it in a core dump?
@@ -154,6 +166,9 @@ subtest 'settings' => sub {
       for 'complete=1m', 'metadata=700k complete=3m', 'entries=100000',
       'metadata=64m';
     for my $row (
+        [ zone('65g'),                           qr/64g at most/ ],
+        [ zone('4k'),                            qr/131072 bytes at least/ ],
+        [ zone('1m complete=65g'),               qr/is out of/ ],
         [ zone('1m complete=x'),                 qr/"complete=x" is out of/ ],
         [ zone('1m metadata=0'),                 qr/"metadata=0" is out of/ ],
         [ zone('1m entries=0'),                  qr/"entries=0" is out of/ ],
@@ -186,6 +201,7 @@ subtest 'settings' => sub {
         'elohim_cache_policy metadata qgf; elohim_cache_policy complete lru;',
         'elohim_cache_ttl content=1h lists=300s agent=60s;',
         zone('1m max_body=0 entries=1'),
+        zone('1g metadata=100m'),
       )
     {
         my ( $status, $text ) = check_conf( $stand, $http );
@@ -373,9 +389,9 @@ subtest 'what is narrow' => sub {
         http   => 'elohim_cache_ttl agent=5s;'
     );
     my $agents = Doorway::Agents->new($stand);
-    my ( $anna, $bob, $eve ) =
-      map { $agents->seeded_agent($_) } qw(anna bob eve);
-    for my $agent ( $anna, $bob, $eve ) {
+    my ( $anna, $bob, $eve, $carl ) =
+      map { $agents->seeded_agent($_) } qw(anna bob eve carl);
+    for my $agent ( $anna, $bob, $eve, $carl ) {
         is( $agents->admit($agent)->{status},
             201, "$agent->{name} is admitted" );
         $agent->{token} = $agents->login($agent);
@@ -421,6 +437,10 @@ subtest 'what is narrow' => sub {
     is( $read->( undef, 'Origin: http://elsewhere' )->{status},
         404, 'nor has everyone' );
     is( cached( $read->($anna) ), 'BYPASS', 'its owner has one of her own' );
+    $agents->say( $anna, 'grant',
+        { 1 => \$carl->{key}, 2 => 1, 3 => [ 0 .. 7 ] } );
+    is( cached( $read->($carl) ), 'BYPASS', "a custodian's use is asked" )
+      for 1 .. 4;
     is( cached( $read->(undef) ), 'BYPASS', "an operator's use is asked" )
       for 1 .. 4;
 
@@ -502,6 +522,65 @@ subtest 'times' => sub {
     $stand->end;
 };
 
+subtest 'the clock jumps' => sub {
+    my $stand = Doorway::Stand->new;
+    my $shim  = $stand->dir . '/clockshift.so';
+    my $shift = $stand->dir . '/shift';
+    is(
+        system( $ENV{CC} || 'cc',
+            qw(-shared -fPIC -O1 -o),
+            $shim, Doorway::Stand::top() . '/t/lib/clockshift.c'
+        ),
+        0,
+        'a clock that can be set'
+    );
+    $stand->start_daemon;
+    my $hash = put( $stand, 'jump', "jump\n" );
+    Doorway::Stand::spew( $shift, 0 );
+    {
+        local $ENV{LD_PRELOAD}   = $shim;
+        local $ENV{CLOCKSHIFT}   = $shift;
+        local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
+          $ENV{ASAN_OPTIONS} // ();
+        $stand->start_nginx(
+            config => $LOCATION,
+            main   => 'env LD_PRELOAD; env CLOCKSHIFT;',
+            http   => 'elohim_cache_ttl content=4s;'
+        );
+    }
+    my $year = sub {
+        my ($want) = @_;
+        my $res;
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                $res = $stand->get("/api/blob/$hash");
+                return $res->{headers}{date} =~ / $want /;
+            }
+        ) or fail("the clock is at $want");
+        return $res;
+    };
+    my $is_over = sub {
+        return Doorway::Stand::wait_for( $WAIT_S,
+            sub { cached( $stand->get("/api/blob/$hash") ) eq 'MISS' } );
+    };
+    my $now = 1900 + (gmtime)[5];
+    warm( $stand, "/api/blob/$hash" );
+    Doorway::Stand::spew( $shift, 40 * 366 * 86_400 );
+    my $res = $year->( $now + 40 );
+    is( cached($res), 'HIT',    'decades ahead: nothing has expired' );
+    is( $res->{body}, "jump\n", 'it is the same' );
+    ok( $is_over->(), 'it expires in its time' );
+
+    Doorway::Stand::spew( $shift, -20 * 365 * 86_400 );
+    $res = $year->( $now - 20 );
+    is( cached($res), 'HIT', 'decades back: it is there' );
+    my $begun = time;
+    ok( $is_over->(), 'and expires in its time, too' );
+    cmp_ok( time - $begun, '<', 6, 'not decades later' );
+    $stand->end;
+};
+
 subtest 'a small zone under a crowd' => sub {
     my $stand = Doorway::Stand->new;
     $stand->start_daemon;
@@ -548,6 +627,73 @@ sub reader {
     }
     POSIX::_exit( $wrong ? 1 : $right ? 0 : 2 );
 }
+
+# docs: common/cache/zone.h (the dirty mark), nginx: ngx_slab_pool_t (its first word is
+# the mutex, with the pid of who has it).
+subtest 'a worker dies in a change' => sub {
+    my $DIRTY = 24;
+    my $stand = Doorway::Stand->new;
+    $stand->start_daemon;
+    my $marker = 'marker of one that was there before ' . 'w' x 30;
+    my $hash   = put( $stand, 'before', $marker );
+    $stand->start_nginx( config => $LOCATION, workers => 2 );
+    warm( $stand, "/api/blob/$hash" );
+    my ( $mutex, $zone ) = find_shared( $stand, "ELOZONE\0" );
+    ok( $zone,                        'there is the zone' );
+    ok( is_shared( $stand, $marker ), 'with something in it' );
+
+    # As it is while one of them changes something. He doesn't give back what he
+    # hasn't taken; the other one waits for it.
+    my ( $holder, $other ) = workers($stand);
+    poke( $other, $mutex,         pack 'Q', $holder );
+    poke( $other, $zone + $DIRTY, pack 'L', 1 );
+    my $reader = fork // die "fork: $!\n";
+    if ( $reader == 0 ) {
+        my $n =
+          grep { $stand->get("/api/blob/$hash")->{body} eq $marker } 1 .. 20;
+        POSIX::_exit( $n == 20 ? 0 : 1 );
+    }
+    waitpid $reader, 0;
+    is( $?, 0, 'hits need no lock' );
+    kill 'KILL', $holder;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->error_log =~ /was locked by $holder/ }
+        ),
+        'nginx frees the lock'
+    );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub { $stand->error_log =~ /"elohim" was left in the middle of/ }
+        ),
+        'the other one finds the mark'
+    );
+    ok(
+        Doorway::Stand::wait_for(
+            $SOON_S, sub { !is_shared( $stand, $marker ) }
+        ),
+        'and it starts over, empty'
+    );
+    my @words;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                my $res = $stand->get("/api/blob/$hash");
+                fail('other bytes') if $res->{body} ne $marker;
+                push @words, cached($res);
+                return $words[-1] eq 'HIT';
+            }
+        ),
+        'it goes on'
+    );
+    my $log = $stand->error_log;
+    is( scalar( () = $log =~ /was left in the middle of/g ), 1, 'said once' );
+    $log =~ s/exited on signal 9/was killed/g;
+    Doorway::Stand::spew( $stand->dir . '/nginx/error.log', $log );
+    $stand->end;
+};
 
 subtest 'workers are killed' => sub {
     my $stand = Doorway::Stand->new;

@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/base/num.h"
 #include "common/cache/shelf.h"
@@ -436,70 +438,102 @@ test_moved(void **state)
 }
 
 
-static elo_shelf_t *shared;
-static bool stop;
+typedef struct {
+    bool stop;
+    uint64_t n_read[2];
+} signs_t;
 
 /* (I2): bytes of one object only, and those of the key. */
-static void *
-read_all(void *arg)
+static bool
+is_right(const elo_shelf_hit_t *hit, uint64_t n, const uint8_t *bytes)
 {
-    uint8_t out[1024];
-    uint64_t *n_read = arg;
-
-    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-        for (uint64_t n = 0; n < 16; n++) {
-            elo_shelf_hit_t hit;
-
-            if (!find(shared, n, NOW, &hit) || hit.len > sizeof(out)
-                || !elo_shelf_read(shared, &hit, 0, out, hit.len))
-            {
-                continue;
-            }
-            assert_int_equal(hit.stamp.store_id, n);
-            assert_int_equal(out[0] % 16, n);
-            for (uint32_t i = 1; i < hit.len; i++) {
-                assert_int_equal(out[i], out[0]);
-            }
-            ++*n_read;
+    for (uint32_t i = 0; i < hit->len; i++) {
+        if (bytes[i] != bytes[0] || bytes[i] % 16 != n) {
+            return false;
         }
     }
-    return NULL;
+    return hit->stamp.store_id == n;
 }
 
 
 static void
+read_all(const elo_shelf_t *s, const bool *stop, uint64_t *n_read)
+{
+    uint8_t out[1024];
+
+    while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+        for (uint64_t n = 0; n < 16; n++) {
+            elo_shelf_hit_t hit;
+
+            if (!find(s, n, NOW, &hit)) {
+                continue;
+            }
+            if (hit.len > sizeof(out)) {
+                _exit(1);
+            }
+            if (!elo_shelf_read(s, &hit, 0, out, hit.len)) {
+                continue;
+            }
+            if (!is_right(&hit, n, out)) {
+                _exit(2);
+            }
+            __atomic_fetch_add(n_read, 1, __ATOMIC_RELAXED);
+        }
+    }
+    _exit(0);
+}
+
+
+/* Two processes read what a third one changes all the time. */
+static void
 test_readers(void **state)
 {
-    elo_shelf_conf_t conf =
-        conf_of(60, 12); /* of 16 keys, all the time one goes */
-    uint64_t x = 1234567, n_read[2] = { 0 };
-    pthread_t reader[2];
+    elo_shelf_conf_t conf = conf_of(60, 12); /* of 16 keys: always one goes */
+    size_t len = elo_shelf_bytes(&conf);
+    uint64_t x = 1234567;
+    elo_shelf_t *s;
+    signs_t *signs;
+    pid_t reader[2];
     uint8_t bytes[1000];
+    uint8_t *mem = mmap(NULL, len + sizeof(signs_t), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     (void) state;
-    shared = shelf(&conf);
-    stop = false;
+    assert_ptr_not_equal(mem, MAP_FAILED);
+    signs = (signs_t *) (void *) (mem + len);
+    assert_int_equal(elo_shelf_init(mem, &conf, 42, &s), ELO_OK);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(pthread_create(&reader[i], NULL, read_all, &n_read[i]),
-                         0);
+        reader[i] = fork();
+        assert_true(reader[i] >= 0);
+        if (reader[i] == 0) {
+            read_all(s, &signs->stop, &signs->n_read[i]);
+        }
     }
     for (unsigned i = 0;
-         i < 200000 || __atomic_load_n(&n_read[0], __ATOMIC_RELAXED) == 0
-         || __atomic_load_n(&n_read[1], __ATOMIC_RELAXED) == 0;
+         i < 200000
+         || (i < 100000000
+             && (__atomic_load_n(&signs->n_read[0], __ATOMIC_RELAXED) < 1000
+                 || __atomic_load_n(&signs->n_read[1], __ATOMIC_RELAXED)
+                        < 1000));
          i++)
     {
         uint64_t r = next(&x), n = r % 16;
 
         memset(bytes, (int) (n + 16 * ((r >> 8) % 16)), sizeof(bytes));
-        elo_ignore(put(shared, n, (elo_cache_class_t) ((r >> 16) % 3), bytes,
+        elo_ignore(put(s, n, (elo_cache_class_t) ((r >> 16) % 3), bytes,
                        1 + (r >> 24) % sizeof(bytes), FOREVER));
+        /* what isn't admitted is another's turn */
     }
-    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&signs->stop, true, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(pthread_join(reader[i], NULL), 0);
+        int status;
+
+        assert_int_equal(waitpid(reader[i], &status, 0), reader[i]);
+        assert_int_equal(status, 0);
+        assert_true(signs->n_read[i] >= 1000);
     }
-    assert_true(elo_shelf_check(shared));
-    free(shared);
+    assert_true(elo_shelf_check(s));
+    munmap(mem, len + sizeof(signs_t));
 }
 
 
