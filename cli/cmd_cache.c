@@ -205,6 +205,9 @@ put_names(const elo_cli_t *cli, elo_buf_t *out)
 static void
 print_taken(const elo_cli_t *cli, const elo_json_t *doc)
 {
+    uint64_t left = elo_member_u64(doc, "missing")
+                    + elo_member_u64(doc, "unfit")
+                    + elo_member_u64(doc, "past");
     elo_buf_t size;
 
     elo_buf_init(&size, LINE_MAX);
@@ -213,10 +216,7 @@ print_taken(const elo_cli_t *cli, const elo_json_t *doc)
                  "%llu blobs, %s, will be taken in; %llu names are left "
                  "out",
                  (unsigned long long) elo_member_u64(doc, "blobs"),
-                 elo_buf_cstr(&size),
-                 (unsigned long long) (elo_member_u64(doc, "missing")
-                                       + elo_member_u64(doc, "unfit")
-                                       + elo_member_u64(doc, "past")));
+                 elo_buf_cstr(&size), (unsigned long long) left);
     elo_buf_dispose(&size);
 }
 

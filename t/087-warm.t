@@ -377,7 +377,7 @@ subtest 'while there is much to do' => sub {
     is( warm( 'operator', ['small'] )->{status}, 202, 'a list' );
     my ($place) = told( undef, 1 );
     is( warm( 'operator', ['near'] )->{status}, 202, 'another' );
-    $stand->ask( path => '/version' ) for 1 .. 600;
+    $stand->ask( path => '/version' ) for 1 .. 1500;
     my ( undef, $again, @lines ) = told($place);
     is( scalar @lines, 0, 'nothing' );
     is( $again,        1, 'for now' );

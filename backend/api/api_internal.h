@@ -73,9 +73,7 @@ struct elo_api_s {
     uint32_t n_lists_waiting;
     struct elo_purge_queue_s *purges;
     struct elo_warm_s *warm;
-    uint64_t n_calls;    /* that came in all */
-    uint64_t warm_calls; /* by when an edge has asked for more, */
-    uint64_t warm_ms;    /* which was then */
+    uint64_t n_calls; /* that came */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 
@@ -190,14 +188,5 @@ elo_err_t elo_node_load(elo_store_t *s, elo_slice_t id,
 /* The same with all of them. */
 elo_err_t elo_node_load_all(elo_store_t *s, elo_slice_t id,
                             elo_content_t *out) ELO_MUST_USE;
-
-/* ---- handoff_api.c ---- */
-
-void elo_handoffs_free(elo_api_t *a);
-
-/* ---- backup_api.c ---- */
-
-/* Tells those that run to end. */
-void elo_backups_end(elo_api_t *a);
 
 #endif

@@ -134,4 +134,13 @@ void elo_call_media(elo_call_t *c);
 /* route.number 0 asks for the init segment. */
 void elo_call_recipe(elo_call_t *c);
 
+/* ---- handoff_api.c ---- */
+
+void elo_handoffs_free(elo_api_t *a);
+
+/* ---- backup_api.c ---- */
+
+/* Tells those that run to end. */
+void elo_backups_end(elo_api_t *a);
+
 #endif

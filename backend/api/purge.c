@@ -122,6 +122,22 @@ by_name(elo_pick_by_t by)
 }
 
 
+/* Single ones are as many as writes. */
+static void
+log_done(const purge_t *p, uint64_t contents, uint64_t blobs)
+{
+    if (p->is_all || p->pick.ask.by > ELO_PICK_CONTENT) {
+        elo_log(ELO_LOG_NOTICE,
+                "edges forget %s, asked for by %s: %llu contents, %llu blobs, "
+                "by %s",
+                p->is_all ? "all that they have" : "some",
+                by_name(p->pick.ask.by), (unsigned long long) contents,
+                (unsigned long long) blobs,
+                p->is_guest ? "an agent" : "the operator");
+    }
+}
+
+
 static void
 reply_done(purge_t *p)
 {
@@ -135,6 +151,7 @@ reply_done(purge_t *p)
         contents = all.nodes;
         blobs = all.blobs;
     }
+    log_done(p, contents, blobs);
     elo_buf_init(&b, ANSWER_MAX);
     elo_json_writer_init(&w, &b);
     elo_json_put_object(&w, NULL);
@@ -148,15 +165,6 @@ reply_done(purge_t *p)
     elo_http_res_header(p->req, "Cache-Control", ELO_SLICE("no-store"));
     elo_reply_json(p->req, 200, &b);
     elo_buf_dispose(&b);
-    if (p->is_all || p->pick.ask.by > ELO_PICK_CONTENT) {
-        elo_log(ELO_LOG_NOTICE,
-                "edges forget %s, asked for by %s: %llu contents, %llu blobs, "
-                "by %s",
-                p->is_all ? "all that they have" : "some",
-                by_name(p->pick.ask.by), (unsigned long long) contents,
-                (unsigned long long) blobs,
-                p->is_guest ? "an agent" : "the operator");
-    }
 }
 
 

@@ -30,7 +30,6 @@
 #define OUT_MAX     (128u << 10)
 #define BUDGET      (UINT64_C(1) << 30) /* unless it is said */
 #define AGENT_NAMES 1000u               /* of one list of an agent's */
-#define BUSY_PER_S  200u                /* other requests: more come first */
 
 typedef struct {
     elo_job_t job; /* first */
@@ -456,18 +455,6 @@ elo_call_warm_delete(elo_call_t *c)
 
 /* ---- edges ---- */
 
-/* By what came since an edge has asked last. */
-static bool
-is_busy(elo_api_t *a, uint64_t now_ms)
-{
-    uint64_t ms = now_ms - a->warm_ms, n = a->n_calls - a->warm_calls;
-
-    a->warm_ms = now_ms;
-    a->warm_calls = a->n_calls;
-    return n > BUSY_PER_S * (ms / 1000 + 1);
-}
-
-
 void
 elo_call_warm_next(elo_call_t *c)
 {
@@ -484,7 +471,9 @@ elo_call_warm_next(elo_call_t *c)
         return;
     }
     elo_buf_init(&b, OUT_MAX);
-    elo_warm_next(c->api->warm, place, n, is_busy(c->api, now_ms), now_ms, &b);
+    elo_warm_next(c->api->warm, place, n,
+                  elo_warm_is_busy(c->api->warm, c->api->n_calls, now_ms),
+                  now_ms, &b);
     elo_http_res_header(c->req, "Cache-Control", ELO_SLICE("no-store"));
     elo_reply_text(c->req, 200, ELO_SLICE("text/plain"), &b);
     elo_buf_dispose(&b);

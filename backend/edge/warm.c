@@ -34,7 +34,8 @@ typedef struct {
 
 struct elo_warm_s {
     uint64_t run;
-    uint64_t next; /* unit of the next list */
+    uint64_t next;              /* unit of the next list */
+    uint64_t asked_ms, asked_n; /* elo_warm_is_busy */
     uint32_t n, n_blobs;
     list_t lists[ELO_WARM_LISTS_MAX]; /* in order of first */
 };
@@ -311,6 +312,17 @@ elo_warm_next(elo_warm_t *w, elo_slice_t place, uint32_t n, bool is_busy,
         elo_buf_put_slice(out, elo_buf_slice(&lines));
     }
     elo_buf_dispose(&lines);
+}
+
+
+bool
+elo_warm_is_busy(elo_warm_t *w, uint64_t n, uint64_t now_ms)
+{
+    uint64_t ms = now_ms - w->asked_ms, more = n - w->asked_n;
+
+    w->asked_ms = now_ms;
+    w->asked_n = n;
+    return more > ELO_WARM_BUSY * (ms / 1000 + 1);
 }
 
 

@@ -51,6 +51,11 @@ elo_err_t elo_warm_add(elo_warm_t *w, const elo_agent_t *by, uint64_t rate,
 void elo_warm_next(elo_warm_t *w, elo_slice_t place, uint32_t n, bool is_busy,
                    uint64_t now_ms, elo_buf_t *out);
 
+/* Came more than ELO_WARM_BUSY requests a second since this was asked last? n: that
+   came in all. */
+#define ELO_WARM_BUSY 200u
+bool elo_warm_is_busy(elo_warm_t *w, uint64_t n, uint64_t now_ms);
+
 typedef struct {
     uint32_t lists;            /* that aren't done */
     uint64_t done, done_bytes; /* blobs, and bytes, that an edge was told of */

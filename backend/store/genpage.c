@@ -104,8 +104,9 @@ elo_genpage_ready(elo_store_t *s, uint64_t last,
     elo_purge_restore(s->gen, last, ring);
     s->gen->slots = ELO_GEN_SLOTS;
     s->gen->purges = ELO_PURGE_RING;
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    memcpy(s->gen->magic, ELO_GEN_MAGIC, sizeof(s->gen->magic));
+    for (size_t i = 0; i < sizeof(ELO_GEN_MAGIC); i++) { /* after all else */
+        __atomic_store_n(&s->gen->magic[i], ELO_GEN_MAGIC[i], __ATOMIC_RELEASE);
+    }
 }
 
 

@@ -84,28 +84,6 @@ stays(const elo_rec_node_t *a, const elo_rec_node_t *b, const elo_digest_t *d)
 }
 
 
-/* Edges keep bytes of what is wide only. They forget those of a content that becomes
-   narrower, and of what it refers to no more. */
-static elo_err_t
-edges_forget(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
-{
-    elo_digest_t gone[ELO_CONTENT_BLOBS_MAX];
-    uint32_t n = 0;
-
-    o->purged = 0;
-    if (was->current == 0 || elo_reach_is_sealed(was->reach)) {
-        return ELO_OK;
-    }
-    for (uint32_t i = 0; i < was->n_refs; i++) {
-        if (o->is.reach < was->reach
-            || !elo_rec_node_refers(&o->is, &was->refs[i])) {
-            gone[n++] = was->refs[i];
-        }
-    }
-    return elo_purge_tx(o->s, tx, gone, n, &o->slots, &o->purged);
-}
-
-
 /* What becomes of the blobs when the references of was are replaced by those of
    o->is, which is done already. */
 static elo_err_t
@@ -133,7 +111,7 @@ orphans_move(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
         }
     }
     elo_slots_mark(&o->slots, o->id);
-    return edges_forget(tx, o, was);
+    return elo_purge_node_tx(o->s, tx, was, &o->is, &o->slots, &o->purged);
 }
 
 

@@ -51,6 +51,15 @@ elo_err_t elo_node_owner_of(elo_kv_view_t *v, const elo_rec_node_t *rec,
 elo_err_t elo_node_json(elo_store_t *s, elo_kv_view_t *v, elo_slice_t id,
                         uint64_t version, elo_buf_t *json) ELO_MUST_USE;
 
+/* ---- purge.c ---- */
+
+/* Edges keep bytes of what is wide only. They are to forget those of a node that becomes
+   narrower, and of what it refers to no more. As elo_purge_tx. */
+elo_err_t elo_purge_node_tx(elo_store_t *s, elo_kv_tx_t *tx,
+                            const elo_rec_node_t *was, const elo_rec_node_t *is,
+                            const elo_slots_t *slots,
+                            uint64_t *last) ELO_MUST_USE;
+
 /* ---- orphan.c: rows of table ORPHAN, one for a digest and agent (N2) ---- */
 
 /* The agent's last effective reference to what he has has gone: due to be collected

@@ -13,7 +13,8 @@
 
 #include "backend/os/clock.h"
 #include "backend/os/mutex.h"
-#include "backend/store/store_internal.h"
+#include "backend/store/node_internal.h"
+#include "backend/store/put_internal.h"
 #include "common/base/rd.h"
 
 #define VERSION  1u
@@ -261,6 +262,27 @@ elo_purge_tx(elo_store_t *s, elo_kv_tx_t *tx, const elo_digest_t *d, uint32_t n,
     }
     *last = seq;
     return row_put(tx, seq, NULL);
+}
+
+
+elo_err_t
+elo_purge_node_tx(elo_store_t *s, elo_kv_tx_t *tx, const elo_rec_node_t *was,
+                  const elo_rec_node_t *is, const elo_slots_t *slots,
+                  uint64_t *last)
+{
+    elo_digest_t gone[ELO_CONTENT_BLOBS_MAX];
+    uint32_t n = 0;
+
+    *last = 0;
+    if (was->current == 0 || elo_reach_is_sealed(was->reach)) {
+        return ELO_OK;
+    }
+    for (uint32_t i = 0; i < was->n_refs; i++) {
+        if (is->reach < was->reach || !elo_rec_node_refers(is, &was->refs[i])) {
+            gone[n++] = was->refs[i];
+        }
+    }
+    return elo_purge_tx(s, tx, gone, n, slots, last);
 }
 
 

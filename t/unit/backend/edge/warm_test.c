@@ -268,6 +268,23 @@ test_busy(void **state)
 }
 
 
+/* By the rate since the last question. */
+static void
+test_is_busy(void **state)
+{
+    elo_warm_t *w = make();
+
+    (void) state;
+    assert_false(elo_warm_is_busy(w, 0, 5000));
+    assert_false(elo_warm_is_busy(w, ELO_WARM_BUSY, 5001));
+    assert_true(elo_warm_is_busy(w, 2 * ELO_WARM_BUSY + 1, 5002));
+    assert_false(elo_warm_is_busy(w, 2 * ELO_WARM_BUSY + 1, 5003));
+    assert_false(elo_warm_is_busy(w, 13 * ELO_WARM_BUSY + 1, 15003));
+    assert_true(elo_warm_is_busy(w, 24 * ELO_WARM_BUSY + 2, 25002));
+    elo_warm_free(&w);
+}
+
+
 /* Places of another run, or of nowhere, are the first there is. */
 static void
 test_places(void **state)
@@ -383,8 +400,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),   cmocka_unit_test(test_lines),
         cmocka_unit_test(test_goes_on), cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_busy),    cmocka_unit_test(test_places),
-        cmocka_unit_test(test_lists),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_busy),    cmocka_unit_test(test_is_busy),
+        cmocka_unit_test(test_places),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
