@@ -1138,4 +1138,31 @@ subtest 'the last source' => sub {
     $stand->end;
 };
 
+subtest 'a look asks few URLs of a guest' => sub {
+    my ( $stand, $source ) = new_stand('read');
+
+    for my $i ( 1 .. 80 ) {
+        content(
+            $stand, $bytes{small},
+            [ $source->url("/ok/small?g$i") ],
+            agent => 'a1' x 32
+        );
+        content( $stand, $bytes{small}, [ $source->url("/ok/small?o$i") ] );
+    }
+    cli( $stand, 'fallback', 'probe' );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                ( grep { /\?o/ } $source->asked ) == 80;
+            }
+        ),
+        'all of the operator\'s'
+    );
+    $stand->stop_daemon;
+    is( scalar( grep { /\?g/ } $source->asked ),
+        64, '... and 64 of his, who has named as many' );
+    $stand->end;
+};
+
 done_testing();

@@ -240,6 +240,40 @@ subtest 'signed URLs' => sub {
     is( $said->{prefix}, '/api/blob/diary', 'and what it is for' );
 };
 
+# Of a file the same as of what another node tells.
+subtest 'manifests' => sub {
+    my $bytes = Doorway::Stand::noise( ( 2 << 20 ) + 5, 'manifest' );
+    my $blob  = $stand->put($bytes)->{hash};
+    my $tree  = Doorway::Stand::decode(
+        $stand->ask( path => "/api/blob/$blob/tree" )->{body} );
+    my $file = "$dir/bytes";
+
+    Doorway::Stand::spew( $file, $bytes );
+    my $said =
+      json( 'of a file', 'agent', 'manifest', $file, '-k', $ring{cora} );
+    is( $said->{$_}, $tree->{$_}, "$_" ) for qw(hash size root);
+    like( $said->{id}, qr/\A$hex\z/, 'its record' );
+    my ($id) = exits(
+        $OK,     'as it is told',
+        'agent', 'manifest', @$tree{qw(hash size root)},
+        '-k',    $ring{cora}
+    );
+
+    for my $record ( $id, $said->{id} ) {
+        my ($out)  = exits( $OK, 'show', 'log', 'show', $record );
+        my ($bare) = $blob =~ /($hex)/;
+        like(
+            $out,
+qr/^states that the bytes $bare, 2097157 of them, have the hash tree $tree->{root}$/m,
+            'in words'
+        );
+    }
+    exits( $OK, 'revoke', 'agent', 'revoke', $id, '-k', $ring{cora} );
+    my ( undef, $err ) = exits( 1, 'no such file',
+        'agent', 'manifest', "$dir/none", '-k', $ring{cora} );
+    like( $err, qr/\Q$dir\E\/none/, 'names it' );
+};
+
 subtest 'wrong input' => sub {
     my @k    = ( '-k', $ring{anna} );
     my @rows = (
@@ -264,9 +298,18 @@ subtest 'wrong input' => sub {
             'no reason', 'agent',   'escalate', $key{bob},
             $grant,      '--until', '1h',       @k
         ],
-        [ 'whom',     'agent', 'invite',  'diary',  @k ],
-        [ 'uses',     'agent', 'invite',  '--uses', 0,         @k ],
-        [ 'no bytes', 'agent', 'promote', 'diary',  $key{bob}, @k ],
+        [ 'whom',              'agent', 'invite',   'diary',  @k ],
+        [ 'uses',              'agent', 'invite',   '--uses', 0,         @k ],
+        [ 'no bytes',          'agent', 'promote',  'diary',  $key{bob}, @k ],
+        [ 'manifest: two',     'agent', 'manifest', $hash,    5,         @k ],
+        [ 'manifest: no hash', 'agent', 'manifest', 'x',      5, $grant, @k ],
+        [ 'manifest: no size', 'agent', 'manifest', $hash,    0, $grant, @k ],
+        [ 'manifest: no root', 'agent', 'manifest', $hash,    5, 'x',    @k ],
+        [ 'manifest: of none', 'agent', 'manifest', '/dev/null', @k ],
+        [
+            'manifest: a stray',
+            'agent', 'manifest', $hash, 5, $grant, '--until', '1h', @k
+        ],
         [
             'another\'s key', 'agent', 'relate',  $key{bob},
             'family',         '--as',  $key{bob}, @k

@@ -332,8 +332,15 @@ subtest 'sources that fail' => sub {
     );
     my $id = content( $stand, $bytes{large},
         [ $source->url('/wrong/large'), $source->url('/short/large') ] );
-    my $res = chunk( $stand, $id, 0 );
+    my $res;
 
+    Doorway::Stand::wait_for(
+        $WAIT_S,
+        sub {
+            $res = chunk( $stand, $id, 0 );
+            return $res->{status} != 503 || code($res) ne 'FETCHING';
+        }
+    );
     is( $res->{status}, 503,         'wrong bytes are never passed on' );
     is( code($res),     'NO_SOURCE', '... which is said' );
     like( $res->{headers}{'retry-after'}, qr/\A\d+\z/, '... and how long' );
