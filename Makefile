@@ -172,7 +172,7 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
   $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
-  $(BUILD)/bench/nodes \
+  $(BUILD)/bench/nodes $(BUILD)/bench/cachesim \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 
@@ -190,6 +190,12 @@ $(BUILD)/bench/nodes: $(BUILD)/obj/bench/lib/nodes.o \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS))
+
+$(BUILD)/bench/cachesim: $(patsubst %,$(BUILD)/obj/bench/lib/%.o,cachesim \
+    sim_trace sim_ours sim_peers sim_tinylfu) $(call lib_of,common)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(LIBS_common))
 
 $(BUILD)/bench/slowsync.so: bench/lib/slowsync.c
 	@mkdir -p $(@D)

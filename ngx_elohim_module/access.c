@@ -74,12 +74,10 @@ ngx_http_elohim_access_key(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_elohim_access_take(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
-    const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp)
+    const ngx_str_t *msg, ngx_uint_t is_kept)
 {
-    elo_err_t                    err;
-    elo_wire_access_t            a;
-    ngx_http_elohim_stamp_t      second;
-    ngx_http_elohim_loc_conf_t  *elcf;
+    elo_err_t          err;
+    elo_wire_access_t  a;
 
     err = elo_wire_get_access(elo_slice(msg->data, msg->len), &a);
 
@@ -91,19 +89,8 @@ ngx_http_elohim_access_take(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
     }
 
-    if (stamp != NULL) {
-        elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
-
-        second = *stamp;
-        second.slot = a.agent_slot;
-        second.generation = a.agent_generation;
-
-        if (!ngx_http_elohim_gen_valid(elcf->store, &second,
-                                       r->connection->log)
-            || (a.until != 0 && a.until <= ngx_time()))
-        {
-            return NGX_DECLINED;
-        }
+    if (is_kept && a.until != 0 && a.until <= ngx_time()) {
+        return NGX_DECLINED;
     }
 
     ctx->access.facts = a.facts;
@@ -139,7 +126,7 @@ ngx_http_elohim_access(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ngx_http_elohim_recall(r, &key, buf, sizeof(buf), &msg, &stamp)
         == NGX_OK)
     {
-        rc = ngx_http_elohim_access_take(r, ctx, &msg, &stamp);
+        rc = ngx_http_elohim_access_take(r, ctx, &msg, 1);
         if (rc != NGX_DECLINED) {
             return rc;
         }
@@ -185,7 +172,8 @@ ngx_http_elohim_access_send(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
    be written, too, before it is allowed. */
 
 static time_t
-ngx_http_elohim_access_ttl(const ngx_http_elohim_ctx_t *ctx)
+ngx_http_elohim_access_ttl(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx)
 {
     elo_wire_access_t  a;
 
@@ -193,7 +181,7 @@ ngx_http_elohim_access_ttl(const ngx_http_elohim_ctx_t *ctx)
            && elo_wire_get_access(elo_slice(ctx->msg.data, ctx->msg.len), &a)
               == ELO_OK
            && (a.facts & ELO_FACTS_AUDITED)
-           ? 0 : NGX_HTTP_ELOHIM_AUTH_TTL;
+           ? 0 : ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_AGENT);
 }
 
 
@@ -209,15 +197,15 @@ ngx_http_elohim_access_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     path.data = path_buf;
     ngx_http_elohim_access_key(r, ctx, &key, &path);
 
-    rc = ngx_http_elohim_heard(r, ctx, &key, ngx_http_elohim_access_ttl(ctx),
-                               &status);
+    rc = ngx_http_elohim_heard(r, ctx, &key,
+                               ngx_http_elohim_access_ttl(r, ctx), &status);
 
     if (rc == NGX_BUSY) {
         return ngx_http_elohim_access_send(r, ctx, &path);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_elohim_access_take(r, ctx, &ctx->msg, NULL);
+        rc = ngx_http_elohim_access_take(r, ctx, &ctx->msg, 0);
         ctx->msg = ctx->held;
         ctx->unsure = 1; /* a question it has cost */
         return rc;

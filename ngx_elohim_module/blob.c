@@ -16,11 +16,87 @@ ngx_http_elohim_is_bytes_of(elo_route_kind_t kind)
 }
 
 
+static ngx_int_t
+ngx_http_elohim_blob_body(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const elo_grant_t *g, ngx_http_elohim_body_t *body)
+{
+    char     canon[ELO_ADDR_CANON_LEN + 1];
+    u_char  *p;
+
+    ngx_memzero(body, sizeof(ngx_http_elohim_body_t));
+    body->key = &ctx->key;
+    body->name = g->name;
+    body->extent.offset = g->offset;
+    body->extent.len = g->size;
+    body->file_size = g->offset + g->size;
+    body->size = g->size;
+    body->content_type = g->content_type;
+    body->mtime = g->mtime;
+    body->digest = &g->digest;
+    body->whole = 1;
+
+    p = ngx_pnalloc(r->pool, ELO_ADDR_CANON_LEN + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    elo_addr_canon(&g->digest, canon);
+
+    body->etag.data = p;
+    body->etag.len = ELO_ADDR_CANON_LEN + 2;
+    *p++ = '"';
+    p = ngx_cpymem(p, canon, ELO_ADDR_CANON_LEN);
+    *p = '"';
+
+    if (ctx->by_hash) {
+        ngx_str_set(&body->cache_control,
+                    "public, max-age=31536000, immutable");
+
+    } else {
+        ngx_str_set(&body->cache_control, "public, no-cache");
+    }
+
+    return NGX_OK;
+}
+
+
+/* Nothing of it lies in a file: from memory, or from the daemon. */
+
+static ngx_int_t
+ngx_http_elohim_blob_sealed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const elo_grant_t *g)
+{
+    elo_slice_t             bytes;
+    ngx_http_elohim_body_t  body;
+
+    /* an id may mean another blob by now: what is meant is this one */
+
+    ctx->digest = g->digest;
+
+    switch (ngx_http_elohim_sealed_get(r, ctx, g->size, &bytes)) {
+    case NGX_OK:
+        if (ngx_http_elohim_blob_body(r, ctx, g, &body) == NGX_OK) {
+            body.prefix = bytes;
+            return ngx_http_elohim_serve(r, ctx, &body);
+        }
+
+        /* fall through */
+
+    case NGX_ERROR:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->sealed = 1;
+    ctx->type = g->content_type;
+    ngx_http_elohim_sealed_want(r, ctx, g->size);
+
+    return ngx_http_elohim_pass(r, ctx, ctx->own);
+}
+
+
 ngx_int_t
 ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    char                    canon[ELO_ADDR_CANON_LEN + 1];
-    u_char                  etag[ELO_ADDR_CANON_LEN + 2];
     elo_err_t               err;
     elo_grant_t             g;
     ngx_http_elohim_body_t  body;
@@ -37,6 +113,10 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         || g.offset > NGX_MAX_OFF_T_VALUE - g.size)
     {
         return ngx_http_elohim_malformed(r, ctx, err);
+    }
+
+    if (g.head.flags & ELO_WIRE_SEALED) {
+        ngx_http_elohim_sealed_begin(r, ctx);
     }
 
     if (ngx_http_elohim_gate(r, ctx, g.head.reach) != NGX_OK) {
@@ -60,45 +140,10 @@ ngx_http_elohim_blob(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (g.head.flags & ELO_WIRE_SEALED) {
-
-        /* an id may mean another blob by now: what is meant is this one */
-
-        ctx->sealed = 1;
-        ctx->digest = g.digest;
-        ctx->type = g.content_type;
-        return ngx_http_elohim_pass(r, ctx, ctx->own);
+        return ngx_http_elohim_blob_sealed(r, ctx, &g);
     }
 
-    elo_addr_canon(&g.digest, canon);
-    etag[0] = '"';
-    ngx_memcpy(etag + 1, canon, ELO_ADDR_CANON_LEN);
-    etag[ELO_ADDR_CANON_LEN + 1] = '"';
-
-    ngx_memzero(&body, sizeof(ngx_http_elohim_body_t));
-    body.key = &ctx->key;
-    body.name = g.name;
-    body.extent.offset = g.offset;
-    body.extent.len = g.size;
-    body.file_size = g.offset + g.size;
-    body.size = g.size;
-    body.content_type = g.content_type;
-    body.mtime = g.mtime;
-    body.digest = &g.digest;
-
-    body.etag.len = sizeof(etag);
-    body.etag.data = ngx_pnalloc(r->pool, sizeof(etag));
-    if (body.etag.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memcpy(body.etag.data, etag, sizeof(etag));
-
-    if (ctx->by_hash) {
-        ngx_str_set(&body.cache_control, "public, max-age=31536000, immutable");
-
-    } else {
-        ngx_str_set(&body.cache_control, "public, no-cache");
-    }
-
-    return ngx_http_elohim_serve(r, ctx, &body);
+    return ngx_http_elohim_blob_body(r, ctx, &g, &body) == NGX_OK
+           ? ngx_http_elohim_serve(r, ctx, &body)
+           : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -62,6 +62,8 @@ ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    ngx_http_elohim_create_cache_conf(&emcf->cache);
+
     return emcf;
 }
 
@@ -284,7 +286,6 @@ ngx_http_elohim_namespace(ngx_http_elohim_loc_conf_t *conf)
 ngx_int_t
 ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_str_t                     name = ngx_string("elohim");
     ngx_uint_t                    i;
     ngx_http_handler_pt          *h;
     ngx_http_core_main_conf_t    *cmcf;
@@ -293,14 +294,11 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 
     emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
 
-    if (emcf->enabled && emcf->zone == NULL
-        && ngx_http_elohim_add_zone(cf, emcf, &name, NGX_HTTP_ELOHIM_ZONE_SIZE)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_http_elohim_init_cache_conf(&emcf->cache);
 
-    if (emcf->enabled && ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK) {
+    if (emcf->enabled && (ngx_http_elohim_add_zone(cf, emcf) != NGX_OK
+                          || ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK))
+    {
         return NGX_ERROR;
     }
 
@@ -340,5 +338,5 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_elohim_sweep_start(cycle);
 }

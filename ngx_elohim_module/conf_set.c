@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* conf_set: directives that are more than a value: the daemon's socket, the
-   store's root, the zone; each socket and each root once. */
+   store's root; each socket and each root once. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -184,69 +184,4 @@ ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_elohim_main_conf_t  *emcf = conf;
-
-    u_char     *p;
-    ssize_t     size;
-    ngx_str_t  *value, name, s;
-
-    if (emcf->zone) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    p = (u_char *) ngx_strchr(value[1].data, ':');
-    if (p == NULL || p == value[1].data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no zone: write \"name:size\", such as "
-                           "\"elohim:16m\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.data = value[1].data;
-    name.len = p - value[1].data;
-    s.data = p + 1;
-    s.len = value[1].data + value[1].len - s.data;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR || size < (ssize_t) (32 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" needs a size of %uz bytes at least, "
-                           "such as \"16m\"", &name,
-                           (size_t) (32 * ngx_pagesize));
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_elohim_add_zone(cf, emcf, &name, size) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_http_elohim_add_zone(ngx_conf_t *cf, ngx_http_elohim_main_conf_t *emcf,
-    ngx_str_t *name, size_t size)
-{
-    ngx_shm_zone_t  *zone;
-
-    zone = ngx_shared_memory_add(cf, name, size, &ngx_http_elohim_module);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_elohim_shm_init;
-    zone->data = NULL;
-    emcf->zone = zone;
-
-    return NGX_OK;
 }

@@ -263,7 +263,6 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     u_char                        path_buf[NGX_HTTP_ELOHIM_PATH_MAX];
     ngx_int_t                     rc;
     ngx_str_t                     path;
-    ngx_http_elohim_stamp_t       stamp;
     ngx_http_elohim_loc_conf_t   *elcf;
     ngx_http_elohim_main_conf_t  *emcf;
 
@@ -286,10 +285,10 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
-        && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, r->pool, ctx->buf,
-                                   sizeof(ctx->buf), &ctx->msg, &stamp)
-           == NGX_OK
-        && ngx_http_elohim_gen_valid(elcf->store, &stamp, r->connection->log))
+        && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, elcf->store, r->pool,
+                                   ctx->buf, sizeof(ctx->buf), &ctx->msg,
+                                   &ctx->basis)
+           == NGX_OK)
     {
         ctx->cache = NGX_HTTP_ELOHIM_HIT;
         return NGX_OK;
@@ -354,7 +353,9 @@ ngx_http_elohim_failed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 static ngx_int_t
 ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
+    uint8_t                       reach;
     const uint8_t                *p, *end;
+    elo_cache_class_t             klass;
     ngx_http_elohim_loc_conf_t   *elcf;
     ngx_http_elohim_main_conf_t  *emcf;
 
@@ -439,10 +440,16 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     ctx->cache = NGX_HTTP_ELOHIM_MISS;
 
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+    klass = elo_cache_class(elo_rd_u8(p, end, &reach) != NULL
+                            && reach <= ELO_REACH_COMMONS
+                            ? (elo_reach_t) reach : ELO_REACH_PRIVATE);
+    ngx_http_elohim_shm_miss(emcf->zone, &ctx->key, klass);
+
     if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
-        emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
-        ngx_http_elohim_shm_put(emcf->zone, &ctx->key, &ctx->msg, &ctx->stamp,
-                                NGX_HTTP_ELOHIM_TTL);
+        ngx_http_elohim_shm_put(
+            emcf->zone, &ctx->key, klass, &ctx->msg, &ctx->stamp,
+            ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT));
     }
 
     return NGX_OK;

@@ -72,6 +72,7 @@ ngx_http_elohim_gen_stamp(ngx_http_elohim_store_t *store,
         return NGX_DECLINED;
     }
 
+    stamp->has_agent = 0;
     stamp->store_id = store->page->store_id;
     stamp->epoch = __atomic_load_n(&store->page->epoch, __ATOMIC_ACQUIRE);
 
@@ -85,12 +86,25 @@ ngx_http_elohim_gen_valid(ngx_http_elohim_store_t *store,
 {
     ngx_http_elohim_gen_look(store, log);
 
-    return store->page != NULL
-           && stamp->slot < ELO_GEN_SLOTS
+    return store->page != NULL && ngx_http_elohim_gen_is(store, stamp);
+}
+
+
+/* The same of a page that is mapped. */
+
+ngx_uint_t
+ngx_http_elohim_gen_is(const ngx_http_elohim_store_t *store,
+    const ngx_http_elohim_stamp_t *stamp)
+{
+    return stamp->slot < ELO_GEN_SLOTS
            && stamp->store_id == store->page->store_id
            && stamp->epoch
               == __atomic_load_n(&store->page->epoch, __ATOMIC_ACQUIRE)
-           && stamp->generation == elo_gen_load(store->page, stamp->slot);
+           && stamp->generation == elo_gen_load(store->page, stamp->slot)
+           && (!stamp->has_agent
+               || (stamp->agent_slot < ELO_GEN_SLOTS
+                   && stamp->agent_generation
+                      == elo_gen_load(store->page, stamp->agent_slot)));
 }
 
 

@@ -152,8 +152,9 @@ ngx_http_elohim_keys(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     key.len = ngx_http_elohim_auth_key(r, ELO_WIRE_KEYS, &key) - key.data;
 
     if (ctx->asking == ELO_WIRE_KEYS) {
-        rc = ngx_http_elohim_heard(r, ctx, &key, NGX_HTTP_ELOHIM_TTL,
-                                   &status);
+        rc = ngx_http_elohim_heard(
+            r, ctx, &key, ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT),
+            &status);
 
         if (rc == NGX_BUSY) {
             return ngx_http_elohim_keys_send(r, ctx);

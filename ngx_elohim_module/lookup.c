@@ -13,6 +13,19 @@
 #define NGX_HTTP_ELOHIM_REPEATS  1 /* for an answer that was overtaken */
 
 
+/* of: one of ngx_http_elohim_ttl_e */
+
+time_t
+ngx_http_elohim_ttl(ngx_http_request_t *r, ngx_uint_t of)
+{
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+
+    return emcf->cache.ttl[of];
+}
+
+
 /* The beginning of a key of this type; what the name is comes behind it. */
 
 u_char *
@@ -51,12 +64,9 @@ ngx_http_elohim_recall(ngx_http_request_t *r, const ngx_http_elohim_key_t *key,
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
     emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
 
-    return ngx_http_elohim_shm_get(emcf->zone, key, r->pool, buf, len, msg,
-                                   stamp)
-           == NGX_OK
-           && ngx_http_elohim_gen_valid(elcf->store, stamp,
-                                        r->connection->log)
-           ? NGX_OK : NGX_DECLINED;
+    return ngx_http_elohim_shm_get(emcf->zone, key, elcf->store, r->pool, buf,
+                                   len, msg, stamp)
+           == NGX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -100,23 +110,19 @@ ngx_http_elohim_inquire(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
 /* The second slot that an access depends on. */
 
-static ngx_uint_t
-ngx_http_elohim_is_agents(ngx_http_elohim_store_t *store,
-    const ngx_http_elohim_stamp_t *stamp, const ngx_str_t *msg,
-    ngx_log_t *log)
+static void
+ngx_http_elohim_stamp_agent(ngx_http_elohim_stamp_t *stamp,
+    const ngx_str_t *msg)
 {
-    elo_wire_access_t        a;
-    ngx_http_elohim_stamp_t  second;
+    elo_wire_access_t  a;
 
     if (elo_wire_get_access(elo_slice(msg->data, msg->len), &a) != ELO_OK) {
-        return 1; /* whoever reads it will say so */
+        return; /* whoever reads it will say so */
     }
 
-    second = *stamp;
-    second.slot = a.agent_slot;
-    second.generation = a.agent_generation;
-
-    return ngx_http_elohim_gen_valid(store, &second, log);
+    stamp->has_agent = 1;
+    stamp->agent_slot = a.agent_slot;
+    stamp->agent_generation = a.agent_generation;
 }
 
 
@@ -143,6 +149,7 @@ ngx_http_elohim_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 {
     u_char                        type;
     const uint8_t                *p, *end;
+    elo_cache_class_t             klass;
     ngx_http_elohim_loc_conf_t   *elcf;
     ngx_http_elohim_main_conf_t  *emcf;
 
@@ -170,13 +177,14 @@ ngx_http_elohim_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (type == ELO_WIRE_ACCESS) {
+        ngx_http_elohim_stamp_agent(&ctx->stamp, &ctx->msg);
+    }
+
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
 
     if (!ngx_http_elohim_gen_valid(elcf->store, &ctx->stamp,
-                                   r->connection->log)
-        || (type == ELO_WIRE_ACCESS
-            && !ngx_http_elohim_is_agents(elcf->store, &ctx->stamp, &ctx->msg,
-                                          r->connection->log)))
+                                   r->connection->log))
     {
         if (ctx->repeats++ < NGX_HTTP_ELOHIM_REPEATS) {
             return NGX_BUSY;
@@ -193,9 +201,13 @@ ngx_http_elohim_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return NGX_OK;
     }
 
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+    klass = type == ELO_WIRE_KEYS ? ELO_CACHE_COMMONS : ELO_CACHE_PRIVATE;
+    ngx_http_elohim_shm_miss(emcf->zone, key, klass);
+
     if (ctx->keep && ttl) {
-        emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
-        ngx_http_elohim_shm_put(emcf->zone, key, &ctx->msg, &ctx->stamp, ttl);
+        ngx_http_elohim_shm_put(emcf->zone, key, klass, &ctx->msg,
+                                &ctx->stamp, ttl);
     }
 
     return NGX_OK;

@@ -21,6 +21,7 @@ typedef struct {
     int64_t mtime;              /* -1: no Last-Modified */
     const elo_digest_t *digest; /* NULL: no Repr-Digest */
     unsigned compress:1;        /* gzip may have it */
+    unsigned whole:1;           /* the extent is all of the blob `digest` */
 } ngx_http_elohim_body_t;
 
 /* serve, chain */
@@ -32,6 +33,29 @@ ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
     const ngx_http_elohim_body_t *body, ngx_file_t *file,
     const elo_range_set_t *set, ngx_chain_t ***tail);
+
+/* complete: the body in memory, in *out and the request's pool: of the zone; read from
+   the file that was opened for it, and put there. NGX_DECLINED: it isn't one of
+   those. NGX_ERROR. */
+ngx_int_t ngx_http_elohim_complete_get(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
+    ngx_http_elohim_body_t *out);
+ngx_int_t ngx_http_elohim_complete_fill(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
+    const ngx_file_t *file, ngx_http_elohim_body_t *out);
+
+/* sealed: begin: before the gate is asked; get: NGX_OK: the bytes, in the request's
+   memory; NGX_DECLINED; NGX_ERROR; want: what is about to be passed on may be kept; is
+   it, now that there is its header? */
+void ngx_http_elohim_sealed_begin(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_sealed_get(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, uint64_t size, elo_slice_t *bytes);
+void ngx_http_elohim_sealed_want(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, uint64_t size);
+ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
 
 /* fields: of what is sent; by what the bytes are: Repr-Digest (NULL: none), sandbox
    for pages */

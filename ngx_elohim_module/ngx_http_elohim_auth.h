@@ -12,7 +12,6 @@
 #include "common/auth/token.h"
 #include "common/http/wire_auth.h"
 
-#define NGX_HTTP_ELOHIM_AUTH_TTL     60 /* seconds, of sessions and access */
 #define NGX_HTTP_ELOHIM_AUTH_RATE    50 /* questions a second and client */
 #define NGX_HTTP_ELOHIM_AUTH_TOTAL   10 /* times that, of a worker's clients */
 #define NGX_HTTP_ELOHIM_AUTH_MOST    1000000
@@ -84,6 +83,7 @@ ngx_int_t ngx_http_elohim_inquire(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_heard(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_key_t *key,
     time_t ttl, ngx_uint_t *status);
+time_t ngx_http_elohim_ttl(ngx_http_request_t *r, ngx_uint_t of);
 u_char *ngx_http_elohim_auth_key(ngx_http_request_t *r, u_char type,
     ngx_http_elohim_key_t *key);
 ngx_uint_t ngx_http_elohim_is_current(ngx_http_request_t *r);

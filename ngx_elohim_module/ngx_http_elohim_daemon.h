@@ -11,13 +11,13 @@
 #include "common/base/cid.h"
 #include "common/base/err.h"
 #include "common/cache/generation.h"
+#include "common/cache/tier.h"
 #include "common/http/wire.h"
 
 /* A cache key: type, name space of (backend, store), then the name itself: a
    digest, an id, or id/version/track/number. */
 #define NGX_HTTP_ELOHIM_NS_LEN     16
 #define NGX_HTTP_ELOHIM_KEY_MAX    (1 + NGX_HTTP_ELOHIM_NS_LEN + 192)
-#define NGX_HTTP_ELOHIM_TTL        3600 /* seconds, on top of the generation */
 #define NGX_HTTP_ELOHIM_BACKENDS   64 /* bits of the shared "away" word */
 #define NGX_HTTP_ELOHIM_HEAD_LEN   (8 + 4 + 1 + 1) /* head_t of wire.h */
 
@@ -34,7 +34,10 @@ typedef struct {
     uint64_t store_id;
     uint64_t epoch;
     uint64_t generation;
+    uint64_t agent_generation; /* with has_agent, as is the next */
     uint32_t slot;
+    uint32_t agent_slot;
+    unsigned has_agent:1;
 } ngx_http_elohim_stamp_t;
 
 /* The daemon's store as a worker sees it. */
@@ -104,25 +107,33 @@ struct ngx_http_elohim_question_s {
     u_char path[1];
 };
 
-/* shm: answers by key. */
-ngx_int_t ngx_http_elohim_shm_init(ngx_shm_zone_t *zone, void *data);
+/* shm: answers by key, as long as they hold by their stamps, and at most for ttl
+   seconds. miss: for the policy: one of this class was asked for, and not there. */
 ngx_int_t ngx_http_elohim_shm_get(ngx_shm_zone_t *zone,
-    const ngx_http_elohim_key_t *key, ngx_pool_t *pool, u_char *buf,
-    size_t buf_len, ngx_str_t *msg, ngx_http_elohim_stamp_t *stamp);
+    const ngx_http_elohim_key_t *key, ngx_http_elohim_store_t *store,
+    ngx_pool_t *pool, u_char *buf, size_t buf_len, ngx_str_t *msg,
+    ngx_http_elohim_stamp_t *stamp);
+void ngx_http_elohim_shm_miss(ngx_shm_zone_t *zone,
+    const ngx_http_elohim_key_t *key, elo_cache_class_t klass);
 void ngx_http_elohim_shm_put(ngx_shm_zone_t *zone,
-    const ngx_http_elohim_key_t *key, const ngx_str_t *msg,
-    const ngx_http_elohim_stamp_t *stamp, time_t ttl);
+    const ngx_http_elohim_key_t *key, elo_cache_class_t klass,
+    const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp, time_t ttl);
 void ngx_http_elohim_shm_drop(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key);
 /* True when this call changed the mark. */
 ngx_uint_t ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
     ngx_uint_t away);
+/* What a tier of it (METADATA, COMPLETE) holds and has counted. */
+void ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
+    elo_cache_class_t klass, elo_tier_stat_t *out);
 
 /* gen: NGX_DECLINED when there is no page to go by. */
 ngx_int_t ngx_http_elohim_gen_stamp(ngx_http_elohim_store_t *store,
     ngx_http_elohim_stamp_t *stamp, ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_valid(ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp, ngx_log_t *log);
+ngx_uint_t ngx_http_elohim_gen_is(const ngx_http_elohim_store_t *store,
+    const ngx_http_elohim_stamp_t *stamp);
 /* Does its heart beat? */
 ngx_uint_t ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store,
     ngx_log_t *log);

@@ -13,13 +13,14 @@
 #include "ngx_http_elohim_request.h"
 #include "ngx_http_elohim_answer.h"
 #include "ngx_http_elohim_guard.h"
+#include "ngx_http_elohim_cache.h"
+#include "ngx_http_elohim_zone.h"
 
-#define NGX_HTTP_ELOHIM_ZONE_SIZE (16 * 1024 * 1024)
-
-typedef struct {
+typedef struct ngx_http_elohim_main_conf_s {
     ngx_array_t stores;   /* ngx_http_elohim_store_t * */
     ngx_array_t backends; /* ngx_http_elohim_backend_t * */
-    ngx_shm_zone_t *zone;
+    ngx_http_elohim_cache_conf_t cache;
+    ngx_shm_zone_t *zone; /* its data: ngx_http_elohim_zone_t */
     ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
     unsigned enabled:1; /* some location has elohim on */
     unsigned counts:1;  /* some elohim_rate is of bytes */
@@ -62,8 +63,6 @@ char *ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 ngx_int_t ngx_http_elohim_postconfiguration(ngx_conf_t *cf);
 
 /* conf_set */
-ngx_int_t ngx_http_elohim_add_zone(ngx_conf_t *cf,
-    ngx_http_elohim_main_conf_t *emcf, ngx_str_t *name, size_t size);
 char *ngx_http_elohim_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -71,7 +70,17 @@ char *ngx_http_elohim_set_backend(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_elohim_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_elohim_set_auth_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* conf_cache */
+void ngx_http_elohim_create_cache_conf(ngx_http_elohim_cache_conf_t *c);
+void ngx_http_elohim_init_cache_conf(ngx_http_elohim_cache_conf_t *c);
 char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_elohim_set_cache_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_elohim_set_cache_floors(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* rate */
 ngx_int_t ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,

@@ -36,6 +36,7 @@ typedef struct {
 
 typedef struct ngx_http_elohim_body_in_s ngx_http_elohim_body_in_t;
 typedef struct ngx_http_elohim_pass_hold_s ngx_http_elohim_pass_hold_t;
+typedef struct ngx_http_elohim_copy_s ngx_http_elohim_copy_t;
 
 typedef enum {
     NGX_HTTP_ELOHIM_NO_CACHE = 0,
@@ -71,6 +72,7 @@ struct ngx_http_elohim_ctx_s {
 
     ngx_http_elohim_wait_t wait;
     ngx_http_elohim_stamp_t stamp; /* of the page when the question went out */
+    ngx_http_elohim_stamp_t basis; /* of the descriptor, when cache is HIT */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
     ngx_str_t held;    /* the descriptor, while access is asked about */
@@ -85,6 +87,7 @@ struct ngx_http_elohim_ctx_s {
     ngx_chain_t *free; /* buffers of chunk frames */
     ngx_chain_t *busy;
     elo_slice_t type; /* of a sealed blob */
+    ngx_http_elohim_copy_t *copy; /* of its bytes; or NULL */
     ngx_http_elohim_body_in_t *in; /* a body that is read whole; or NULL */
     ngx_http_elohim_pass_hold_t *hold; /* on the daemon; or NULL */
 

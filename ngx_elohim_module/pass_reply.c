@@ -450,6 +450,10 @@ ngx_http_elohim_pass_filter_init(void *data)
 
     } else {
         u->length = u->headers_in.content_length_n;
+
+        if (ngx_http_elohim_sealed_is_wanted(r, ctx)) {
+            u->input_filter = ngx_http_elohim_sealed_filter;
+        }
     }
 
     return NGX_OK;

@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_elohim_not_modified(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
 static ngx_int_t ngx_http_elohim_unsatisfiable(ngx_http_request_t *r,
     const ngx_http_elohim_body_t *body);
+static ngx_int_t ngx_http_elohim_bytes(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t **body,
+    ngx_file_t **file, ngx_http_elohim_body_t *small);
 static ngx_int_t ngx_http_elohim_open(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     ngx_file_t **file);
@@ -30,10 +33,11 @@ ngx_int_t
 ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     const ngx_http_elohim_body_t *body)
 {
-    ngx_int_t          rc;
-    ngx_file_t        *file;
-    ngx_chain_t       *out, *cl, **tail;
-    elo_range_set_t    set;
+    ngx_int_t                rc;
+    ngx_file_t              *file;
+    ngx_chain_t             *out, *cl, **tail;
+    elo_range_set_t          set;
+    ngx_http_elohim_body_t   small;
 
     if (!ngx_http_elohim_is_allowed(ctx, body->key)) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
@@ -56,13 +60,9 @@ ngx_http_elohim_serve(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return ngx_http_elohim_unsatisfiable(r, body);
     }
 
-    file = NULL;
-
-    if (body->name.len) {
-        rc = ngx_http_elohim_open(r, ctx, body, &file);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    rc = ngx_http_elohim_bytes(r, ctx, &body, &file, &small);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     out = NULL;
@@ -258,6 +258,46 @@ ngx_http_elohim_content_range(ngx_http_request_t *r, const elo_range_t *range,
     return ngx_http_elohim_header(r, &ngx_http_elohim_content_range_key,
                                   &value)
            ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The bytes: in memory, which *body is about then, or in the open file. */
+
+static ngx_int_t
+ngx_http_elohim_bytes(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    const ngx_http_elohim_body_t **body, ngx_file_t **file,
+    ngx_http_elohim_body_t *small)
+{
+    ngx_int_t  rc;
+
+    *file = NULL;
+
+    if ((*body)->name.len == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_elohim_complete_get(r, ctx, *body, small);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_elohim_open(r, ctx, *body, file);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_elohim_complete_fill(r, ctx, *body, *file, small);
+        if (rc == NGX_DECLINED) {
+            return NGX_OK;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *file = NULL;
+    *body = small;
+
+    return NGX_OK;
 }
 
 

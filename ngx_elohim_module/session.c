@@ -338,7 +338,9 @@ ngx_http_elohim_session_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     ngx_http_elohim_session_key(r, ctx, &key);
 
-    switch (ngx_http_elohim_heard(r, ctx, &key, NGX_HTTP_ELOHIM_AUTH_TTL,
+    switch (ngx_http_elohim_heard(r, ctx, &key,
+                                  ngx_http_elohim_ttl(
+                                      r, NGX_HTTP_ELOHIM_TTL_AGENT),
                                   &status))
     {
     case NGX_OK:

@@ -1,263 +1,120 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm: the shared-memory zone: answers of the daemon by key, in the order of
-   their last use, for all workers. It holds whole wire messages and the stamp
-   that says whether one still holds; it judges nothing.
-
-   (I1) Every change happens under the slab's mutex with the dirty mark set. A
-   worker that dies in there leaves the mark, nginx frees the mutex, and the
-   next one to lock finds the mark and starts over with an empty zone. */
+/* shm: answers of the daemon by key, for all workers: tier METADATA. It holds whole
+   wire messages and the stamps that say whether one still holds. Whoever finds one
+   takes no lock. */
 
 #include "ngx_http_elohim_module.h"
 
 
-#define NGX_HTTP_ELOHIM_SHM_EVICT  64 /* evictions that one answer may cost */
-#define NGX_HTTP_ELOHIM_SHM_SHARE  8  /* part of the zone one answer may take */
+#define NGX_HTTP_ELOHIM_SHM_TRIES  3 /* of a message that is being replaced */
 
 
-typedef struct {
-    ngx_rbtree_t       rbtree;
-    ngx_rbtree_node_t  sentinel;
-    ngx_queue_t        lru;      /* latest use first */
-    ngx_atomic_t       away;     /* one bit a backend */
-    ngx_atomic_t       dirty;
-} ngx_http_elohim_shm_t;
-
-
-typedef struct {
-    ngx_rbtree_node_t        node;
-    ngx_queue_t              queue;
-    time_t                   expires;
-    ngx_http_elohim_stamp_t  stamp;
-    size_t                   key_len;
-    size_t                   msg_len;
-    u_char                   data[1]; /* key, message */
-} ngx_http_elohim_node_t;
-
-
-static ngx_http_elohim_shm_t *ngx_http_elohim_shm_fresh(
-    ngx_slab_pool_t *shpool);
-static ngx_http_elohim_shm_t *ngx_http_elohim_shm_lock(ngx_shm_zone_t *zone);
-static void ngx_http_elohim_shm_unlock(ngx_shm_zone_t *zone,
-    ngx_http_elohim_shm_t *sh);
-static ngx_http_elohim_node_t *ngx_http_elohim_shm_find(
-    ngx_http_elohim_shm_t *sh, uint32_t hash,
-    const ngx_http_elohim_key_t *key);
-static void ngx_http_elohim_shm_remove(ngx_slab_pool_t *shpool,
-    ngx_http_elohim_shm_t *sh, ngx_http_elohim_node_t *n);
-static ngx_http_elohim_node_t *ngx_http_elohim_shm_alloc(
-    ngx_slab_pool_t *shpool, ngx_http_elohim_shm_t *sh, size_t size);
-static void ngx_http_elohim_shm_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-
-
-ngx_int_t
-ngx_http_elohim_shm_init(ngx_shm_zone_t *zone, void *data)
+static ngx_inline elo_shelf_t *
+ngx_http_elohim_shm_shelf(ngx_http_elohim_zone_t *zn)
 {
-    ngx_slab_pool_t  *shpool;
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-    zone->data = shpool;
-
-    if (data != NULL || zone->shm.exists) {
-        /* a reload: what the zone holds stays true */
-        return NGX_OK;
-    }
-
-    return ngx_http_elohim_shm_fresh(shpool) ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_http_elohim_shm_t *
-ngx_http_elohim_shm_fresh(ngx_slab_pool_t *shpool)
-{
-    ngx_http_elohim_shm_t  *sh;
-
-    sh = ngx_slab_alloc_locked(shpool, sizeof(ngx_http_elohim_shm_t));
-    if (sh == NULL) {
-        return NULL;
-    }
-
-    ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_http_elohim_shm_insert);
-    ngx_queue_init(&sh->lru);
-    sh->away = 0;
-    sh->dirty = 0;
-
-    /* a full zone is its usual state */
-    shpool->log_nomem = 0;
-    shpool->data = sh;
-
-    return sh;
-}
-
-
-static ngx_http_elohim_shm_t *
-ngx_http_elohim_shm_lock(ngx_shm_zone_t *zone)
-{
-    ngx_atomic_uint_t       away;
-    ngx_slab_pool_t        *shpool;
-    ngx_http_elohim_shm_t  *sh;
-
-    shpool = zone->data;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    sh = shpool->data;
-
-    if (sh == NULL || sh->dirty) {
-        away = sh ? sh->away : 0;
-
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "elohim zone \"%V\" was left in the middle of a change, "
-                      "it is emptied", &zone->shm.name);
-
-        shpool->data = NULL;
-        ngx_slab_init(shpool);
-
-        sh = ngx_http_elohim_shm_fresh(shpool);
-        if (sh == NULL) {
-            ngx_shmtx_unlock(&shpool->mutex);
-            return NULL;
-        }
-
-        sh->away = away;
-    }
-
-    sh->dirty = 1;
-    ngx_memory_barrier();
-
-    return sh;
-}
-
-
-static void
-ngx_http_elohim_shm_unlock(ngx_shm_zone_t *zone, ngx_http_elohim_shm_t *sh)
-{
-    ngx_slab_pool_t  *shpool;
-
-    shpool = zone->data;
-
-    ngx_memory_barrier();
-    sh->dirty = 0;
-
-    ngx_shmtx_unlock(&shpool->mutex);
-}
-
-
-static ngx_inline uint32_t
-ngx_http_elohim_shm_hash(const ngx_http_elohim_key_t *key)
-{
-    return ngx_crc32_long((u_char *) key->data, key->len);
+    return zn->shelf[NGX_HTTP_ELOHIM_METADATA];
 }
 
 
 /* Copies the message into buf, or into the pool when it is longer. NGX_DECLINED
-   when there is none. */
+   when there is none that holds. */
 
 ngx_int_t
 ngx_http_elohim_shm_get(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
-    ngx_pool_t *pool, u_char *buf, size_t buf_len, ngx_str_t *msg,
-    ngx_http_elohim_stamp_t *stamp)
+    ngx_http_elohim_store_t *store, ngx_pool_t *pool, u_char *buf,
+    size_t buf_len, ngx_str_t *msg, ngx_http_elohim_stamp_t *stamp)
 {
-    size_t                   need;
-    uint32_t                 hash;
-    ngx_http_elohim_shm_t   *sh;
-    ngx_http_elohim_node_t  *n;
+    uint32_t                 seq;
+    ngx_uint_t               i;
+    elo_shelf_t             *s;
+    elo_cache_key_t          k;
+    elo_shelf_hit_t          hit;
+    ngx_http_elohim_zone_t  *zn;
 
-    hash = ngx_http_elohim_shm_hash(key);
+    zn = zone->data;
+    s = ngx_http_elohim_shm_shelf(zn);
 
-    for ( ;; ) {
-        sh = ngx_http_elohim_shm_lock(zone);
-        if (sh == NULL) {
+    ngx_http_elohim_zone_key(zn, key, &k);
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_SHM_TRIES; i++) {
+
+        if (!elo_zone_enter(zn->z, &seq)
+            || !elo_shelf_find(s, &k, ngx_http_elohim_zone_now(), &hit)
+            || !elo_zone_is_same(zn->z, seq))
+        {
             return NGX_DECLINED;
         }
 
-        n = ngx_http_elohim_shm_find(sh, hash, key);
+        ngx_http_elohim_stamp_get(&hit.stamp, stamp);
 
-        if (n && n->expires < ngx_time()) {
-            ngx_http_elohim_shm_remove(zone->data, sh, n);
-            n = NULL;
-        }
-
-        if (n == NULL) {
-            ngx_http_elohim_shm_unlock(zone, sh);
+        if (!ngx_http_elohim_gen_valid(store, stamp, ngx_cycle->log)) {
             return NGX_DECLINED;
         }
 
-        need = n->msg_len;
-
-        if (need <= buf_len) {
-            ngx_memcpy(buf, n->data + n->key_len, need);
-            *stamp = n->stamp;
-
-            if (ngx_queue_head(&sh->lru) != &n->queue) {
-                ngx_queue_remove(&n->queue);
-                ngx_queue_insert_head(&sh->lru, &n->queue);
+        if (hit.len > buf_len) {
+            buf = ngx_pnalloc(pool, hit.len);
+            if (buf == NULL) {
+                return NGX_ERROR;
             }
 
-            ngx_http_elohim_shm_unlock(zone, sh);
+            buf_len = hit.len;
+        }
 
+        if (elo_shelf_read(s, &hit, 0, buf, hit.len)
+            && elo_zone_is_same(zn->z, seq))
+        {
+            elo_shelf_count_hit(s, &k, &hit);
             msg->data = buf;
-            msg->len = need;
+            msg->len = hit.len;
             return NGX_OK;
         }
+    }
 
-        ngx_http_elohim_shm_unlock(zone, sh);
+    return NGX_DECLINED;
+}
 
-        /* the lock is never held across an allocation */
 
-        buf = ngx_pnalloc(pool, need);
-        if (buf == NULL) {
-            return NGX_ERROR;
-        }
+void
+ngx_http_elohim_shm_miss(ngx_shm_zone_t *zone,
+    const ngx_http_elohim_key_t *key, elo_cache_class_t klass)
+{
+    uint32_t                 seq;
+    elo_cache_key_t          k;
+    ngx_http_elohim_zone_t  *zn;
 
-        buf_len = need;
+    zn = zone->data;
+
+    if (elo_zone_enter(zn->z, &seq)) {
+        ngx_http_elohim_zone_key(zn, key, &k);
+        elo_shelf_count_miss(ngx_http_elohim_shm_shelf(zn), &k, klass);
     }
 }
 
 
 void
 ngx_http_elohim_shm_put(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
-    const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp, time_t ttl)
+    elo_cache_class_t klass, const ngx_str_t *msg,
+    const ngx_http_elohim_stamp_t *stamp, time_t ttl)
 {
-    size_t                   size;
-    uint32_t                 hash;
-    ngx_slab_pool_t         *shpool;
-    ngx_http_elohim_shm_t   *sh;
-    ngx_http_elohim_node_t  *n;
+    elo_cache_key_t          k;
+    elo_shelf_stamp_t        st;
+    ngx_http_elohim_zone_t  *zn;
 
-    if (msg->len > zone->shm.size / NGX_HTTP_ELOHIM_SHM_SHARE) {
+    zn = zone->data;
+
+    ngx_http_elohim_zone_key(zn, key, &k);
+    ngx_http_elohim_stamp_put(stamp, &st);
+
+    if (ngx_http_elohim_zone_lock(zn) != NGX_OK) {
         return;
     }
 
-    shpool = zone->data;
-    hash = ngx_http_elohim_shm_hash(key);
-    size = offsetof(ngx_http_elohim_node_t, data) + key->len + msg->len;
+    elo_ignore(elo_shelf_put(ngx_http_elohim_shm_shelf(zn), &k, klass, &st,
+                             elo_slice(msg->data, msg->len),
+                             ngx_http_elohim_zone_now() + (uint32_t) ttl));
+    /* what isn't admitted is asked again */
 
-    sh = ngx_http_elohim_shm_lock(zone);
-    if (sh == NULL) {
-        return;
-    }
-
-    n = ngx_http_elohim_shm_find(sh, hash, key);
-    if (n) {
-        ngx_http_elohim_shm_remove(shpool, sh, n);
-    }
-
-    n = ngx_http_elohim_shm_alloc(shpool, sh, size);
-    if (n) {
-        n->node.key = hash;
-        n->expires = ngx_time() + ttl;
-        n->stamp = *stamp;
-        n->key_len = key->len;
-        n->msg_len = msg->len;
-        ngx_memcpy(n->data, key->data, key->len);
-        ngx_memcpy(n->data + key->len, msg->data, msg->len);
-
-        ngx_rbtree_insert(&sh->rbtree, &n->node);
-        ngx_queue_insert_head(&sh->lru, &n->queue);
-    }
-
-    ngx_http_elohim_shm_unlock(zone, sh);
+    ngx_http_elohim_zone_unlock(zn);
 }
 
 
@@ -265,20 +122,17 @@ void
 ngx_http_elohim_shm_drop(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key)
 {
-    ngx_http_elohim_shm_t   *sh;
-    ngx_http_elohim_node_t  *n;
+    elo_cache_key_t          k;
+    ngx_http_elohim_zone_t  *zn;
 
-    sh = ngx_http_elohim_shm_lock(zone);
-    if (sh == NULL) {
-        return;
+    zn = zone->data;
+
+    ngx_http_elohim_zone_key(zn, key, &k);
+
+    if (ngx_http_elohim_zone_lock(zn) == NGX_OK) {
+        (void) elo_shelf_drop(ngx_http_elohim_shm_shelf(zn), &k);
+        ngx_http_elohim_zone_unlock(zn);
     }
-
-    n = ngx_http_elohim_shm_find(sh, ngx_http_elohim_shm_hash(key), key);
-    if (n) {
-        ngx_http_elohim_shm_remove(zone->data, sh, n);
-    }
-
-    ngx_http_elohim_shm_unlock(zone, sh);
 }
 
 
@@ -286,148 +140,37 @@ ngx_uint_t
 ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
     ngx_uint_t away)
 {
-    ngx_uint_t              changed;
-    ngx_atomic_uint_t       bit;
-    ngx_slab_pool_t        *shpool;
-    ngx_http_elohim_shm_t  *sh;
+    ngx_atomic_uint_t        bit, was;
+    ngx_http_elohim_zone_t  *zn;
 
+    zn = zone->data;
     bit = (ngx_atomic_uint_t) 1 << backend;
 
-    /* The usual case, read without the lock: nothing changes. */
-
-    shpool = zone->data;
-    sh = shpool->data;
-
-    if (sh != NULL && ((sh->away & bit) != 0) == (away != 0)) {
-        return 0;
-    }
-
-    sh = ngx_http_elohim_shm_lock(zone);
-    if (sh == NULL) {
-        return 0;
-    }
-
-    changed = ((sh->away & bit) != 0) != (away != 0);
-
-    if (changed) {
-        sh->away ^= bit;
-    }
-
-    ngx_http_elohim_shm_unlock(zone, sh);
-
-    return changed;
-}
-
-
-static ngx_http_elohim_node_t *
-ngx_http_elohim_shm_alloc(ngx_slab_pool_t *shpool, ngx_http_elohim_shm_t *sh,
-    size_t size)
-{
-    ngx_uint_t               i;
-    ngx_queue_t             *q;
-    ngx_http_elohim_node_t  *n;
-
-    for (i = 0; i <= NGX_HTTP_ELOHIM_SHM_EVICT; i++) {
-        n = ngx_slab_alloc_locked(shpool, size);
-        if (n != NULL || ngx_queue_empty(&sh->lru)) {
-            return n;
-        }
-
-        q = ngx_queue_last(&sh->lru);
-        ngx_http_elohim_shm_remove(
-            shpool, sh, ngx_queue_data(q, ngx_http_elohim_node_t, queue));
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_elohim_shm_remove(ngx_slab_pool_t *shpool, ngx_http_elohim_shm_t *sh,
-    ngx_http_elohim_node_t *n)
-{
-    ngx_queue_remove(&n->queue);
-    ngx_rbtree_delete(&sh->rbtree, &n->node);
-    ngx_slab_free_locked(shpool, n);
-}
-
-
-static ngx_int_t
-ngx_http_elohim_shm_cmp(const u_char *a, size_t a_len, const u_char *b,
-    size_t b_len)
-{
-    if (a_len != b_len) {
-        return a_len < b_len ? -1 : 1;
-    }
-
-    return ngx_memcmp(a, b, a_len);
-}
-
-
-static ngx_http_elohim_node_t *
-ngx_http_elohim_shm_find(ngx_http_elohim_shm_t *sh, uint32_t hash,
-    const ngx_http_elohim_key_t *key)
-{
-    ngx_int_t                rc;
-    ngx_rbtree_node_t       *node, *sentinel;
-    ngx_http_elohim_node_t  *n;
-
-    node = sh->rbtree.root;
-    sentinel = sh->rbtree.sentinel;
-
-    while (node != sentinel) {
-
-        if (hash != node->key) {
-            node = hash < node->key ? node->left : node->right;
-            continue;
-        }
-
-        n = (ngx_http_elohim_node_t *) node;
-
-        rc = ngx_http_elohim_shm_cmp(key->data, key->len, n->data, n->key_len);
-        if (rc == 0) {
-            return n;
-        }
-
-        node = rc < 0 ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_elohim_shm_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    ngx_int_t                rc;
-    ngx_rbtree_node_t      **p;
-    ngx_http_elohim_node_t  *n, *t;
-
-    n = (ngx_http_elohim_node_t *) node;
-
     for ( ;; ) {
+        was = zn->sh->away;
 
-        if (node->key != temp->key) {
-            p = node->key < temp->key ? &temp->left : &temp->right;
-
-        } else {
-            t = (ngx_http_elohim_node_t *) temp;
-            rc = ngx_http_elohim_shm_cmp(n->data, n->key_len, t->data,
-                                         t->key_len);
-            p = rc < 0 ? &temp->left : &temp->right;
+        if (((was & bit) != 0) == (away != 0)) {
+            return 0;
         }
 
-        if (*p == sentinel) {
-            break;
+        if (ngx_atomic_cmp_set(&zn->sh->away, was, was ^ bit)) {
+            return 1;
         }
-
-        temp = *p;
     }
+}
 
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
+
+void
+ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
+    elo_cache_class_t klass, elo_tier_stat_t *out)
+{
+    uint32_t                 seq;
+    ngx_http_elohim_zone_t  *zn;
+
+    zn = zone->data;
+    ngx_memzero(out, sizeof(elo_tier_stat_t));
+
+    if (elo_zone_enter(zn->z, &seq)) {
+        elo_shelf_stat(zn->shelf[tier], klass, out);
+    }
 }

@@ -30,6 +30,17 @@ my $SERVER_CORE = 0;
 my $LOAD_CORE   = 1;
 my $PREPARED    = 8192;    # requests that wrk formats before it begins
 
+# What a script of wrk says at its end, for run_wrk.
+our $DONE = <<'EOC';
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format("RESULT %d %d %d %d %d %d %d", summary.requests,
+    summary.duration, summary.bytes,
+    e.status + e.connect + e.read + e.write, e.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+EOC
+
 our $quick   = $ENV{BENCH_QUICK} ? 1 : 0;
 our $rounds  = $ENV{BENCH_ROUNDS}  || ( $quick ? 4 : 9 );
 our $seconds = $ENV{BENCH_SECONDS} || ( $quick ? 1 : 2 );
@@ -84,11 +95,12 @@ sub front {
     return $port;
 }
 
-# Worker processes of a stand's nginx.
+# Worker processes of a stand's nginx: not those that look after a cache.
 sub workers {
     my ($stand) = @_;
     my $pid = $stand->nginx_pid;
-    return split ' ', Doorway::Stand::slurp("/proc/$pid/task/$pid/children");
+    return grep { Doorway::Stand::slurp("/proc/$_/cmdline") !~ /: cache / }
+      split ' ', Doorway::Stand::slurp("/proc/$pid/task/$pid/children");
 }
 
 sub pin {
@@ -144,13 +156,27 @@ function request()
   n = n % $PREPARED + 1
   return requests[n]
 end
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format("RESULT %d %d %d %d %d %d %d", summary.requests,
-    summary.duration, summary.bytes,
-    e.status + e.connect + e.read + e.write, e.timeout,
-    latency:percentile(50), latency:percentile(99)))
+$DONE
+EOC
+    return $file;
+}
+
+# Writes a wrk script that asks for $path again and again, with header fields.
+sub same_script {
+    my ( $stand, $name, $path, %fields ) = @_;
+    my $file   = $stand->dir . "/$name.lua";
+    my $fields = join ', ',
+      map { "[\"$_\"] = \"$fields{$_}\"" } sort keys %fields;
+
+    Doorway::Stand::spew( $file, <<"EOC");
+local one
+function init(args)
+  one = wrk.format("GET", "$path", { $fields })
 end
+function request()
+  return one
+end
+$DONE
 EOC
     return $file;
 }

@@ -21,7 +21,10 @@ _Static_assert(ELO_BLAKE2B_LEN == crypto_generichash_blake2b_BYTES_MIN,
 _Static_assert(ELO_SHA256_LEN == crypto_auth_hmacsha256_BYTES, "hmac");
 
 _Static_assert(ELO_SHORTHASH_KEY_LEN == crypto_shorthash_KEYBYTES
-                   && crypto_shorthash_BYTES == sizeof(uint64_t),
+                   && crypto_shorthash_BYTES == sizeof(uint64_t)
+                   && crypto_shorthash_siphashx24_KEYBYTES
+                          == ELO_SHORTHASH_KEY_LEN
+                   && crypto_shorthash_siphashx24_BYTES == 16,
                "short hash");
 
 #define SECRET_ALIGN 16u
@@ -322,4 +325,12 @@ elo_shorthash(const uint8_t key[ELO_SHORTHASH_KEY_LEN], elo_slice_t in)
     crypto_shorthash(h, in.p, in.len, key);
     memcpy(&v, h, sizeof(v));
     return v;
+}
+
+
+void
+elo_shorthash128(const uint8_t key[ELO_SHORTHASH_KEY_LEN], elo_slice_t in,
+                 uint8_t out[16])
+{
+    crypto_shorthash_siphashx24(out, in.p, in.len, key);
 }

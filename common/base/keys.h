@@ -118,5 +118,8 @@ void elo_key_id(const elo_agent_t *key, uint8_t out[ELO_KEY_ID_LEN]);
 #define ELO_SHORTHASH_KEY_LEN 16u
 uint64_t elo_shorthash(const uint8_t key[ELO_SHORTHASH_KEY_LEN],
                        elo_slice_t in);
+/* The same with 128 bits: two names that agree in it aren't met by chance. */
+void elo_shorthash128(const uint8_t key[ELO_SHORTHASH_KEY_LEN], elo_slice_t in,
+                      uint8_t out[16]);
 
 #endif

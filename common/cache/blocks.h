@@ -36,7 +36,7 @@ void elo_blocks_free(elo_blocks_t *b, uint32_t first, size_t len, bool wipe);
    leads nowhere. read: [any] */
 bool elo_blocks_write(elo_blocks_t *b, uint32_t first, size_t off,
                       const void *p, size_t len);
-bool elo_blocks_read(const elo_blocks_t *b, uint32_t first, size_t off,
-                     void *p, size_t len);
+bool elo_blocks_read(const elo_blocks_t *b, uint32_t first, size_t off, void *p,
+                     size_t len);
 
 #endif

@@ -15,7 +15,8 @@
    (I2) Classes are kept apart as if each had a cache of its own: what commons hits
    and misses is a function of commons' calls alone, and community's of those of
    commons and community.
-   (I3) The sizes of what is held never exceed the capacity, nor the count
+   A key is of one class at a time: reserving it takes out what had it, of any class.
+   (I3) The sizes of what is held or reserved never exceed the capacity, nor the count
    max_entries. */
 #ifndef ELO_CACHE_TIER_H
 #define ELO_CACHE_TIER_H
@@ -69,7 +70,7 @@ typedef struct {
     uint32_t seq;
     elo_cache_class_t klass;
     uint64_t size;
-    uint64_t ref;     /* the caller's, as are the rest */
+    uint64_t ref; /* the caller's, as are the rest */
     uint64_t aux;
     uint32_t expires; /* seconds of the caller's clock */
     uint32_t flags;
@@ -86,8 +87,8 @@ struct elo_tier_gone_s {
 /* Bytes of a tier, a multiple of 64. */
 size_t elo_tier_bytes(const elo_tier_conf_t *conf);
 
-/* Makes an empty one of memory aligned to 64. seed: of its hashes. ELO_ERANGE: a
-   floor of 1000 or more, no capacity, no entries. */
+/* Makes an empty one of memory aligned to 64. seed: of its hashes. ELO_ERANGE: floors
+   of 1000 or more in all, no capacity, no entries, a window above 100. */
 elo_err_t elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
                         elo_tier_t **out) ELO_MUST_USE;
 
@@ -99,8 +100,8 @@ bool elo_tier_get(const elo_tier_t *t, const elo_cache_key_t *key,
 /* Has the object stayed what it was when *item was copied? [any] */
 bool elo_tier_is_same(const elo_tier_t *t, const elo_tier_item_t *item);
 
-/* It was asked for by one of that class, and was served (item) or not (NULL). Each
-   look-up that a client causes is counted once. [any] */
+/* It was asked for, and served (hit: item is what get gave) or not. Each look-up that
+   a client causes is counted once. [any] */
 void elo_tier_hit(elo_tier_t *t, const elo_cache_key_t *key,
                   const elo_tier_item_t *item);
 void elo_tier_miss(elo_tier_t *t, const elo_cache_key_t *key,
@@ -108,21 +109,26 @@ void elo_tier_miss(elo_tier_t *t, const elo_cache_key_t *key,
 
 /* Makes room for an object of this size and class and enters it, unpublished; what
    has the key is gone. ELO_ENOSPC: it isn't worth what would have to go, or doesn't
-   fit at all; others may have gone. The entry then takes what put() is given.
-   ELO_ENOSPC leaves what had the key gone, too. */
+   fit at all, or its key is reserved already; others may have gone, and what had the
+   key is.
+   A reserved entry yields to no other of its class, so publish or cancel it soon, best
+   before the mutex is given back: one whose owner died stays. Of a class that isn't
+   commons 32 may be reserved at once. */
 elo_err_t elo_tier_reserve(elo_tier_t *t, const elo_cache_key_t *key,
                            elo_cache_class_t klass, uint64_t size,
                            elo_tier_gone_t *gone, uint32_t *slot) ELO_MUST_USE;
 
 /* The bytes of a reserved object are in place: it is there from now on. Also changes
-   ref, aux, expires and flags of one that is there. Of item only these are read. */
-void elo_tier_publish(elo_tier_t *t, uint32_t slot,
+   ref, aux, expires and flags of one that is there. Of item only these are read.
+   False: a wider class has taken its room meanwhile; the slot is no longer the
+   caller's, the bytes are his to free. Can't be where the mutex was held since. */
+bool elo_tier_publish(elo_tier_t *t, uint32_t slot,
                       const elo_tier_item_t *item);
 
-/* Takes it out, published or reserved. False: the slot holds another by now (seq). */
+/* Takes a published one out. False: the slot holds another by now (seq). */
 bool elo_tier_drop(elo_tier_t *t, const elo_tier_item_t *item,
                    elo_tier_gone_t *gone);
-/* A reserved one that isn't to be. */
+/* A reserved one that isn't to be; nothing is told of it. */
 void elo_tier_cancel(elo_tier_t *t, uint32_t slot);
 
 /* Walks published entries: *cursor 0 at first; at most n are looked at; false at the

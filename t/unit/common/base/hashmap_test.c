@@ -28,7 +28,10 @@ static const uint8_t sip_key[ELO_SHORTHASH_KEY_LEN] = { 0,  1,  2,  3, 4,  5,
 static void
 test_siphash(void **state)
 {
-    uint8_t in[15];
+    static const uint8_t empty128[16] = { 0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25,
+                                          0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14,
+                                          0xc7, 0x55, 0x02, 0x93 };
+    uint8_t in[15], wide[16];
 
     (void) state;
     for (size_t i = 0; i < sizeof(in); i++) {
@@ -37,6 +40,8 @@ test_siphash(void **state)
     assert_true(elo_shorthash(sip_key, elo_slice(in, sizeof(in)))
                 == 0xa129ca6149be45e5);
     assert_true(elo_shorthash(sip_key, elo_slice(in, 0)) == 0x726fdb47dd0e0e31);
+    elo_shorthash128(sip_key, elo_slice(in, 0), wide);
+    assert_memory_equal(wide, empty128, sizeof(wide));
 }
 
 
