@@ -37,6 +37,7 @@ static const ngx_http_elohim_word_t  ngx_http_elohim_ttl_words[] = {
     { "content", NGX_HTTP_ELOHIM_TTL_CONTENT },
     { "lists", NGX_HTTP_ELOHIM_TTL_LISTS },
     { "agent", NGX_HTTP_ELOHIM_TTL_AGENT },
+    { "unknown", NGX_HTTP_ELOHIM_TTL_UNKNOWN },
     { NULL, 0 }
 };
 
@@ -47,7 +48,7 @@ static const ngx_http_elohim_word_t  ngx_http_elohim_floor_words[] = {
 };
 
 static const time_t  ngx_http_elohim_ttls[NGX_HTTP_ELOHIM_TTLS] = {
-    3600, 300, 60 /* seconds; a generation ends it before */
+    3600, 300, 60, 1 /* seconds; a generation ends it before */
 };
 
 static const ngx_int_t  ngx_http_elohim_floors[ELO_CACHE_CLASSES] = {
@@ -277,7 +278,7 @@ ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* elohim_cache_ttl content=1h lists=300s agent=60s */
+/* elohim_cache_ttl content=1h lists=300s agent=60s unknown=1s */
 
 char *
 ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

@@ -287,6 +287,12 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     }
 
     if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
+        && ngx_http_elohim_unknown_get(r, ctx))
+    {
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
+    }
+
+    if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
         && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, elcf->store, r->pool,
                                    ctx->buf, sizeof(ctx->buf), &ctx->msg,
                                    &ctx->basis)
@@ -300,6 +306,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     ctx->mapped = ngx_http_elohim_gen_stamp(elcf->store, &ctx->stamp,
                                             r->connection->log)
                   == NGX_OK;
+    ngx_http_elohim_unknown_stamp(r, ctx);
 
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
@@ -378,6 +385,17 @@ ngx_http_elohim_failed(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* Where nobody can tell who asks, what is narrow and what isn't there look alike, too. */
+
+static ngx_int_t
+ngx_http_elohim_nothing(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    return ngx_http_elohim_must_know(r, ctx) == NGX_OK
+           ? ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r))
+           : NGX_HTTP_ELOHIM_ANSWERED;
+}
+
+
 /* Looks at the answer; STALE: what it says was overtaken while it was on its
    way, ask once more. */
 
@@ -412,17 +430,14 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     case NGX_HTTP_GATEWAY_TIME_OUT: /* no answer at all */
         return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
 
-    case NGX_HTTP_BAD_REQUEST:
-    case NGX_HTTP_FORBIDDEN:
     case NGX_HTTP_NOT_FOUND:
     case 410:
+        ngx_http_elohim_unknown_put(r, ctx);
+        /* fall through */
 
-        /* where nobody can tell who asks, what is narrow and what isn't there
-           look alike, too */
-
-        return ngx_http_elohim_must_know(r, ctx) == NGX_OK
-               ? ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r))
-               : NGX_HTTP_ELOHIM_ANSWERED;
+    case NGX_HTTP_BAD_REQUEST:
+    case NGX_HTTP_FORBIDDEN:
+        return ngx_http_elohim_nothing(r, ctx);
 
     default:
         return ngx_http_elohim_failed(r, ctx);

@@ -191,6 +191,10 @@ ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return ngx_http_elohim_end(ctx, NGX_HTTP_ELOHIM_UNSURE);
     }
 
+    if (ctx->cache == NGX_HTTP_ELOHIM_MISS) {
+        ngx_http_elohim_unknown_put(r, ctx);
+    }
+
     return ngx_http_elohim_end(
         ctx, elcf->denied == NGX_HTTP_FORBIDDEN
              ? ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,

@@ -50,6 +50,15 @@ ngx_int_t ngx_http_elohim_admit(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_check_headers(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 
+/* unknown: is it known that there is nothing for this client? What is to be known
+   before a question, and after its answer. */
+ngx_uint_t ngx_http_elohim_unknown_get(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+void ngx_http_elohim_unknown_stamp(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+void ngx_http_elohim_unknown_put(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+
 /* delivery: directive; what the client declares */
 char *ngx_http_elohim_set_delivery(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

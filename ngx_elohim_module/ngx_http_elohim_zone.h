@@ -19,6 +19,7 @@ typedef enum {
     NGX_HTTP_ELOHIM_TTL_CONTENT = 0,
     NGX_HTTP_ELOHIM_TTL_LISTS,
     NGX_HTTP_ELOHIM_TTL_AGENT, /* what is decided by who asks */
+    NGX_HTTP_ELOHIM_TTL_UNKNOWN, /* what there isn't */
     NGX_HTTP_ELOHIM_TTLS
 } ngx_http_elohim_ttl_e;
 

@@ -199,7 +199,7 @@ subtest 'settings' => sub {
         'elohim_cache_floors private=80%;',
         'elohim_cache_floors private=0% community=2.5%;',
         'elohim_cache_policy metadata qgf; elohim_cache_policy complete lru;',
-        'elohim_cache_ttl content=1h lists=300s agent=60s;',
+        'elohim_cache_ttl content=1h lists=300s agent=60s unknown=0;',
         zone('1m max_body=0 entries=1'),
         zone('1g metadata=100m'),
       )
