@@ -165,6 +165,11 @@ elo_err_t elo_target_find(elo_store_t *s, elo_slice_t text,
 /* Fills content_type from stat, or from what else is stated. */
 void elo_target_set_type(elo_target_t *t, elo_slice_t stated);
 
+/* The same for a hash: of what was looked up lately nothing is read. */
+elo_err_t elo_api_find_hash(elo_api_t *a, const elo_digest_t *d,
+                            const elo_agent_t *reader,
+                            elo_target_t *out) ELO_MUST_USE;
+
 /* The same for what the request names, behind the gate. False when that was
    answered already: unknown, or not for this caller, which looks the same. */
 bool elo_call_find_target(elo_call_t *c, elo_target_t *out) ELO_MUST_USE;

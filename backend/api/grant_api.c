@@ -13,23 +13,14 @@
 #define GRANT_MAX 1024
 
 
-static elo_slice_t
-key_of(elo_slice_t text, elo_digest_t *room)
-{
-    if (elo_addr_parse(text, room) == ELO_OK) {
-        return elo_slice(room->b, sizeof(room->b));
-    }
-    return text;
-}
-
-
 static void
 reply(elo_call_t *c, const elo_grant_t *g)
 {
+    uint8_t mem[GRANT_MAX];
     elo_buf_t b;
     elo_err_t rc;
 
-    elo_buf_init(&b, GRANT_MAX);
+    elo_buf_init_fixed(&b, mem, sizeof(mem));
     rc = elo_wire_put_grant(&b, g);
     if (rc != ELO_OK) {
         elo_reply_err(c->req, rc, NULL);
@@ -112,13 +103,16 @@ elo_call_grant(elo_call_t *c)
 {
     elo_store_t *s = c->api->cfg.store;
     elo_grant_t g = { 0 };
-    elo_digest_t room;
+    elo_digest_t d;
+    bool is_hash = elo_addr_parse(c->route.id, &d) == ELO_OK;
     elo_target_t t;
     elo_err_t rc;
 
-    g.head.slot = elo_gen_slot(key_of(c->route.id, &room));
+    g.head.slot =
+        elo_gen_slot(is_hash ? elo_slice(d.b, sizeof(d.b)) : c->route.id);
     g.head.generation = elo_gen_load(elo_store_gen(s), g.head.slot);
-    rc = elo_target_find(s, c->route.id, NULL, &t);
+    rc = is_hash ? elo_api_find_hash(c->api, &d, NULL, &t)
+                 : elo_target_find(s, c->route.id, NULL, &t);
     if (rc == ELO_ENOTFOUND && c->api->fallback != NULL) {
         reply_elsewhere(c, &g);
         return;

@@ -132,13 +132,8 @@ find(const elo_lookup_t *l, uint64_t set, const elo_digest_t *d)
 static void
 name_of(uint64_t segment, char out[ELO_STORE_NAME_MAX + 1])
 {
-    uint8_t be[8];
-
-    for (int i = 0; i < 8; i++) {
-        be[i] = (uint8_t) (segment >> (56 - 8 * i));
-    }
     memcpy(out, SEGMENT, sizeof(SEGMENT) - 1);
-    elo_hex_encode(be, sizeof(be), out + sizeof(SEGMENT) - 1);
+    elo_hex_u64(segment, out + sizeof(SEGMENT) - 1);
 }
 
 

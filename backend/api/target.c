@@ -156,18 +156,19 @@ elo_api_touch(const elo_api_t *a, const elo_target_t *t)
 
 
 /* What is in the clear is the same for every reader. */
-static elo_err_t
-find_lately(elo_call_t *c, const elo_digest_t *d, elo_target_t *out)
+elo_err_t
+elo_api_find_hash(elo_api_t *a, const elo_digest_t *d,
+                  const elo_agent_t *reader, elo_target_t *out)
 {
-    elo_lookup_t *l = c->api->lookup;
+    elo_lookup_t *l = a->lookup;
     uint64_t generation;
     elo_err_t rc;
 
-    if (elo_lookup_get(l, d, elo_loop_now_ms(c->api->cfg.loop), out)) {
+    if (elo_lookup_get(l, d, elo_loop_now_ms(a->cfg.loop), out)) {
         return ELO_OK;
     }
     generation = elo_lookup_begin(l, d);
-    rc = find_by_hash(c->api->cfg.store, d, elo_call_reader(c), out);
+    rc = find_by_hash(a->cfg.store, d, reader, out);
     if (rc == ELO_OK) {
         elo_lookup_put(l, generation, out);
     }
@@ -186,7 +187,7 @@ find(elo_call_t *c, elo_target_t *out)
     if (!c->route.has_digest) {
         return elo_target_find(s, c->route.id, elo_call_reader(c), out);
     }
-    rc = find_lately(c, &c->route.digest, out);
+    rc = elo_api_find_hash(c->api, &c->route.digest, elo_call_reader(c), out);
     if (rc == ELO_ENOTFOUND && (c->facts & ELO_FACT_PROVED) != 0) {
         rc = find_by_hash(s, &c->route.digest, NULL, out);
     }

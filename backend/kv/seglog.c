@@ -4,10 +4,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "backend/os/log.h"
+#include "common/base/enc.h"
 #include "common/base/num.h"
 
 #define NUMBER_LEN 16u /* hex digits of a name */
@@ -23,8 +23,8 @@ typedef struct {
 void
 elo_seg_name(uint64_t number, char *out)
 {
-    snprintf(out, ELO_STORE_NAME_MAX + 1, ELO_SEG_DIR "/%016llx",
-             (unsigned long long) number);
+    memcpy(out, ELO_SEG_DIR "/", sizeof(ELO_SEG_DIR));
+    elo_hex_u64(number, out + sizeof(ELO_SEG_DIR));
 }
 
 

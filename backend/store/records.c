@@ -401,8 +401,15 @@ elo_file_dir(elo_file_kind_t kind, uint64_t id, char *out)
 void
 elo_file_name(elo_file_kind_t kind, uint64_t id, char *out)
 {
-    snprintf(out, ELO_STORE_NAME_MAX + 1, "%s/%02x/%016llx", kind_dir(kind),
-             (unsigned) (id & 0xff), (unsigned long long) id);
+    const char *dir = kind_dir(kind);
+    uint8_t low = (uint8_t) id;
+    size_t n = strlen(dir);
+
+    memcpy(out, dir, n);
+    out[n] = '/';
+    elo_hex_encode(&low, 1, out + n + 1);
+    out[n + 3] = '/';
+    elo_hex_u64(id, out + n + 4);
 }
 
 

@@ -32,6 +32,18 @@ elo_hex_encode(const uint8_t *p, size_t n, char *out)
 }
 
 
+void
+elo_hex_u64(uint64_t v, char out[17])
+{
+    uint8_t be[8];
+
+    for (int i = 0; i < 8; i++) {
+        be[i] = (uint8_t) (v >> (56 - 8 * i));
+    }
+    elo_hex_encode(be, sizeof(be), out);
+}
+
+
 elo_err_t
 elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n)
 {

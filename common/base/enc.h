@@ -11,6 +11,8 @@
 
 /* Writes 2 * n lower-case digits and a NUL. */
 void elo_hex_encode(const uint8_t *p, size_t n, char *out);
+/* 16 digits and a NUL: as %016llx, which costs ten times as much. */
+void elo_hex_u64(uint64_t v, char out[17]);
 
 /* Exactly 2 * n digits of either case, else ELO_EINVAL. */
 elo_err_t elo_hex_decode(elo_slice_t s, uint8_t *out, size_t n) ELO_MUST_USE;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "common/base/enc.h"
@@ -63,6 +64,22 @@ test_hex(void **state)
     elo_hex_encode(bytes, 0, text);
     assert_string_equal(text, "");
     assert_int_equal(elo_hex_decode(ELO_SLICE(""), back, 0), ELO_OK);
+}
+
+
+static void
+test_hex_u64(void **state)
+{
+    static const uint64_t values[] = { 0, 1, 0x0123456789abcdef, UINT64_MAX,
+                                       (uint64_t) 1 << 63 };
+    char text[17], want[17];
+
+    (void) state;
+    for (size_t i = 0; i < ELO_COUNT(values); i++) {
+        snprintf(want, sizeof(want), "%016llx", (unsigned long long) values[i]);
+        elo_hex_u64(values[i], text);
+        assert_string_equal(text, want);
+    }
 }
 
 
@@ -335,6 +352,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_hex_bad),
+        cmocka_unit_test(test_hex_u64),
         cmocka_unit_test(test_base32_vectors),
         cmocka_unit_test(test_base32_decode),
         cmocka_unit_test(test_base32_all_lengths),
