@@ -461,6 +461,38 @@ run_promote(job_t *j)
 }
 
 
+/* FILE, or HASH SIZE ROOT. */
+static elo_exit_t
+run_manifest(job_t *j)
+{
+    char blob[ELO_ADDR_CANON_LEN + 1], root[ELO_SHA256_HEX_LEN + 1];
+    elo_rec_t r = { .kind = ELO_REC_MANIFEST };
+    elo_manifest_t m = { .size = 0 };
+    elo_exit_t status = elo_manifest_of(j->cli, j->operand, j->n, &m);
+    elo_rec_root_t says = { .blob = elo_slice(m.blob.b, sizeof(m.blob.b)),
+                            .size = m.size,
+                            .root = m.root };
+    elo_buf_t body;
+
+    if (status != ELO_EXIT_OK) {
+        return status;
+    }
+    elo_buf_init(&body, BODY_MAX);
+    elo_rec_root_body(&says, &body);
+    r.body.raw = elo_buf_slice(&body);
+    elo_addr_canon(&m.blob, blob);
+    elo_hex_encode(m.root.b, sizeof(m.root.b), root);
+    elo_json_put_cstr(&j->key.w, "hash", blob);
+    elo_json_put_u64(&j->key.w, "size", m.size);
+    elo_json_put_cstr(&j->key.w, "root", root);
+    status = elo_buf_err(&body) == ELO_OK
+                 ? say(j, &r)
+                 : elo_out_failed(j->cli, "manifest", elo_buf_err(&body));
+    elo_buf_dispose(&body);
+    return status;
+}
+
+
 /* ---- the verb ---- */
 
 static const struct {
@@ -481,6 +513,7 @@ static const struct {
     { "escalate", 2, 2, { "reason", "until" }, true, run_escalate },
     { "revoke", 1, 1, { "reason" }, true, run_revoke },
     { "promote", 2, 3, { NULL }, true, run_promote },
+    { "manifest", 1, 3, { NULL }, true, run_manifest },
 };
 
 static const elo_opt_t opts[] = {
@@ -620,6 +653,11 @@ const elo_cmd_t elo_cmd_agent = {
         "  revoke RECORD              ends a record, with what stands on it\n"
         "  promote CONTENT FROM TO    to a wider reach\n"
         "  promote HASH AGENT         lets him refer to these bytes\n"
+        "  manifest FILE              states the hash tree of its bytes, by "
+        "which they are\n"
+        "                             fetched piece by piece from elsewhere\n"
+        "  manifest HASH SIZE ROOT    the same, as /api/blob/HASH/tree tells "
+        "it\n"
         "\n"
         "Records are signed with a key of the keyring, which the daemon "
         "doesn't "

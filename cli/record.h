@@ -24,6 +24,17 @@ elo_exit_t elo_record_agent(const elo_cli_t *cli, const char *text,
 elo_exit_t elo_record_id(const elo_cli_t *cli, const char *text,
                          elo_digest_t *out);
 
+/* ---- manifest.c ---- */
+
+typedef struct {
+    elo_digest_t blob, root;
+    uint64_t size; /* not 0 */
+} elo_manifest_t;
+
+/* Of the operands FILE, or HASH SIZE ROOT; complains. */
+elo_exit_t elo_manifest_of(const elo_cli_t *cli, const char *const *operand,
+                           unsigned n, elo_manifest_t *out);
+
 /* Appends what a record says, in words, on one line. Pure. */
 void elo_record_words(elo_buf_t *b, const elo_rec_t *r);
 

@@ -156,6 +156,26 @@ put_of_agent(elo_buf_t *b, const elo_rec_t *r)
 
 
 static void
+put_manifest(elo_buf_t *b, const elo_rec_t *r)
+{
+    elo_rec_root_t root;
+    elo_digest_t blob;
+
+    if (!elo_rec_root_read(r, &root)) {
+        elo_buf_printf(b, "says %zu bytes of a manifest that isn't read here",
+                       r->body.raw.len);
+        return;
+    }
+    memcpy(blob.b, root.blob.p, sizeof(blob.b));
+    elo_buf_put_str(b, "states that the bytes ");
+    put_id(b, &blob);
+    elo_buf_printf(b, ", %llu of them, have the hash tree ",
+                   (unsigned long long) root.size);
+    put_id(b, &root.root);
+}
+
+
+static void
 put_of_itself(elo_buf_t *b, const elo_rec_t *r)
 {
     const elo_rec_body_t *y = &r->body;
@@ -176,6 +196,9 @@ put_of_itself(elo_buf_t *b, const elo_rec_t *r)
         elo_buf_printf(b, " %s at version %llu", NAME_OF(states, y->sort),
                        (unsigned long long) y->version);
         put_quoted(b, ", because ", y->text);
+        break;
+    case ELO_REC_MANIFEST:
+        put_manifest(b, r);
         break;
     case ELO_REC_REVOCATION:
         elo_buf_put_str(b, "ends the record ");

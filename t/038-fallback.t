@@ -467,23 +467,31 @@ subtest 'nobody keeps it busy for ever' => sub {
     $stand->end;
 };
 
-subtest "one owner's slow sources leave room for others" => sub {
-    my ( $stand, $source ) = new_stand( 'read',
-        options =>
-          [
+subtest "slow sources of few owners leave room for others" => sub {
+    my ( $stand, $source ) = new_stand(
+        'read',
+        options => [
             '--fallback-wait'     => '200ms',
             '--fallback-per-host' => '8',
             '--fallback-stall'    => '30s'
-          ] );
-    my $slow = 'a1' x 32;
-    my @slow = map {
-        content( $stand, $bytes{$_}, [ $source->url("/gate/$_") ],
-            agent => $slow )
-    } qw(small exact large other);
-    my $id = content(
+        ]
+    );
+    my @names = qw(small exact large other);
+    my $slow  = sub {
+        my ($owner) = @_;
+        return map {
+            content(
+                $stand, $bytes{$_},
+                [ $source->url("/gate/$_?$owner") ],
+                agent => $owner x 32
+            )
+        } @names;
+    };
+    my @slow = map { $slow->($_) } qw(a1 b2);
+    my $id   = content(
         $stand, $bytes{empty},
         [ $source->url('/ok/empty') ],
-        agent => 'b2' x 32
+        agent => 'c3' x 32
     );
 
     is( $stand->get("/api/blob/$_")->{status}, 503, "$_ is waited for" )
@@ -492,32 +500,96 @@ subtest "one owner's slow sources leave room for others" => sub {
         Doorway::Stand::wait_for(
             $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
         ),
-        'what is another owner\'s is fetched meanwhile'
+        'what is a third owner\'s is fetched meanwhile'
     );
-    is( scalar( grep { m{/gate/} } $source->asked ),
-        3, 'of four threads his sources hold three' );
+    is( scalar( grep { m{/gate/.*a1} } $source->asked ),
+        2, 'of four threads one\'s sources hold two' );
+    is( scalar( grep { m{/gate/.*b2} } $source->asked ),
+        1, '... and another\'s one' );
     $source->open_gate;
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S, sub { $stand->get("/api/blob/$slow[3]")->{status} == 200 }
+            $WAIT_S, sub { $stand->get("/api/blob/$slow[-1]")->{status} == 200 }
         ),
-        'and his own go on in turn'
+        'and their own go on in turn'
     );
     $stand->end;
 };
 
+subtest 'no thread waits for a host' => sub {
+    my $other = Doorway::Source->new(%bytes);
+    my ( $stand, $source ) = new_stand(
+        'read',
+        port    => $other->port,
+        options => [
+            '--fallback-wait'     => '200ms',
+            '--fallback-jobs'     => '3',
+            '--fallback-per-host' => '1',
+            '--fallback-stall'    => '30s'
+        ]
+    );
+    my @slow = map {
+        content(
+            $stand, $bytes{$_},
+            [ $source->url("/gate/$_") ],
+            agent => 'a1' x 32
+        )
+    } qw(small exact large);
+    my $next = content(
+        $stand, $bytes{other},
+        [ $other->url('/status/500'), $source->url('/gate/other') ],
+        agent => 'a1' x 32
+    );
+
+    is( $stand->get("/api/blob/$_")->{status}, 503, "$_ is waited for" )
+      for @slow, $next;
+    is( scalar( $source->asked ), 1, 'one exchange at a time with a host' );
+    ok( ( grep { m{/status/500} } $other->asked ),
+        '... while another is asked' );
+    for my $owner (qw(a1 b2)) {
+        my $id = content(
+            $stand, $bytes{empty},
+            [ $other->url("/ok/empty?$owner") ],
+            agent => $owner x 32
+        );
+        ok(
+            Doorway::Stand::wait_for(
+                $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+            ),
+            '... and gives'
+        );
+    }
+    $source->open_gate;
+    for my $id ( @slow, $next ) {
+        ok(
+            Doorway::Stand::wait_for(
+                $WAIT_S, sub { $stand->get("/api/blob/$id")->{status} == 200 }
+            ),
+            "$id comes in its turn"
+        );
+    }
+    my @asked = grep { m{/gate/} } $source->asked;
+    is( scalar @asked, 4, 'each was asked for once' );
+    is( scalar( grep { m{/status/500} } $other->asked ),
+        1, '... and nobody again where it was asked before' );
+    $stand->end;
+};
+
 subtest "another's slow source is in nobody's way" => sub {
-    my ( $stand, $source ) =
-      new_stand( 'read',
+    my ( $stand, $source ) = new_stand(
+        'read',
         options => [
             '--fallback-wait'     => '200ms',
             '--fallback-per-host' => '8',
             '--fallback-stall'    => '30s'
-        ] );
+        ]
+    );
     my @ids = map {
-        content( $stand, $bytes{small},
+        content(
+            $stand, $bytes{small},
             [ $source->url("/gate/small?$_") ],
-            agent => "a$_" x 32 )
+            agent => "a$_" x 32
+        )
     } 1 .. 2;
     my $id = content(
         $stand, $bytes{small},
@@ -542,8 +614,11 @@ subtest 'many contents that name one blob hide nobody' => sub {
 
     content( $stand, $bytes{small}, [], agent => $crowd, id => "a$_" )
       for 1 .. 300;
-    content( $stand, $bytes{small}, [ $source->url('/ok/small') ],
-        agent => 'd4' x 32, id => 'z' );
+    content(
+        $stand, $bytes{small}, [ $source->url('/ok/small') ],
+        agent => 'd4' x 32,
+        id    => 'z'
+    );
     my $hash = Doorway::Stand::hash_of( $bytes{small} );
     is( $stand->get("/api/blob/$hash")->{status},
         200, "another's is found behind them" );
@@ -570,14 +645,13 @@ subtest 'a right that ends while it is waited for' => sub {
             invited => $list
         );
         my $pid = fork // die "fork: $!\n";
+
         if ( !$pid ) {
             my $res = $agents->as( $bob, 'GET', "/api/blob/$id" );
             POSIX::_exit( $res->{status} == 404 ? 0 : 1 );
         }
-        ok(
-            Doorway::Stand::wait_for( $WAIT_S, sub { $source->asked } ),
-            "$mode: it is fetched for him"
-        );
+        ok( Doorway::Stand::wait_for( $WAIT_S, sub { $source->asked } ),
+            "$mode: it is fetched for him" );
         is(
             $agents->as(
                 $anna, 'POST', "/api/content/$id/invite",

@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 
 use Digest::SHA qw(sha256_hex);
+use POSIX       ();
 use Test::More;
 
 use Doorway::Agents;
@@ -349,6 +350,381 @@ subtest 'sources that fail' => sub {
         '... and comes'
     );
     $stand->end;
+};
+
+# ---- chunks alone, by a stated hash tree
+
+# A node that has these bytes, in the clear for all; its URL of them, and what it
+# tells of their tree.
+sub new_node {
+    my ($bytes) = @_;
+    my $node = Doorway::Stand->new;
+
+    $node->start_daemon;
+    $node->start_nginx( config => 'location / { elohim on; }' );
+    my $hash = $node->put( $bytes, 'video/mp4' )->{hash};
+    $node->publish( id => 'there', blobs => [$hash] );
+    my $tree = Doorway::Stand::decode(
+        $node->ask( path => "/api/blob/$hash/tree" )->{body} );
+    return ( $node, 'http://127.0.0.1:' . $node->port . "/api/blob/$hash",
+        $tree );
+}
+
+# What was asked of it since the last look: [method, path, status, bytes sent].
+sub sent {
+    my ($node) = @_;
+    my $file   = $node->dir . '/nginx/access.log';
+    my @lines  = split /\n/, Doorway::Stand::slurp($file);
+    my $seen   = $node->{n_seen} // 0;
+
+    $node->{n_seen} = @lines;
+    return
+      map { [/"(\S+) (\S+) [^"]*" (\d+) (\d+)/] } @lines[ $seen .. $#lines ];
+}
+
+# Lines are there a moment after the answer.
+sub sent_n {
+    my ( $node, $n ) = @_;
+    my @sent;
+
+    Doorway::Stand::wait_for( $WAIT_S,
+        sub { push @sent, sent($node); @sent >= $n } );
+    return @sent;
+}
+
+# elohim agent manifest, by the owner of that node.
+sub manifest {
+    my ( $stand, @what ) = @_;
+
+    open( my $out, '-|', Doorway::Stand::elohim(),
+        '--socket', $stand->socket, 'agent', 'manifest', @what,
+        '-k',       $stand->store . '/keyring' )
+      or die "elohim: $!\n";
+    my $id = do { local $/; <$out> };
+    close $out or die "agent manifest: $?\n";
+    chomp $id;
+    return $id;
+}
+
+subtest 'the last chunk of 64 MiB costs that chunk and the tree' => sub {
+    my $bytes = Doorway::Stand::noise( 64 * $MIB - 100, 'video' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $stand = new_stand(
+        'read', [ $node->port ],
+        '--fallback-cache' => '8m',
+        '--fallback-wait'  => '5s'
+    );
+    my $id = content( $stand, $bytes, [$url] );
+
+    $stand->start_nginx( config => 'location / { elohim on; }' );
+    is( grant( $stand, $id )->{flags} & $REMOTE,
+        0, 'without a root it is too large for a node with 8 MiB' );
+    for my $res ( chunk( $stand, $id, 63 ), $stand->get("/api/blob/$id") ) {
+        is( $res->{status}, 502,                  '... and not tried' );
+        is( code($res),     'TOO_LARGE_TO_FETCH', '... which is said' );
+    }
+    is( scalar( sent($node) ), 0, '... of nobody asked for' );
+    my @told = $stand->daemon_log =~ /(content "$id": .*? isn't fetched)/g;
+    is( scalar @told, 1, '... and told to the operator, once' );
+
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    is( grant( $stand, $id )->{flags} & $REMOTE,
+        $REMOTE, 'its root is stated: it is remote' );
+    is( grant( $stand, $id )->{size}, length $bytes, '... of that size' );
+    my $last = substr $bytes, 63 * $MIB;
+    my $res  = chunk( $stand, $id, 63 );
+    is( $res->{status}, 200, 'its last chunk' );
+    ok( $res->{body} eq $last, '... is right' );
+    my $path = "/api/blob/$tree->{hash}";
+    is_deeply(
+        [ map { "@$_" } sent_n( $node, 2 ) ],
+        [ "GET $path/tree?layer=1 200 2048", "GET $path 206 " . length $last ],
+        '... and the node that has it gave that and the tree, and no more'
+    );
+    ok( chunk( $stand, $id, 63 )->{body} eq $last, 'again' );
+    $res = $stand->get( "/api/blob/$id",
+        'Range: bytes=' . ( 63 * $MIB + 5 ) . '-' . ( 63 * $MIB + 9 ) );
+    is( $res->{body},          substr( $last, 5, 5 ), '... and a range of it' );
+    is( scalar( sent($node) ), 0,                     '... costs nothing' );
+
+    $res = $stand->get("/api/blob/$id");
+    ok( $res->{status} == 200 && $res->{body} eq $bytes,
+        'all of it streams through' );
+    my $report =
+      Doorway::Stand::decode( $stand->ask( path => '/api/fallback' )->{body} );
+    cmp_ok( $report->{copiesBytes},
+        '<=', 4 * $MIB,
+        '... and takes no more than half of the room for copies' );
+    my @sent = sent_n( $node, 63 );
+    is( scalar( grep { $_->[2] == 206 } @sent ),
+        scalar @sent, '... chunk by chunk' );
+    $node->end;
+    $stand->end;
+};
+
+subtest 'in any order, each once, whoever asks' => sub {
+    my $bytes = Doorway::Stand::noise( 9 * $MIB + 1, 'many' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $stand = new_stand( 'read', [ $node->port ] );
+    my $id    = content( $stand, $bytes, [$url] );
+    my @pids;
+
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    for my $number ( ( 9, 4, 0, 7 ) x 4 ) {
+        my $pid = fork // die "fork: $!\n";
+        if ( !$pid ) {
+            my $res = chunk( $stand, $id, $number );
+            POSIX::_exit(
+                $res->{body} eq substr( $bytes, $number * $MIB, $MIB )
+                ? 0
+                : 1
+            );
+        }
+        push @pids, $pid;
+    }
+    my $failed = 0;
+    for my $pid (@pids) {
+        waitpid $pid, 0;
+        $failed++ if $? != 0;
+    }
+    is( $failed,                      0, 'sixteen have what they asked for' );
+    is( scalar( sent_n( $node, 5 ) ), 5, '... by four chunks and a tree' );
+    $node->end;
+    $stand->end;
+};
+
+subtest 'what a node gives is checked by the root' => sub {
+    my $bytes = Doorway::Stand::noise( 3 * $MIB, 'real' );
+    my $false = $bytes;
+    substr( $false, 2 * $MIB + 7, 1 ) ^= "\x01";
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $source = Doorway::Source->new( large => $false, right => $bytes );
+    my $stand  = new_stand( 'read', [ $node->port, $source->port ] );
+    my $bad    = $source->url("/ok/large");
+
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    my $id = content( $stand, $bytes, [ $bad, $url ] );
+    ok(
+        chunk( $stand, $id, 0 )->{body} eq substr( $bytes, 0, $MIB ),
+        'a chunk by another URL, with the tree of the node'
+    );
+    is( ( grep { m{/ok/large} } $source->asked ) + 0,
+        1, '... which was asked first' );
+    ok( chunk( $stand, $id, 2 )->{body} eq substr( $bytes, 2 * $MIB ),
+        'one that is wrong there comes from the next' );
+    my $report =
+      Doorway::Stand::decode( $stand->ask( path => '/api/fallback' )->{body} );
+    is_deeply(
+        [
+            map  { $_->{state} }
+            grep { $_->{url} eq $bad } @{ $report->{sources} }
+        ],
+        ['bad'],
+        '... and is known to be bad'
+    );
+    is( $report->{copies}, 1, '... of one copy' );
+
+    # The tree of other bytes.
+    my $other = Doorway::Stand::noise( 3 * $MIB, 'lie' );
+    my ( $liar, $there, $lie ) = new_node($other);
+    my $mine  = Doorway::Stand::noise( 3 * $MIB, 'mine' );
+    my $named = new_stand( 'read', [ $liar->port, $source->port ] );
+    my $hash  = address($mine);
+    manifest( $named, $hash, length $mine, $lie->{root} );
+    my $c   = content( $named, $mine, [$there] );
+    my $res = chunk( $named, $c, 1 );
+    is( $res->{status}, 503, 'a URL of another blob says nothing' );
+    ok( index( $res->{raw}, substr $other, $MIB, 16 ) < 0, '... not a byte' );
+    $_->end for $node, $stand, $liar, $named;
+};
+
+subtest 'whose word counts' => sub {
+    my $bytes = Doorway::Stand::noise( 3 * $MIB + 5, 'theirs' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $evil = Doorway::Stand::noise( 3 * $MIB + 5, 'evil' );
+    my ( $lair, $there, $lie ) = new_node($evil);
+    my $stand = new_stand(
+        'read',
+        [ $node->port, $lair->port ],
+        '--fallback-cache' => '2m'
+    );
+
+    $stand->start_nginx( config => 'location / { elohim on; }' );
+    my $agents = Doorway::Agents->new($stand);
+    my $mallet = $agents->new_agent('mallet');
+    $agents->admit($mallet);
+    my $key = $agents->cli( 'agent', 'show', '-k', $mallet->{ring} );
+    ($key) = $key =~ /([0-9a-f]{64})/;
+
+    # Mallet states another tree for the bytes' hash, where his bytes have it.
+    my $false = $there;
+    $false =~ s/\Q$lie->{hash}\E/$tree->{hash}/;
+    $agents->cli( 'agent', 'manifest', $tree->{hash}, $tree->{size},
+        $lie->{root}, '-k', $mallet->{ring} );
+    my $his    = content( $stand, $bytes, [$false], agent => $key );
+    my $honest = content( $stand, $bytes, [$url] );
+    for my $of ( $his, address($bytes) ) {
+        is( grant( $stand, $of )->{flags} & $REMOTE,
+            0, 'a guest\'s word is not the Doorway\'s' );
+    }
+    is( chunk( $stand, $his, 0 )->{status},
+        502, '... which gets no chunk by it' );
+    is( chunk( $stand, address($bytes), 0 )->{status},
+        502, '... of a hash that others name' );
+    is( $stand->get( '/api/blob/' . address($bytes) )->{status},
+        502, '... nor does a reader by that hash' );
+
+    # Not even a true one.
+    $agents->cli( 'agent', 'manifest', $tree->{hash}, $tree->{size},
+        $tree->{root}, '-k', $mallet->{ring} );
+    my $mine = content( $stand, $bytes, [$url], agent => $key );
+    is( chunk( $stand, $mine, 3 )->{status}, 502, '... though it be true' );
+    $agents->admit( $mallet, level => 'admin' );
+    ok( chunk( $stand, $mine, 3 )->{body} eq substr( $bytes, 3 * $MIB ),
+        'an administrator\'s is, of what he publishes' );
+    is( chunk( $stand, $honest, 3 )->{status}, 502, '... and of that alone' );
+
+    # The operator's, for all.
+    my $id = manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    for my $of ( $mine, $honest, address($bytes) ) {
+        ok( chunk( $stand, $of, 3 )->{body} eq substr( $bytes, 3 * $MIB ),
+            'the operator\'s word is for all' );
+    }
+    $agents->cli( 'agent', 'revoke', $id, '-k', $stand->store . '/keyring' );
+    is( chunk( $stand, $honest, 3 )->{status},
+        502, '... until he takes it back' );
+    $_->end for $node, $lair, $stand;
+};
+
+subtest 'a root that nobody has a tree for' => sub {
+    my $source = Doorway::Source->new(%bytes);
+    my $large  = $bytes{large};
+    my $stand  = new_stand( 'read', [ $source->port ] );
+    my $file   = $stand->dir . '/large';
+
+    Doorway::Stand::spew( $file, $large );
+    manifest( $stand, $file );
+    my $id = content( $stand, $large, [ $source->url('/ok/large') ] );
+    ok( chunk( $stand, $id, 2 )->{body} eq substr( $large, 2 * $MIB, $MIB ),
+        'the whole is fetched, as ever' );
+    is_deeply( [ $source->asked ], ['GET /ok/large -'], '... once' );
+    $stand->stop_daemon;
+    $stand->start_daemon;
+    ok( chunk( $stand, $id, 3 )->{body} eq substr( $large, 3 * $MIB ),
+        '... and after a start, too' );
+    $stand->end;
+
+    # A source without ranges, which has the tree of a node beside it.
+    my $bytes = Doorway::Stand::noise( 6 * $MIB, 'norange' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    $source = Doorway::Source->new( it => $bytes );
+    $stand  = new_stand(
+        'read',
+        [ $source->port, $node->port ],
+        '--fallback-cache' => '8m'
+    );
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    $id = content( $stand, $bytes, [ $source->url('/norange/it'), $url ] );
+    ok( chunk( $stand, $id, 5 )->{body} eq substr( $bytes, 5 * $MIB ),
+        'a source without ranges is passed over' );
+    is( scalar $source->asked,
+        1, '... when what is before the chunk could not be kept' );
+    $_->end for $node, $stand;
+};
+
+subtest 'sources that fail a chunk' => sub {
+    my $bytes = Doorway::Stand::noise( 4 * $MIB + 9, 'chunks' );
+    my ( $node, $url, $tree ) = new_node($bytes);
+    my $source = Doorway::Source->new( it => $bytes );
+    my $stand  = new_stand(
+        'read', [ $node->port, $source->port ],
+        '--fallback-wait'  => '400ms',
+        '--fallback-retry' => '1s'
+    );
+
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    my @bad = (
+        [ 'no such range',    '/status/416' ],
+        [ 'another range',    '/liar/it' ],
+        [ 'a byte too few',   '/short/it' ],
+        [ 'one that stops',   '/stall/it' ],
+        [ 'one that is away', '/status/503' ],
+    );
+    for my $row (@bad) {
+        my ( $what, $path ) = @$row;
+        my $id = content( $stand, $bytes, [ $source->url($path), $url ] );
+
+        my $res;
+        Doorway::Stand::wait_for( $WAIT_S,
+            sub { ( $res = chunk( $stand, $id, 4 ) )->{status} == 200 } );
+        ok( $res->{body} eq substr( $bytes, 4 * $MIB ),
+            "$what: the next one is asked" );
+    }
+    $stand->end;
+
+    # One by one, behind a gate.
+    $stand = new_stand(
+        'read', [ $node->port, $source->port ],
+        '--fallback-wait'  => '400ms',
+        '--fallback-stall' => '30s'
+    );
+    manifest( $stand, $tree->{hash}, $tree->{size}, $tree->{root} );
+    my $slow = content( $stand, $bytes, [ $source->url('/gate/it'), $url ] );
+    my $res  = chunk( $stand, $slow, 2 );
+    is( $res->{status}, 503,        'a chunk that takes too long' );
+    is( code($res),     'FETCHING', '... is on its way' );
+    like( $res->{headers}{'retry-after'}, qr/\A\d+\z/, '... as is said' );
+    $source->forget;
+    $source->open_gate;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { chunk( $stand, $slow, 2 )->{status} == 200 }
+        ),
+        '... and comes'
+    );
+    is( scalar $source->asked, 0, '... by the one question' );
+    $_->end for $node, $stand;
+};
+
+subtest 'through the Doorway' => sub {
+    my $bytes = Doorway::Stand::noise( 24 * $MIB, 'door' );
+    my $node  = Doorway::Stand->new;
+
+    $node->start_daemon;
+    $node->start_nginx(
+        http   => 'log_format conn "$connection";',
+        config => 'location / { elohim on; access_log '
+          . $node->dir
+          . '/conn.log conn; }'
+    );
+    my $hash = $node->put( $bytes, 'video/mp4' )->{hash};
+    $node->publish( id => 'there', blobs => [$hash] );
+    my $tree = Doorway::Stand::decode(
+        $node->ask( path => "/api/blob/$hash/tree" )->{body} );
+    my $stand =
+      new_stand( 'read', [ $node->port ], '--fallback-cache' => '8m' );
+    $stand->start_nginx( config => 'location / { elohim on; }' );
+    my $id = content( $stand, $bytes,
+        [ 'http://127.0.0.1:' . $node->port . "/blob/$hash" ] );
+
+    is( $stand->get("/api/blob/$id")->{status}, 502, 'too large' );
+    manifest( $stand, $hash, $tree->{size}, $tree->{root} );
+    my $res = $stand->get("/api/blob/$id");
+    ok(
+        $res->{status} == 200 && $res->{body} eq $bytes,
+        'until its tree is stated: the whole'
+    );
+    is( $res->{headers}{'content-type'}, 'video/mp4', '... of its type' );
+    $res = $stand->get( '/api/blob/' . address($bytes),
+        'Range: bytes=1048570-3145740' );
+    ok( $res->{body} eq substr( $bytes, 1_048_570, 2_097_171 ),
+        'a range by its hash' );
+    my %conn;
+    $conn{$_}++
+      for split /\n/, Doorway::Stand::slurp( $node->dir . '/conn.log' );
+    cmp_ok( scalar keys %conn,
+        '<=', 4, 'connections are kept: no more than threads' );
+    $_->end for $node, $stand;
 };
 
 done_testing();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/api/audit.h"
+#include "backend/api/fallback_call.h"
 #include "backend/api/list_page.h"
 #include "backend/api/lookup.h"
 #include "backend/api/native.h"
@@ -532,6 +533,7 @@ elo_api_set_fallback(elo_api_t *a, elo_fallback_t *f, uint32_t wait_ms)
 {
     a->fallback = f;
     a->fallback_wait_ms = wait_ms;
+    elo_fallback_watch_roots(a);
 }
 
 

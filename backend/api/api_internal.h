@@ -49,6 +49,7 @@ struct elo_api_s {
     elo_ctl_t *ctl; /* likewise; NULL: tokens and records aren't here */
     elo_fallback_t *fallback; /* NULL: what isn't held isn't there */
     uint32_t fallback_wait_ms;
+    elo_ctl_sub_t roots; /* fn NULL: none */
     uint32_t n_fetched_sends;
     elo_agent_t node_owner;      /* whose the operator's contents are */
     elo_small_put_t *spare_puts; /* to be used again */

@@ -137,6 +137,7 @@ look_at(look_t *l, elo_slice_t id)
         rc = ELO_ENOTFOUND;
     }
     if (rc == ELO_OK && (rc = elo_want_of(&node, i, &owner, &want)) == ELO_OK) {
+        elo_fallback_root(l->api, &want);
         add(l, &want);
     }
     elo_content_dispose(&node);
@@ -265,6 +266,11 @@ elo_fetched_reply_err(elo_api_t *a, elo_http_req_t *req, const elo_want_t *want,
         elo_reply_later(req, "FETCHING",
                         "the content lives elsewhere, and is being fetched",
                         BUSY_S);
+    } else if (err == ELO_ETOOBIG) {
+        elo_reply_problem(req, 502, "TOO_LARGE_TO_FETCH",
+                          "the content lives elsewhere, and is too large to be "
+                          "fetched as a whole",
+                          NULL);
     } else if (err == ELO_EBUSY || err == ELO_ECLOSED) {
         elo_reply_later(req, "FETCHING",
                         "the content lives elsewhere, and too much is being "
@@ -434,11 +440,9 @@ new_taken(const elo_call_t *c)
 static void
 prefer_copy(taken_t *t)
 {
-    elo_copies_t *copies = elo_fallback_copies(t->call.api->fallback);
-
     for (uint32_t i = 0; i < t->n_wants; i++) {
         elo_want_t w = t->wants[i];
-        elo_copy_t *copy = elo_copies_find(copies, &w.digest, &w.owner);
+        elo_copy_t *copy = elo_fallback_copy(t->call.api->fallback, &w);
 
         if (copy != NULL) {
             elo_copy_release(&copy);

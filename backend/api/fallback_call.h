@@ -27,6 +27,17 @@ void elo_fetched_target(const elo_fetched_t *f, elo_target_t *out);
 elo_err_t elo_fallback_find(elo_api_t *a, elo_slice_t text,
                             elo_want_t *out) ELO_MUST_USE;
 
+/* ---- fallback_root.c ---- */
+
+/* Fills the root of a want, and its size, where they are stated by whom this node
+   believes: its owner; an administrator, of what is his own. That is as good as bytes
+   that were looked at. It isn't anybody's: the hash may be named by others too, who
+   would read, by that hash, what its tree says. */
+void elo_fallback_root(elo_api_t *a, elo_want_t *want);
+
+/* Grants end when a root is stated of what they are about. */
+void elo_fallback_watch_roots(elo_api_t *a);
+
 /* ---- fallback_send.c ---- */
 
 /* A range of a copy as the body of an answer; head, ctx as of elo_blob_send. Takes

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fallback_send: chunks of a copy to the client, one after the other, each fetched and
-   verified before it goes out. */
+   verified before it goes out. Who waits too long for the first is told to come again,
+   while the fetching goes on. */
 #include "backend/api/fallback_call.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ typedef struct {
     elo_http_req_t *req;
     elo_want_t want;
     elo_copy_t *copy;
+    elo_timer_t *limit;          /* of the first */
     elo_fallback_chunk_t *chunk; /* that is written */
     uint64_t at, end;            /* in the blob */
     bool is_begun;               /* the head is out */
@@ -27,6 +29,7 @@ static void
 free_send(send_t *s)
 {
     s->api->n_fetched_sends--;
+    elo_timer_free(&s->limit);
     elo_fallback_chunk_release(&s->chunk);
     elo_copy_release(&s->copy);
     elo_want_dispose(&s->want);
@@ -76,9 +79,20 @@ on_written(void *ctx, elo_err_t err)
 
 
 static void
+on_limit(void *ctx)
+{
+    send_t *s = ctx;
+
+    elo_fallback_forget(&s->wait);
+    fail(s, ELO_EAGAIN);
+}
+
+
+static void
 begin(send_t *s)
 {
     s->is_begun = true;
+    elo_timer_free(&s->limit);
     s->head((const void *) s->ctx, s->req);
     elo_http_res_stream(s->req, s->end - s->at);
 }
@@ -136,6 +150,12 @@ elo_fetched_send(elo_api_t *a, elo_http_req_t *req, const elo_fetched_t *from,
     if (s->at == s->end) {
         begin(s);
         free_send(s);
+        return;
+    }
+    rc = elo_timer_create(a->cfg.loop, a->fallback_wait_ms, 0, on_limit, s,
+                          &s->limit);
+    if (rc != ELO_OK) {
+        fail(s, rc);
         return;
     }
     next(s);

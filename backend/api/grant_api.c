@@ -55,10 +55,12 @@ life_of(const elo_call_t *c)
 
 /* Its chunks can be asked for one by one, when it is known how many there are. */
 static uint8_t
-remote(const elo_want_t *want, uint64_t size)
+remote(elo_api_t *a, const elo_want_t *want, uint64_t size)
 {
-    return want->reach >= ELO_WIRE_REMOTE_REACH && size != 0 ? ELO_WIRE_REMOTE
-                                                             : 0;
+    return want->reach >= ELO_WIRE_REMOTE_REACH && size != 0
+                   && elo_fallback_is_possible(a->fallback, want)
+               ? ELO_WIRE_REMOTE
+               : 0;
 }
 
 
@@ -66,8 +68,7 @@ remote(const elo_want_t *want, uint64_t size)
 static uint64_t
 size_of(elo_api_t *a, const elo_want_t *want)
 {
-    elo_copy_t *copy = elo_copies_find(elo_fallback_copies(a->fallback),
-                                       &want->digest, &want->owner);
+    elo_copy_t *copy = elo_fallback_copy(a->fallback, want);
     uint64_t size = want->size;
 
     if (copy != NULL) {
@@ -96,7 +97,7 @@ reply_elsewhere(elo_call_t *c, elo_grant_t *g)
     g->head.reach = want.reach;
     g->digest = want.digest;
     g->size = size_of(c->api, &want);
-    g->head.flags = (uint8_t) (ELO_WIRE_SEALED | remote(&want, g->size)
+    g->head.flags = (uint8_t) (ELO_WIRE_SEALED | remote(c->api, &want, g->size)
                                | (is_by_hash ? ELO_WIRE_BY_HASH : life_of(c)));
     g->mtime = want.created_at;
     g->content_type =

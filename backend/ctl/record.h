@@ -29,6 +29,7 @@
     9007199254740991 /* of tokens: what JSON readers take (RFC 8259, 6) */
 #define ELO_RECORD_TEXT_MAX 256u /* a reason, a label */
 #define ELO_RECORD_SKEW_S   300  /* a time in the future up to this is taken */
+#define ELO_RECORD_SIZE_MAX (INT64_C(1) << 53) /* of a blob: JSON's */
 #define ELO_RECORD_UNTIL_MAX                                                   \
     253402300799 /* seconds: the last of the year 9999 */
 #define ELO_RECORD_ESCALATION_S (30 * 86400) /* an escalation's longest */
@@ -61,8 +62,10 @@ typedef enum {
                                  them */
     ELO_REC_LIFECYCLE = 9,  /* 1 content id, 2 version, 3 state, 4 reason */
     ELO_REC_REVOCATION = 10, /* ends a record: 1 its id, 2 reason */
+    ELO_REC_MANIFEST =
+        11, /* of a blob: 1 its digest, 2 size, 3 root of its hash
+                               tree; other keys, and other manifests, are kept */
     /* taken and kept, not acted upon yet: */
-    ELO_REC_MANIFEST = 11,
     ELO_REC_LOCATION = 12,
     ELO_REC_COMMITMENT = 13,
     ELO_REC_ATTESTATION = 14,
@@ -143,6 +146,20 @@ elo_err_t elo_rec_read(elo_slice_t bytes, elo_rec_t *out,
    were. */
 elo_err_t elo_rec_make(elo_rec_t *r, const uint8_t seed[ELO_SEED_LEN],
                        elo_buf_t *out, const char **why) ELO_MUST_USE;
+
+/* ---- record_root.c ---- */
+
+/* Of a manifest: the tree (common/base/hash_tree.h) of a blob. */
+typedef struct {
+    elo_slice_t blob; /* its SHA-256, 32 bytes, borrowed */
+    uint64_t size;    /* not 0 */
+    elo_digest_t root;
+} elo_rec_root_t;
+
+/* False: it isn't a manifest, or says nothing of a root. */
+bool elo_rec_root_read(const elo_rec_t *r, elo_rec_root_t *out);
+/* Appends the body of a manifest that says just that: r.body.raw of elo_rec_make. */
+void elo_rec_root_body(const elo_rec_root_t *o, elo_buf_t *body);
 
 /* "relationship"; NULL for a number that is none. */
 const char *elo_rec_kind_name(elo_rec_kind_t kind);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/num.h"
+#include "common/base/rd.h"
 
 #define US_PER_S INT64_C(1000000)
 
@@ -222,6 +223,27 @@ elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                                elo_slice(d->b, sizeof(d->b)) };
 
     return elo_ctl_pair_find(s, &key) != NULL;
+}
+
+
+bool
+elo_ctl_root(const elo_ctl_state_t *s, const elo_agent_t *author,
+             const elo_digest_t *blob, elo_digest_t *root, uint64_t *size)
+{
+    static const elo_agent_t nobody;
+    elo_ctl_pair_key_t key = { author, &nobody, PAIR_ROOT,
+                               elo_slice(blob->b, sizeof(blob->b)) };
+    const elo_ctl_pair_t *p = elo_ctl_pair_find(s, &key);
+    const elo_ctl_agent_t *a = elo_ctl_agent_find(s, author);
+    const elo_agent_t *said;
+
+    if (p == NULL || p->first == NULL || a == NULL || a->is_revoked) {
+        return false;
+    }
+    said = p->first->key;
+    memcpy(root->b, said[0].b, sizeof(root->b));
+    elo_rd_be64(said[1].b, said[1].b + sizeof(*size), size);
+    return true;
 }
 
 

@@ -133,6 +133,11 @@ uint32_t elo_ctl_facts_towards(const elo_ctl_state_t *s, const elo_agent_t *a,
 bool elo_ctl_has_promotion(const elo_ctl_state_t *s, const elo_digest_t *d,
                            const elo_agent_t *to, const elo_agent_t *from);
 
+/* The hash tree's root of a blob, and its size, as the latest live MANIFEST of that
+   author states them. False: he has stated none. */
+bool elo_ctl_root(const elo_ctl_state_t *s, const elo_agent_t *author,
+                  const elo_digest_t *blob, elo_digest_t *root, uint64_t *size);
+
 /* Is the record of that id live: kept in memory, and not ended? */
 bool elo_ctl_is_live(const elo_ctl_state_t *s, const elo_digest_t *id);
 

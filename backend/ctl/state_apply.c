@@ -87,8 +87,11 @@ reserve(elo_ctl_state_t *s)
 static elo_err_t
 rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
 {
-    size_t extra = elo_ctl_is_node_invitation(r) ? sizeof(elo_agent_t) : 0;
-    elo_ctl_rec_t *rec = elo_ctl_zalloc(sizeof(*rec) + extra);
+    elo_rec_root_t root;
+    bool is_root = elo_rec_root_read(r, &root);
+    size_t n_keys = is_root ? 2 : elo_ctl_is_node_invitation(r);
+    elo_ctl_rec_t *rec =
+        elo_ctl_zalloc(sizeof(*rec) + n_keys * sizeof(elo_agent_t));
 
     if (rec == NULL) {
         return ELO_ENOMEM;
@@ -99,7 +102,12 @@ rec_create(const elo_rec_t *r, elo_ctl_rec_t **out)
     rec->kind = (uint8_t) r->kind;
     rec->sort = (uint8_t) r->body.sort;
     rec->reaches = (uint8_t) r->body.reaches;
-    if (extra > 0) {
+    if (is_root) {
+        memcpy(rec->key[0].b, root.root.b, sizeof(rec->key[0].b));
+        for (unsigned i = 0; i < sizeof(root.size); i++) {
+            rec->key[1].b[i] = (uint8_t) (root.size >> (56 - 8 * i));
+        }
+    } else if (n_keys > 0) {
         memcpy(rec->key->b, r->body.ref.b, sizeof(rec->key->b));
     }
     *out = rec;

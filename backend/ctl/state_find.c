@@ -239,7 +239,7 @@ pair_create(elo_ctl_state_t *s, const elo_ctl_pair_key_t *key,
     elo_err_t rc;
 
     if ((rc = elo_hashmap_reserve(&s->pairs, 1)) != ELO_OK
-        || (key->about != PAIR_BYTES
+        || (key->about < PAIR_BYTES
             && (rc = subject_need(s, key->agent, &of)) != ELO_OK))
     {
         return rc;
@@ -313,6 +313,7 @@ elo_ctl_pair_of(const elo_rec_t *r, elo_ctl_pair_key_t *key)
 {
     elo_ctl_pair_key_t k = { &r->author, &r->body.agent, PAIR_ALL,
                              elo_slice(NULL, 0) };
+    elo_rec_root_t root;
 
     switch (r->kind) {
     case ELO_REC_RELATIONSHIP:
@@ -336,6 +337,13 @@ elo_ctl_pair_of(const elo_rec_t *r, elo_ctl_pair_key_t *key)
         }
         k.about = PAIR_BYTES;
         k.what = elo_slice(r->body.ref.b, sizeof(r->body.ref.b));
+        break;
+    case ELO_REC_MANIFEST:
+        if (!elo_rec_root_read(r, &root)) {
+            return false;
+        }
+        k.about = PAIR_ROOT;
+        k.what = root.blob;
         break;
     default:
         return false;
@@ -362,10 +370,10 @@ has_escalation(const elo_ctl_state_t *s, const elo_ctl_rec_t *grant,
 bool
 elo_ctl_gives(const elo_ctl_state_t *s, const elo_ctl_rec_t *r)
 {
-    if (r->due.at <= s->told
+    if (r->due.at <= s->told || r->kind == ELO_REC_MANIFEST
         || (r->pair != NULL && elo_agent_eq(&r->pair->owner, &r->pair->agent)))
     {
-        return false; /* past, or to oneself */
+        return false; /* past, or of nobody, or to oneself */
     }
     if (r->kind == ELO_REC_ESCALATION) {
         return r->parent->due.at > s->told;

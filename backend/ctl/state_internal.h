@@ -60,7 +60,8 @@ struct elo_ctl_agent_s {
 };
 
 /* What stands between an owner and an agent: in general, or about one thing. */
-typedef enum { PAIR_ALL = 0, PAIR_CONTENT = 1, PAIR_BYTES = 2 } elo_ctl_about_t;
+/* PAIR_ROOT is of bytes, too; agent is of zeros: it is said to nobody. */
+typedef enum { PAIR_ALL, PAIR_CONTENT, PAIR_BYTES, PAIR_ROOT } elo_ctl_about_t;
 
 typedef struct {
     const elo_agent_t *owner, *agent;
@@ -70,8 +71,8 @@ typedef struct {
 
 struct elo_ctl_pair_s {
     elo_agent_t owner, agent;
-    elo_ctl_rec_t *first;       /* by LINK_PAIR, the last taken first */
-    elo_ctl_subject_t *of;      /* NULL: of bytes, and in no such list */
+    elo_ctl_rec_t *first;  /* by LINK_PAIR, the last taken first */
+    elo_ctl_subject_t *of; /* NULL: of bytes, or a root, and in no such list */
     elo_ctl_pair_t *next, **at; /* of the same agent's */
     uint32_t n;
     uint8_t about;
@@ -85,11 +86,7 @@ struct elo_ctl_subject_s {
     elo_ctl_pair_t *pairs; /* the last made first */
 };
 
-typedef enum {
-    LINK_AUTHOR = 0,
-    LINK_SUBJECT = 1,
-    LINK_PAIR = 2
-} elo_ctl_link_t;
+typedef enum { LINK_AUTHOR, LINK_SUBJECT, LINK_PAIR } elo_ctl_link_t;
 
 struct elo_ctl_rec_s {
     elo_digest_t id;
@@ -105,7 +102,8 @@ struct elo_ctl_rec_s {
     uint32_t used; /* INVITATION: acceptances ever; GRANT: live escalations */
     uint32_t uses;
     uint8_t kind, sort, reaches;
-    elo_agent_t key[]; /* of an INVITATION to the node: one */
+    elo_agent_t key[]; /* of an INVITATION to the node: one; of a MANIFEST of a
+                          root: that, and the blob's size, big-endian */
 };
 
 struct elo_ctl_state_s {

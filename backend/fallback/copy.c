@@ -9,13 +9,15 @@
 #include "common/base/crypto.h"
 #include "common/base/num.h"
 
-#define FILE_MODE 0600u
+#define FILE_MODE   0600u
+#define LOOSE_SHARE 2           /* of the budget: half of it */
+#define MEMORY_MAX  (64u << 20) /* of trees: of 2 TiB of blobs */
 
 
 static elo_slice_t
 key_bytes(const elo_copy_key_t *k)
 {
-    return elo_slice(k, sizeof(*k)); /* two arrays of bytes: no holes */
+    return elo_slice(k, sizeof(*k)); /* three arrays of bytes: no holes */
 }
 
 
@@ -102,7 +104,16 @@ empty(elo_copy_t *copy)
     }
     elo_wipe(copy->secret, sizeof(copy->secret));
     copy->all->bytes -= copy->bytes;
-    copy->bytes = 0;
+    copy->all->loose -= copy->loose;
+    copy->bytes = copy->loose = 0;
+}
+
+
+uint64_t
+elo_copy_memory(const elo_copy_t *copy)
+{
+    return sizeof(*copy) + copy->layer.len
+           + ((uint64_t) copy->n_chunks + 1) * sizeof(*copy->chunks);
 }
 
 
@@ -125,22 +136,27 @@ drop_locked(elo_copies_t *c, elo_copy_t *copy)
     was_in = elo_hashmap_remove(
         &c->map, elo_hashmap_hash(&c->map, key_bytes(&copy->key)), copy);
     assert(was_in);
+    c->memory -= elo_copy_memory(copy);
     elo_copy_free(copy);
 }
 
 
 /* ---- room ---- */
 
-/* The one without references that was used longest ago, of those with bytes, or of
-   all. */
+typedef enum { OF_ALL, OF_FILES, OF_LOOSE } which_t;
+
+
+/* The one without references that was used longest ago: of all, of those with bytes,
+   or of those with chunks that came alone. */
 static elo_copy_t *
-oldest_locked(elo_copies_t *c, bool with_bytes)
+oldest_locked(elo_copies_t *c, which_t which)
 {
     elo_copy_t *oldest = NULL, *copy;
     size_t at = 0;
 
     while ((copy = elo_hashmap_next(&c->map, &at)) != NULL) {
-        if (copy->refs == 0 && (!with_bytes || copy->fd >= 0)
+        if (copy->refs == 0 && (which != OF_FILES || copy->fd >= 0)
+            && (which != OF_LOOSE || copy->loose > 0)
             && (oldest == NULL || copy->used < oldest->used))
         {
             oldest = copy;
@@ -182,7 +198,7 @@ elo_copies_take(elo_copies_t *c, uint64_t n)
     }
     elo_mutex_lock(&c->mtx);
     while (c->bytes > c->cfg.max_bytes - n
-           && (oldest = oldest_locked(c, true)) != NULL)
+           && (oldest = oldest_locked(c, OF_FILES)) != NULL)
     {
         empty(oldest);
     }
@@ -204,16 +220,54 @@ elo_copies_give(elo_copies_t *c, uint64_t n)
 }
 
 
+/* Of a tree that was stated, however large its blob: its chunks don't take it all, as
+   what comes as a whole needs room too. */
+static bool
+is_loose(const elo_copy_t *copy)
+{
+    static const elo_digest_t none;
+
+    return memcmp(&copy->key.root, &none, sizeof(none)) != 0;
+}
+
+
+static bool
+has_loose_room(elo_copies_t *c, uint64_t n)
+{
+    uint64_t max = c->cfg.max_bytes / LOOSE_SHARE;
+    elo_copy_t *oldest;
+    bool has_room;
+
+    elo_mutex_lock(&c->mtx);
+    while (n <= max && c->loose > max - n
+           && (oldest = oldest_locked(c, OF_LOOSE)) != NULL)
+    {
+        empty(oldest);
+    }
+    has_room = n <= max && c->loose <= max - n;
+    elo_mutex_unlock(&c->mtx);
+    return has_room;
+}
+
+
+static bool
+is_crowded(const elo_copies_t *c, uint64_t memory)
+{
+    return elo_hashmap_count(&c->map) >= c->cfg.max_copies
+           || c->memory + memory > MEMORY_MAX;
+}
+
+
 elo_err_t
 elo_copies_add(elo_copies_t *c, elo_copy_t *copy)
 {
     uint64_t hash = elo_hashmap_hash(&c->map, key_bytes(&copy->key));
+    uint64_t memory = elo_copy_memory(copy);
     elo_copy_t *other;
     elo_err_t rc;
 
     elo_mutex_lock(&c->mtx);
-    while (elo_hashmap_count(&c->map) >= c->cfg.max_copies
-           && (other = oldest_locked(c, false)) != NULL)
+    while (is_crowded(c, memory) && (other = oldest_locked(c, OF_ALL)) != NULL)
     {
         drop_locked(c, other);
     }
@@ -222,12 +276,13 @@ elo_copies_add(elo_copies_t *c, elo_copy_t *copy)
         drop_locked(c, other);
         other = NULL;
     }
-    rc = other != NULL || elo_hashmap_count(&c->map) >= c->cfg.max_copies
+    rc = other != NULL || is_crowded(c, memory)
              ? ELO_EBUSY
              : elo_hashmap_reserve(&c->map, 1);
     if (rc == ELO_OK) {
         copy->refs = 1;
         copy->used = ++c->clock;
+        c->memory += memory;
         elo_hashmap_put(&c->map, hash, copy);
     }
     elo_mutex_unlock(&c->mtx);
@@ -239,10 +294,14 @@ elo_copies_add(elo_copies_t *c, elo_copy_t *copy)
 
 elo_copy_t *
 elo_copies_find(elo_copies_t *c, const elo_digest_t *d,
-                const elo_agent_t *owner)
+                const elo_agent_t *owner, const elo_digest_t *root)
 {
     elo_copy_key_t key = { .digest = *d, .owner = *owner };
     elo_copy_t *copy;
+
+    if (root != NULL) {
+        key.root = *root;
+    }
 
     elo_mutex_lock(&c->mtx);
     copy = elo_hashmap_get(&c->map, elo_hashmap_hash(&c->map, key_bytes(&key)),
@@ -287,6 +346,15 @@ uint64_t
 elo_copy_size(const elo_copy_t *copy)
 {
     return copy->size;
+}
+
+
+bool
+elo_copy_fits(const elo_copy_t *copy)
+{
+    uint64_t max = copy->all->cfg.max_bytes;
+
+    return copy->size <= (is_loose(copy) ? max / LOOSE_SHARE : max);
 }
 
 
@@ -466,6 +534,9 @@ elo_copy_put(elo_copy_t *copy, uint32_t chunk, elo_slice_t bytes)
     {
         return rc;
     }
+    if (is_loose(copy) && !has_loose_room(c, bytes.len)) {
+        return ELO_ENOSPC;
+    }
     if ((rc = elo_copies_take(c, bytes.len)) != ELO_OK) {
         return rc;
     }
@@ -486,6 +557,10 @@ elo_copy_put(elo_copy_t *copy, uint32_t chunk, elo_slice_t bytes)
         memcpy(copy->chunks[chunk].tag, tag, sizeof(tag));
         copy->chunks[chunk].is_here = true;
         copy->bytes += bytes.len;
+        if (is_loose(copy)) {
+            copy->loose += bytes.len;
+            c->loose += bytes.len;
+        }
     } else {
         c->bytes -= bytes.len;
     }

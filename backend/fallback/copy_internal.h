@@ -19,12 +19,15 @@ struct elo_copies_s {
     /* shared: mtx, as are the parts of copies that say so */
     elo_hashmap_t map; /* of those that are whole or were */
     uint64_t bytes;
-    uint64_t clock; /* counts uses */
+    uint64_t loose;  /* of these: of trees that were stated */
+    uint64_t memory; /* of trees */
+    uint64_t clock;  /* counts uses */
 };
 
 typedef struct {
     elo_digest_t digest;
     elo_agent_t owner;
+    elo_digest_t root; /* as stated; zeros: all bytes had the digest */
 } elo_copy_key_t;
 
 typedef struct {
@@ -43,6 +46,7 @@ struct elo_copy_s {
     uint32_t refs;
     uint64_t used;
     uint64_t bytes; /* of chunks that are here */
+    uint64_t loose; /* the same, of a tree that was stated */
     int fd;         /* -1: no bytes; changes only without references */
     elo_copy_chunk_t *chunks;         /* n_chunks of them */
     uint8_t secret[ELO_AEAD_KEY_LEN]; /* of this file, each chunk is encrypted
@@ -67,5 +71,8 @@ elo_err_t elo_copy_seal(elo_copies_t *c, int fd,
 elo_err_t elo_copies_add(elo_copies_t *c, elo_copy_t *copy) ELO_MUST_USE;
 
 void elo_copy_free(elo_copy_t *copy); /* its bytes are given back */
+
+/* What it has in memory for as long as it is known. */
+uint64_t elo_copy_memory(const elo_copy_t *copy);
 
 #endif

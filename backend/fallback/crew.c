@@ -20,17 +20,18 @@ is_of_owner(const elo_fallback_job_t *j, const elo_fallback_job_t *as)
 }
 
 
-/* Of each owner all threads but one, so that his sources, however slow, never hold
-   the last of them. */
+/* Of each owner no more than are free then, so that a few of them, with sources however
+   slow, don't hold all; of the operator's own all but one. */
 static bool
 may_run_locked(const elo_fallback_t *f, const elo_fallback_job_t *j)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, n_free = f->cfg.jobs - f->n_running;
 
     for (uint32_t i = 0; i < f->n_running; i++) {
         n += is_of_owner(f->running[i], j);
     }
-    return n == 0 || n + 1 < f->cfg.jobs;
+    return n == 0
+           || (elo_agent_is_zero(&j->want.owner) ? n_free > 1 : n < n_free);
 }
 
 
@@ -49,14 +50,117 @@ may_wait_locked(const elo_fallback_t *f, const elo_fallback_job_t *j)
 }
 
 
-/* The first that may run, out of the queue; all go when it ends. */
+/* ---- hosts ---- */
+
+void
+elo_fallback_host(const char *url, char out[ELO_FALLBACK_HOST_MAX])
+{
+    const char *p = strstr(url, "://");
+    size_t n;
+
+    p = p == NULL ? url : p + 3;
+    n = ELO_MIN(strcspn(p, "/?#"), (size_t) ELO_FALLBACK_HOST_MAX - 1);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (char) (p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i]);
+    }
+    out[n] = '\0';
+}
+
+
+/* A place at the job's host, or -1. Each that runs has one at most: there is always
+   room to write it down. */
+static int
+place_locked(const elo_fallback_t *f, const char *host)
+{
+    uint32_t n = 0;
+    int spare = -1;
+
+    for (uint32_t i = 0; i < f->cfg.jobs; i++) {
+        n += strcmp(f->hosts[i], host) == 0;
+        if (f->hosts[i][0] == '\0') {
+            spare = (int) i;
+        }
+    }
+    return n < f->cfg.per_host ? spare : -1;
+}
+
+
+static void
+enter_locked(elo_fallback_t *f, elo_fallback_job_t *j, int place)
+{
+    j->place = place;
+    memcpy(f->hosts[place], j->host, sizeof(j->host));
+}
+
+
+/* Another may have waited for it. */
+static void
+leave_locked(elo_fallback_t *f, elo_fallback_job_t *j)
+{
+    if (j->place >= 0) {
+        f->hosts[j->place][0] = '\0';
+        j->place = -1;
+        elo_cond_signal(&f->work);
+    }
+}
+
+
+void
+elo_fallback_leave_host(elo_fallback_job_t *j)
+{
+    elo_mutex_lock(&j->f->mtx);
+    leave_locked(j->f, j);
+    elo_mutex_unlock(&j->f->mtx);
+}
+
+
+/* The host that it will ask first, as far as one knows. */
+static void
+guess_host(elo_fallback_job_t *j)
+{
+    int64_t now = elo_clock_unix_s();
+
+    for (uint32_t i = 0; i < j->want.n_urls; i++) {
+        if (elo_origins_next(j->f->origins, j->want.urls[i]) <= now) {
+            elo_fallback_host(j->want.urls[i], j->host);
+            return;
+        }
+    }
+}
+
+
+/* ---- the queue ---- */
+
+/* Its owner may have one more run, and its host has a place, which it gets. */
+static bool
+may_begin_locked(elo_fallback_t *f, elo_fallback_job_t *j)
+{
+    int place;
+
+    if (atomic_load(&f->stop)) {
+        return true; /* all go when it ends */
+    }
+    if (!may_run_locked(f, j)) {
+        return false;
+    }
+    if (j->host[0] == '\0') {
+        return true;
+    }
+    if ((place = place_locked(f, j->host)) < 0) {
+        return false;
+    }
+    enter_locked(f, j, place);
+    return true;
+}
+
+
+/* The first that may begin, out of the queue. */
 static elo_fallback_job_t *
 next_locked(elo_fallback_t *f)
 {
     elo_fallback_job_t **at = &f->first, *j;
 
-    while ((j = *at) != NULL && !atomic_load(&f->stop) && !may_run_locked(f, j))
-    {
+    while ((j = *at) != NULL && !may_begin_locked(f, j)) {
         at = &j->queue_next;
     }
     if (j == NULL) {
@@ -88,9 +192,9 @@ take(elo_fallback_t *f)
 }
 
 
-/* Another of its owner's may have waited for it. */
+/* It doesn't run any more; a parked one goes before those that came later. */
 static void
-leave(elo_fallback_t *f, const elo_fallback_job_t *j)
+leave(elo_fallback_t *f, elo_fallback_job_t *j, bool is_parked)
 {
     uint32_t i = 0;
 
@@ -99,8 +203,29 @@ leave(elo_fallback_t *f, const elo_fallback_job_t *j)
         i++;
     }
     f->running[i] = f->running[--f->n_running];
+    leave_locked(f, j);
+    if (is_parked) {
+        j->queue_next = f->first;
+        if (f->first == NULL) {
+            f->last = &j->queue_next;
+        }
+        f->first = j;
+        f->n_queued++;
+    }
     elo_cond_signal(&f->work);
     elo_mutex_unlock(&f->mtx);
+}
+
+
+static void
+end_of(elo_fallback_t *f, elo_fallback_job_t *j)
+{
+    if (j->drop != NULL) {
+        j->drop(j);
+        j->drop = NULL;
+    }
+    leave(f, j, false);
+    elo_loop_post(f->cfg.loop, &j->post);
 }
 
 
@@ -113,6 +238,7 @@ run(void *arg)
 
     while ((j = take(f)) != NULL) {
         j->err = ELO_OK;
+        j->is_parked = false;
         if (atomic_load(&f->stop)) {
             j->err = ELO_ECLOSED;
         } else if (fetch == NULL) {
@@ -121,8 +247,11 @@ run(void *arg)
         if (j->err == ELO_OK) {
             j->err = j->run(j, fetch);
         }
-        leave(f, j);
-        elo_loop_post(f->cfg.loop, &j->post);
+        if (j->is_parked) {
+            leave(f, j, true);
+        } else {
+            end_of(f, j);
+        }
     }
     elo_fetch_free(&fetch);
 }
@@ -155,7 +284,7 @@ elo_fallback_crew_stop(elo_fallback_t *f)
     elo_mutex_lock(&f->mtx);
     atomic_store(&f->stop, true);
     elo_cond_broadcast(&f->work);
-    elo_cond_broadcast(&f->host);
+    elo_cond_broadcast(&f->end);
     elo_mutex_unlock(&f->mtx);
 }
 
@@ -174,8 +303,10 @@ elo_fallback_crew_give(elo_fallback_t *f, elo_fallback_job_t *j)
 {
     elo_err_t rc = ELO_EBUSY;
 
+    guess_host(j);
     elo_mutex_lock(&f->mtx);
     if (may_wait_locked(f, j) && !atomic_load(&f->stop)) {
+        j->place = -1;
         j->queue_next = NULL;
         *f->last = j;
         f->last = &j->queue_next;
@@ -188,77 +319,45 @@ elo_fallback_crew_give(elo_fallback_t *f, elo_fallback_job_t *j)
 }
 
 
-/* ---- hosts ---- */
+/* ---- exchanges ---- */
 
-static void
-host_of(const char *url, char out[ELO_FALLBACK_HOST_MAX])
+/* Has it a place at that host, or gets one? */
+static bool
+come_to(elo_fallback_job_t *j, const char *url)
 {
-    const char *p = strstr(url, "://");
-    size_t n;
+    elo_fallback_t *f = j->f;
+    char host[ELO_FALLBACK_HOST_MAX];
+    int place;
 
-    p = p == NULL ? url : p + 3;
-    n = ELO_MIN(strcspn(p, "/?#"), (size_t) ELO_FALLBACK_HOST_MAX - 1);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (char) (p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i]);
+    elo_fallback_host(url, host);
+    elo_mutex_lock(&f->mtx);
+    if (j->place < 0 || strcmp(j->host, host) != 0) {
+        leave_locked(f, j);
+        memcpy(j->host, host, sizeof(host));
+        if ((place = place_locked(f, host)) >= 0) {
+            enter_locked(f, j, place);
+        }
     }
-    out[n] = '\0';
-}
-
-
-/* Its place among the hosts, or -1 at the end. */
-static int
-enter_locked(elo_fallback_t *f, const char *host)
-{
-    uint32_t n;
-    int spare;
-
-    for (;;) {
-        n = 0;
-        spare = -1;
-        for (uint32_t i = 0; i < f->cfg.jobs; i++) {
-            n += strcmp(f->hosts[i], host) == 0;
-            if (f->hosts[i][0] == '\0') {
-                spare = (int) i;
-            }
-        }
-        if (atomic_load(&f->stop)) {
-            return -1;
-        }
-        if (n < f->cfg.per_host && spare >= 0) {
-            return spare;
-        }
-        elo_cond_wait(&f->host, &f->mtx);
-    }
+    j->is_parked = j->place < 0;
+    elo_mutex_unlock(&f->mtx);
+    return !j->is_parked;
 }
 
 
 bool
-elo_fallback_get(elo_fallback_t *f, elo_fetch_t *fetch,
+elo_fallback_get(elo_fallback_job_t *j, elo_fetch_t *fetch,
                  const elo_fetch_ask_t *ask, elo_fetch_result_t *res)
 {
-    char host[ELO_FALLBACK_HOST_MAX];
-    int at;
-
-    host_of(ask->url, host);
     *res = (elo_fetch_result_t){ .why = ELO_FETCH_STOPPED };
-    elo_mutex_lock(&f->mtx);
-    at = enter_locked(f, host);
-    if (at >= 0) {
-        memcpy(f->hosts[at], host, sizeof(host));
-    }
-    elo_mutex_unlock(&f->mtx);
-    if (at < 0) {
+    if (atomic_load(&j->f->stop) || !come_to(j, ask->url)) {
         return false;
     }
     elo_ignore(!elo_fetch_get(fetch, ask, res)); /* res says it */
-    elo_mutex_lock(&f->mtx);
-    f->hosts[at][0] = '\0';
-    elo_cond_broadcast(&f->host);
-    elo_mutex_unlock(&f->mtx);
     if (res->why != ELO_FETCH_DONE && res->why != ELO_FETCH_STOPPED
         && res->why != ELO_FETCH_NO_RANGE)
     {
-        elo_origins_note(f->origins, ask->url, res, false, elo_clock_unix_s());
+        elo_origins_note(j->f->origins, ask->url, res, false,
+                         elo_clock_unix_s());
     }
     return res->why == ELO_FETCH_DONE;
 }

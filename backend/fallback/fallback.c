@@ -70,6 +70,24 @@ tell_all(elo_fallback_job_t *j)
 }
 
 
+/* The operator is told of those that were asked for, the last ones once each. */
+static void
+note_too_big(elo_fallback_t *f, const elo_want_t *want)
+{
+    for (uint32_t i = 0; i < ELO_COUNT(f->too_big); i++) {
+        if (memcmp(&f->too_big[i], &want->digest, sizeof(want->digest)) == 0) {
+            return;
+        }
+    }
+    f->too_big[f->n_too_big++ % ELO_COUNT(f->too_big)] = want->digest;
+    elo_log(ELO_LOG_WARN,
+            "content \"%s\": a blob of %llu bytes is larger than "
+            "fallback_cache, and its hash tree isn't stated by whom it needs "
+            "(elohim agent manifest): it isn't fetched",
+            want->id, (unsigned long long) want->size);
+}
+
+
 /* It isn't as large as its owner says: grants that say so too are over. */
 static void
 judge_size(const elo_fallback_job_t *j)
@@ -100,6 +118,9 @@ end_job(elo_fallback_job_t *j)
 
     unlink_job(j);
     judge_size(j);
+    if (j->err == ELO_ETOOBIG && j->run == elo_fallback_run_tree) {
+        note_too_big(f, &j->want);
+    }
     if (j->is_probe) {
         f->is_probing = false;
     }
@@ -219,6 +240,15 @@ may_try(elo_fallback_t *f, const elo_want_t *want)
 }
 
 
+/* Is its tree enough to begin with? What is to be kept comes as a whole. */
+static bool
+has_tree(const elo_fallback_t *f, const elo_want_t *want)
+{
+    return f->cfg.mode == ELO_FALLBACK_READ && want->has_root
+           && elo_copy_layer_len(want->size) != 0;
+}
+
+
 /* The fetch of that very blob for that owner; another node of his may name other
    URLs, and then its turn comes when this one has failed. */
 static elo_fallback_job_t *
@@ -227,7 +257,9 @@ find_whole(const elo_fallback_t *f, const elo_want_t *want)
     for (elo_fallback_job_t *j = f->jobs; j != NULL; j = j->next) {
         if (!j->is_probe && !j->is_chunk
             && memcmp(&j->want.digest, &want->digest, sizeof(want->digest)) == 0
-            && elo_agent_eq(&j->want.owner, &want->owner))
+            && elo_agent_eq(&j->want.owner, &want->owner)
+            && j->want.has_root == want->has_root
+            && memcmp(&j->want.root, &want->root, sizeof(want->root)) == 0)
         {
             return j;
         }
@@ -243,6 +275,28 @@ elo_fallback_is_under_way(const elo_fallback_t *f, const elo_want_t *want)
 }
 
 
+bool
+elo_fallback_is_possible(const elo_fallback_t *f, const elo_want_t *want)
+{
+    return want->size <= f->cfg.cache_bytes || f->cfg.mode == ELO_FALLBACK_KEEP
+           || (want->has_root && elo_copy_layer_len(want->size) != 0);
+}
+
+
+elo_copy_t *
+elo_fallback_copy(elo_fallback_t *f, const elo_want_t *want)
+{
+    elo_copy_t *copy =
+        elo_copies_find(f->copies, &want->digest, &want->owner, NULL);
+
+    if (copy == NULL && want->has_root) {
+        copy = elo_copies_find(f->copies, &want->digest, &want->owner,
+                               &want->root);
+    }
+    return copy;
+}
+
+
 elo_err_t
 elo_fallback_open(elo_fallback_t *f, const elo_want_t *want,
                   elo_fallback_wait_t *w)
@@ -252,9 +306,13 @@ elo_fallback_open(elo_fallback_t *f, const elo_want_t *want,
 
     w->_job = NULL;
     w->chunk = NULL;
-    w->copy = elo_copies_find(f->copies, &want->digest, &want->owner);
+    w->copy = elo_fallback_copy(f, want);
     if (w->copy != NULL) {
         return ELO_OK;
+    }
+    if (!elo_fallback_is_possible(f, want)) {
+        note_too_big(f, want);
+        return ELO_ETOOBIG;
     }
     if ((j = find_whole(f, want)) != NULL) {
         wait_for(j, w);
@@ -266,7 +324,7 @@ elo_fallback_open(elo_fallback_t *f, const elo_want_t *want,
     if ((j = new_job(f, want)) == NULL) {
         return ELO_ENOMEM;
     }
-    j->run = elo_fallback_run_whole;
+    j->run = has_tree(f, want) ? elo_fallback_run_tree : elo_fallback_run_whole;
     wait_for(j, w);
     rc = give(j);
     if (rc != ELO_OK) {
@@ -382,7 +440,7 @@ free_parts(elo_fallback_t *f)
     elo_report_free(&f->report);
     elo_copies_free(&f->copies);
     elo_origins_free(&f->origins);
-    elo_cond_dispose(&f->host);
+    elo_cond_dispose(&f->end);
     elo_cond_dispose(&f->work);
     elo_mutex_dispose(&f->mtx);
     free(f);
@@ -439,7 +497,7 @@ elo_fallback_create(const elo_fallback_cfg_t *cfg, elo_fallback_t **out)
         free(f);
         return rc;
     }
-    if ((rc = elo_cond_init(&f->host)) != ELO_OK) {
+    if ((rc = elo_cond_init(&f->end)) != ELO_OK) {
         elo_cond_dispose(&f->work);
         elo_mutex_dispose(&f->mtx);
         free(f);

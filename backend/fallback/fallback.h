@@ -8,6 +8,10 @@
 
    Threads of its own wait for the network. Loop thread, unless it says otherwise.
 
+   With a root that is stated by whom the caller believes the hash tree is fetched in
+   place of the whole, from a URL that is another node's, and then chunks as they are
+   asked for.
+
      elo_fallback_open ──► a copy ──► elo_fallback_chunk for each that is needed
                       └──► it is held now: look it up again                      */
 #ifndef ELO_FALLBACK_FALLBACK_H
@@ -68,12 +72,19 @@ struct elo_fallback_wait_s {
     elo_fallback_wait_t *_next;
 };
 
+/* Can it be had at all? Not what is larger than all copies together, isn't kept, and
+   has no root. */
+bool elo_fallback_is_possible(const elo_fallback_t *f, const elo_want_t *want);
+
+/* What there is of it, perhaps without a byte; NULL. Release it. */
+elo_copy_t *elo_fallback_copy(elo_fallback_t *f, const elo_want_t *want);
+
 /* Is that very blob being fetched for that owner? */
 bool elo_fallback_is_under_way(const elo_fallback_t *f, const elo_want_t *want);
 
 /* ELO_OK: w->copy is there. ELO_EAGAIN: w->done is called later, with ELO_OK,
    ELO_EUNAVAIL (no URL has it), ELO_ECLOSED, or what the store said. ELO_EUNAVAIL:
-   no URL may be tried now. ELO_EBUSY: too much is being fetched. Those who want the
+   no URL may be tried now. ELO_ETOOBIG: it isn't possible. ELO_EBUSY: too much is being fetched. Those who want the
    same share one fetch. */
 elo_err_t elo_fallback_open(elo_fallback_t *f, const elo_want_t *want,
                             elo_fallback_wait_t *w) ELO_MUST_USE;

@@ -15,6 +15,7 @@ typedef struct {
     uint32_t at;   /* its number */
     bool is_wrong; /* it isn't what the tree says */
     bool is_full;  /* there is no room for further ones */
+    bool is_all;   /* the whole comes, of a server that knows no ranges */
 } fill_t;
 
 
@@ -43,7 +44,8 @@ end_chunk(fill_t *l)
     }
     l->at++;
     l->len = 0;
-    return l->is_full && j->chunk != NULL ? ELO_ENOSPC : ELO_OK;
+    /* else what was asked for has come, and the connection can be kept */
+    return l->is_all && l->is_full && j->chunk != NULL ? ELO_ENOSPC : ELO_OK;
 }
 
 
@@ -81,6 +83,7 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
     elo_fetch_ask_t ask = { .url = url,
                             .off = off,
                             .len = elo_copy_chunk_len(j->copy, j->number),
+                            .max_total = UINT64_MAX,
                             .body = on_bytes,
                             .ctx = l,
                             .stop = &j->f->stop };
@@ -88,12 +91,21 @@ fetch_it(fill_t *l, elo_fetch_t *fetch, const char *url)
 
     l->at = j->number;
     l->len = 0;
-    l->is_wrong = false;
-    elo_ignore(!elo_fallback_get(j->f, fetch, &ask, &res)); /* in res */
+    l->is_wrong = l->is_all = false;
+    elo_ignore(!elo_fallback_get(j, fetch, &ask, &res)); /* in res */
+    if (res.why == ELO_FETCH_NO_RANGE && !elo_copy_fits(j->copy)) {
+        /* each chunk would cost all that is before it */
+        elo_origins_note(j->f->origins, url, &res, false, elo_clock_unix_s());
+        return;
+    }
     if (res.why == ELO_FETCH_NO_RANGE) {
         ask.off = ask.len = 0;
+        l->is_all = true;
         l->at = 0;
-        elo_ignore(!elo_fallback_get(j->f, fetch, &ask, &res));
+        elo_ignore(!elo_fallback_get(j, fetch, &ask, &res));
+    }
+    if (j->is_parked) {
+        return;
     }
     if (l->is_wrong || res.why == ELO_FETCH_DONE || j->chunk != NULL) {
         res.why = ELO_FETCH_DONE;
@@ -112,17 +124,23 @@ elo_fallback_run_piece(elo_fallback_job_t *j, elo_fetch_t *fetch)
     if (l.p == NULL) {
         return ELO_ENOMEM;
     }
-    for (uint32_t i = 0; i < j->want.n_urls && j->chunk == NULL; i++) {
+    for (; j->at < j->want.n_urls; j->at++) {
         if (atomic_load(&j->f->stop)) {
             rc = ELO_ECLOSED;
             break;
         }
-        if (elo_origins_next(j->f->origins, j->want.urls[i])
+        if (elo_origins_next(j->f->origins, j->want.urls[j->at])
             <= elo_clock_unix_s()) {
-            fetch_it(&l, fetch, j->want.urls[i]);
+            fetch_it(&l, fetch, j->want.urls[j->at]);
+        }
+        if (j->chunk != NULL || j->is_parked) {
+            break;
         }
     }
     free(l.p);
+    if (j->is_parked) {
+        return ELO_EAGAIN;
+    }
     if (rc != ELO_ECLOSED) {
         elo_fallback_judge(j->f, &j->want);
     }

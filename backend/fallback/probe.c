@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* probe: looks now and then whether the URLs still work of contents whose blobs aren't
    held, by asking each for a byte, so that the operator hears of it before the last
-   one dies. */
+   one dies. Of guests' not more than the budget lets (budget.h); a look begins at
+   another content each time, so that all have their turn. */
+#include "backend/fallback/budget.h"
 #include "backend/fallback/fallback_internal.h"
 
 #include <stdlib.h>
 
 #include "backend/os/clock.h"
 #include "backend/store/node.h"
+#include "common/base/num.h"
 
 #define BATCH        16u
 #define PAUSE_NS     UINT64_C(20000000) /* between two batches */
@@ -15,7 +18,10 @@
 
 typedef struct {
     elo_fallback_t *f;
+    elo_budget_t budget;
     char after[ELO_CONTENT_ID_MAX + 1];
+    const char *until; /* ids behind it aren't looked at; NULL: all are */
+    bool is_over;
     uint32_t n_seen;
     uint32_t n;
     elo_want_t wants[BATCH + ELO_CONTENT_BLOBS_MAX];
@@ -45,11 +51,25 @@ add_blobs(walk_t *w, const elo_node_t *node)
 }
 
 
+/* In the order of the store's. */
+static bool
+is_behind(elo_slice_t a, elo_slice_t b)
+{
+    int diff = memcmp(a.p, b.p, ELO_MIN(a.len, b.len));
+
+    return diff != 0 ? diff > 0 : a.len > b.len;
+}
+
+
 static bool
 on_node(void *ctx, const elo_node_t *node)
 {
     walk_t *w = ctx;
 
+    if (w->until != NULL && is_behind(node->id, elo_slice_str(w->until))) {
+        w->is_over = true;
+        return false;
+    }
     memcpy(w->after, node->id.p, node->id.len);
     w->after[node->id.len] = '\0';
     w->n_seen++;
@@ -72,9 +92,13 @@ drop_bytes(void *ctx, elo_slice_t bytes)
 }
 
 
+/* A host that is full is in use: how it does is seen there. */
 static void
-probe_url(elo_fallback_t *f, elo_fetch_t *fetch, const char *url)
+probe_url(elo_fallback_job_t *j, elo_fetch_t *fetch, walk_t *w,
+          const elo_agent_t *owner, const char *url)
 {
+    elo_fallback_t *f = j->f;
+    char host[ELO_FALLBACK_HOST_MAX];
     elo_fetch_ask_t ask = {
         .url = url, .len = 1, .body = drop_bytes, .stop = &f->stop
     };
@@ -87,9 +111,14 @@ probe_url(elo_fallback_t *f, elo_fetch_t *fetch, const char *url)
     {
         return;
     }
-    if (elo_fallback_get(f, fetch, &ask, &res)) {
+    elo_fallback_host(url, host);
+    if (!elo_budget_take(&w->budget, owner, host)) {
+        return;
+    }
+    if (elo_fallback_get(j, fetch, &ask, &res)) {
         elo_origins_note(f->origins, url, &res, false, now);
     }
+    j->is_parked = false;
 }
 
 
@@ -112,21 +141,21 @@ pause_a_bit(elo_fallback_t *f)
 
     elo_mutex_lock(&f->mtx);
     while (!atomic_load(&f->stop)
-           && elo_cond_wait_until(&f->host, &f->mtx, until)) {
+           && elo_cond_wait_until(&f->end, &f->mtx, until)) {
     }
     elo_mutex_unlock(&f->mtx);
 }
 
 
 static void
-probe_all(walk_t *w, elo_fetch_t *fetch)
+probe_all(elo_fallback_job_t *j, walk_t *w, elo_fetch_t *fetch)
 {
     for (uint32_t i = 0; i < w->n; i++) {
         elo_want_t *want = &w->wants[i];
 
         for (uint32_t k = 0; k < want->n_urls && !atomic_load(&w->f->stop); k++)
         {
-            probe_url(w->f, fetch, want->urls[k]);
+            probe_url(j, fetch, w, &want->owner, want->urls[k]);
         }
         elo_fallback_judge(w->f, want);
         elo_want_dispose(want);
@@ -134,24 +163,53 @@ probe_all(walk_t *w, elo_fetch_t *fetch)
 }
 
 
+/* From where w->after is. */
+static elo_err_t
+probe_from(elo_fallback_job_t *j, elo_fetch_t *fetch, walk_t *w)
+{
+    elo_err_t rc;
+
+    w->is_over = false;
+    do {
+        w->n = w->n_seen = 0;
+        rc = elo_store_node_each(j->f->cfg.store, elo_slice_str(w->after),
+                                 on_node, w);
+        probe_all(j, w, fetch);
+        elo_fallback_leave_host(j);
+        pause_a_bit(j->f);
+    } while (rc == ELO_OK && w->n_seen != 0 && !w->is_over
+             && !atomic_load(&j->f->stop));
+    return rc;
+}
+
+
 elo_err_t
 elo_fallback_run_probe(elo_fallback_job_t *j, elo_fetch_t *fetch)
 {
-    elo_fallback_t *f = j->f;
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    uint8_t key[ELO_SHORTHASH_KEY_LEN];
+    char start[] = "??";
+    uint8_t at[sizeof(start) - 1];
     walk_t *w = calloc(1, sizeof(*w));
     elo_err_t rc;
 
     if (w == NULL) {
         return ELO_ENOMEM;
     }
-    w->f = f;
-    do {
-        w->n = w->n_seen = 0;
-        rc = elo_store_node_each(f->cfg.store, elo_slice_str(w->after), on_node,
-                                 w);
-        probe_all(w, fetch);
-        pause_a_bit(f);
-    } while (rc == ELO_OK && w->n_seen != 0 && !atomic_load(&f->stop));
+    elo_random(key, sizeof(key));
+    elo_budget_init(&w->budget, key);
+    elo_random(at, sizeof(at));
+    for (size_t i = 0; i < sizeof(at); i++) {
+        start[i] = letters[at[i] % (sizeof(letters) - 1)];
+    }
+    w->f = j->f;
+    memcpy(w->after, start, sizeof(start));
+    rc = probe_from(j, fetch, w);
+    if (rc == ELO_OK) {
+        w->after[0] = '\0';
+        w->until = start;
+        rc = probe_from(j, fetch, w);
+    }
     free(w);
     return rc;
 }

@@ -15,6 +15,9 @@ typedef struct {
     int64_t created_at;
     uint32_t n_urls; /* in the order in which they are tried */
     char *urls[ELO_CONTENT_URLS_MAX];
+    /* Of its hash tree, as stated by whom the caller believes; size is stated then */
+    bool has_root;
+    elo_digest_t root;
     char *_text;
 } elo_want_t;
 

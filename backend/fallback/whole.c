@@ -4,6 +4,8 @@
    nobody can say whose fault it was, and each has to give all of it. */
 #include "backend/fallback/fallback_internal.h"
 
+#include <stdlib.h>
+
 #include "backend/os/clock.h"
 #include "backend/store/put.h"
 
@@ -15,6 +17,7 @@ typedef struct {
     uint64_t len;
     uint32_t n_sources; /* that gave some of it */
     bool is_counted;    /* the one that gives is among them */
+    bool is_alone;      /* each source has to give all of it */
     elo_err_t err;      /* of this side: no source is to blame */
 } sink_t;
 
@@ -126,22 +129,23 @@ finish(sink_t *s, const char *url, const elo_fetch_result_t *res)
 
 /* The next source. ELO_EAGAIN: it didn't come to an end with this one. */
 static elo_err_t
-try_one(sink_t *s, elo_fetch_t *fetch, const char *url, bool resumes)
+try_one(sink_t *s, elo_fetch_t *fetch, const char *url)
 {
     elo_fallback_t *f = s->j->f;
     elo_fetch_ask_t ask = { .url = url,
+                            .max_total = s->keeps ? 0 : f->cfg.cache_bytes,
                             .may_skip = true,
                             .body = sink_body,
                             .ctx = s,
                             .stop = &f->stop };
     elo_fetch_result_t res;
 
-    if (!resumes) {
+    if (s->is_alone) {
         sink_end(s);
     }
     s->is_counted = false;
     ask.off = s->len;
-    if (elo_fallback_get(f, fetch, &ask, &res)) {
+    if (elo_fallback_get(s->j, fetch, &ask, &res)) {
         return finish(s, url, &res);
     }
     if (s->err != ELO_OK) {
@@ -152,18 +156,19 @@ try_one(sink_t *s, elo_fetch_t *fetch, const char *url, bool resumes)
 
 
 static elo_err_t
-try_all(sink_t *s, elo_fetch_t *fetch, bool resumes)
+try_all(sink_t *s, elo_fetch_t *fetch)
 {
-    const elo_want_t *w = &s->j->want;
+    elo_fallback_job_t *j = s->j;
     elo_err_t rc;
 
-    for (uint32_t i = 0; i < w->n_urls; i++) {
-        if (elo_origins_next(s->j->f->origins, w->urls[i]) > elo_clock_unix_s())
-        {
+    for (; j->at < j->want.n_urls; j->at++) {
+        const char *url = j->want.urls[j->at];
+
+        if (elo_origins_next(j->f->origins, url) > elo_clock_unix_s()) {
             continue;
         }
-        rc = try_one(s, fetch, w->urls[i], resumes);
-        if (rc != ELO_EAGAIN) {
+        rc = try_one(s, fetch, url);
+        if (rc != ELO_EAGAIN || j->is_parked) {
             return rc;
         }
     }
@@ -171,16 +176,39 @@ try_all(sink_t *s, elo_fetch_t *fetch, bool resumes)
 }
 
 
+static void
+drop_sink(elo_fallback_job_t *j)
+{
+    sink_end(j->state);
+    free(j->state);
+    j->state = NULL;
+}
+
+
 elo_err_t
 elo_fallback_run_whole(elo_fallback_job_t *j, elo_fetch_t *fetch)
 {
-    sink_t s = { .j = j, .keeps = j->f->cfg.mode == ELO_FALLBACK_KEEP };
-    elo_err_t rc = try_all(&s, fetch, true);
+    sink_t *s = j->state;
+    elo_err_t rc;
 
-    if (rc == ELO_EHASH) {
-        rc = try_all(&s, fetch, false);
+    if (s == NULL) {
+        if ((s = calloc(1, sizeof(*s))) == NULL) {
+            return ELO_ENOMEM;
+        }
+        s->j = j;
+        s->keeps = j->f->cfg.mode == ELO_FALLBACK_KEEP;
+        j->state = s;
+        j->drop = drop_sink;
     }
-    sink_end(&s);
+    rc = try_all(s, fetch);
+    if (rc == ELO_EHASH && !s->is_alone) {
+        s->is_alone = true;
+        j->at = 0;
+        rc = try_all(s, fetch);
+    }
+    if (j->is_parked) {
+        return ELO_EAGAIN;
+    }
     if (rc == ELO_OK && j->copy == NULL) {
         elo_report_clear(j->f->report, &j->want);
     } else if (rc != ELO_ECLOSED) {

@@ -345,6 +345,13 @@ judge_whole(elo_fetch_t *f)
 }
 
 
+static uint64_t
+max_total(const elo_fetch_t *f)
+{
+    return f->ask->max_total != 0 ? f->ask->max_total : f->policy->max_bytes;
+}
+
+
 /* Once the head is there: is its body what was asked for? */
 static void
 judge_answer(elo_fetch_t *f)
@@ -366,8 +373,7 @@ judge_answer(elo_fetch_t *f)
         conclude(f, ELO_FETCH_REFUSED, "a compressed body");
         f->is_drop = true;
     }
-    if (!f->is_drop && f->res->has_total
-        && f->res->total > f->policy->max_bytes) {
+    if (!f->is_drop && f->res->has_total && f->res->total > max_total(f)) {
         conclude(f, ELO_FETCH_TOO_BIG, "larger than the limit");
         f->is_drop = true;
     }
@@ -379,7 +385,7 @@ on_body(char *p, size_t size, size_t n, void *ctx)
 {
     elo_slice_t bytes = elo_slice(p, size * n);
     elo_fetch_t *f = ctx;
-    uint64_t skip, left;
+    uint64_t skip, left, most;
 
     if (!f->is_judged) {
         judge_answer(f);
@@ -397,9 +403,8 @@ on_body(char *p, size_t size, size_t n, void *ctx)
             f->is_cut = true;
         }
     }
-    if (bytes.len
-        > f->policy->max_bytes - ELO_MIN(f->res->got, f->policy->max_bytes))
-    {
+    most = ELO_MIN(f->policy->max_bytes, max_total(f));
+    if (bytes.len > most - ELO_MIN(f->res->got, most)) {
         conclude(f, ELO_FETCH_TOO_BIG, "larger than the limit");
         f->is_drop = true;
         return 0;

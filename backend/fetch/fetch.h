@@ -29,6 +29,9 @@ typedef struct {
     const char *url;
     uint64_t off; /* bytes from there on */
     uint64_t len; /* 0: to the end */
+    /* Largest whole of which it may be a part; 0: the policy's max_bytes, which is
+       that of what comes, too. */
+    uint64_t max_total;
     bool
         may_skip; /* when a server knows no ranges: what is before off is thrown
                       away; else ELO_FETCH_NO_RANGE */
