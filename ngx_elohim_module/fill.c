@@ -81,28 +81,36 @@ ngx_http_elohim_seat_first(ngx_http_elohim_seat_t *seat)
 }
 
 
-/* What the table says now, as this one is to know it. */
+/* What the table says now, as this one is to know it. What was read is the fill's if the
+   slot is still: it is emptied before it is another's. */
 
 static void
 ngx_http_elohim_fill_read(ngx_http_elohim_follow_t *f,
     const ngx_http_elohim_fill_t *fill)
 {
-    uint64_t  file;
+    uint64_t    have, file;
+    ngx_uint_t  status;
 
     /* in this order: what has ended well has all of it */
 
-    f->status = __atomic_load_n(&fill->status, __ATOMIC_SEQ_CST);
-    f->have = (uint32_t) __atomic_load_n(&fill->have, __ATOMIC_SEQ_CST);
+    status = __atomic_load_n(&fill->status, __ATOMIC_SEQ_CST);
+    have = __atomic_load_n(&fill->have, __ATOMIC_SEQ_CST);
     file = __atomic_load_n(&fill->file, __ATOMIC_SEQ_CST);
-    f->retry_after = fill->retry_after;
+    f->retry_after = __atomic_load_n(&fill->retry_after, __ATOMIC_SEQ_CST);
 
-    if (file != f->place.file) {
-        if (file == 0) {
-            f->place.file = 0;
+    if (__atomic_load_n(&fill->id, __ATOMIC_SEQ_CST) != f->id) {
+        f->status = NGX_HTTP_ELOHIM_FILL_LOST;
+        return;
+    }
 
-        } else {
-            ngx_http_elohim_disk_place(file, &f->place);
-        }
+    f->status = status;
+    f->have = (uint32_t) have;
+
+    if (file == 0) {
+        f->place.file = 0;
+
+    } else if (file != f->place.file) {
+        ngx_http_elohim_disk_place(file, &f->place);
     }
 }
 
@@ -114,7 +122,6 @@ ngx_http_elohim_fill_sit(ngx_http_elohim_follow_t *f,
     ngx_http_elohim_seat_t  *seat;
 
     f->slot = ngx_http_elohim_fills_index(claim->fill);
-    f->id = claim->id;
     f->place.file = 0;
     f->is_in = 1;
 
@@ -136,8 +143,9 @@ ngx_http_elohim_fill_sit(ngx_http_elohim_follow_t *f,
     ngx_queue_insert_tail(&seat->followers, &f->queue);
     ngx_http_elohim_fills_wait(claim->fill);
     ngx_http_elohim_fill_read(f, claim->fill);
+    f->status = 0;
 
-    /* what has changed since is seen at the next look, which is due */
+    /* an end, and what has changed since, is told at the next look, which is due */
     ngx_http_elohim_fill_look();
 
     if (!ngx_http_elohim_watch.timer_set) {
@@ -164,7 +172,6 @@ ngx_http_elohim_seat_tell(ngx_http_elohim_seat_t *seat,
     const ngx_http_elohim_fill_t *fill)
 {
     ngx_queue_t                queue, *q;
-    ngx_uint_t                 is_lost;
     ngx_http_elohim_follow_t  *f;
 
     ngx_queue_init(&queue);
@@ -179,14 +186,7 @@ ngx_http_elohim_seat_tell(ngx_http_elohim_seat_t *seat,
         f = ngx_queue_data(q, ngx_http_elohim_follow_t, queue);
         ngx_queue_remove(q);
 
-        is_lost = fill->id != f->id;
-
-        if (is_lost) {
-            f->status = NGX_HTTP_ELOHIM_FILL_LOST;
-
-        } else {
-            ngx_http_elohim_fill_read(f, fill);
-        }
+        ngx_http_elohim_fill_read(f, fill);
 
         if (f->status) {
             f->is_in = 0;
@@ -428,15 +428,26 @@ ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f, ngx_uint_t again)
         return NGX_DECLINED;
     }
 
-    if (rc == NGX_AGAIN && claim.fill->status && claim.fill->id == claim.id) {
+    f->id = claim.id;
+    f->status = 0;
+
+    if (rc == NGX_AGAIN && claim.fill->status) {
         ngx_http_elohim_fill_read(f, claim.fill);
 
-        return f->status == NGX_HTTP_OK ? NGX_OK
-               : f->status == NGX_HTTP_INSUFFICIENT_STORAGE ? NGX_DECLINED
-               : NGX_ERROR;
+        switch (f->status) {
+        case 0:
+        case NGX_HTTP_ELOHIM_FILL_LOST:
+            /* the first look says so */
+            break;
+        case NGX_HTTP_OK:
+            return NGX_OK;
+        case NGX_HTTP_INSUFFICIENT_STORAGE:
+            return NGX_DECLINED;
+        default:
+            return NGX_ERROR;
+        }
     }
 
-    f->status = 0;
     ngx_http_elohim_fill_sit(f, &claim);
 
     return NGX_AGAIN;

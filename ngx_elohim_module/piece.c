@@ -431,7 +431,11 @@ ngx_http_elohim_piece_send(ngx_http_elohim_pieces_t *p, ngx_chain_t *out)
         return NGX_DONE;
     }
 
-    if (ngx_buf_size(p->sending) != 0) {
+    /* what other filters hold back may wait for more, and isn't waited for */
+
+    if (ngx_buf_size(p->sending) != 0 || r->connection->buffered
+        || (r->buffered & NGX_HTTP_COPY_BUFFERED))
+    {
         ngx_http_elohim_piece_wait(p);
         return NGX_AGAIN;
     }

@@ -259,11 +259,6 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
         ngx_http_elohim_disk_count(&p->follow.piece, 0);
     }
 
-    if (!p->started && !p->ctx->filled) {
-        p->ctx->filled = 1;
-        p->ctx->cache = NGX_HTTP_ELOHIM_MISS;
-    }
-
     f = &p->follow;
     f->handler = ngx_http_elohim_piece_followed;
     f->data = p;
@@ -274,6 +269,11 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
 
     if (rc == NGX_AGAIN) {
         p->following = 1;
+
+        if (!p->started) {
+            p->ctx->filled = 1;
+            p->ctx->cache = NGX_HTTP_ELOHIM_MISS;
+        }
     }
 
     if (rc == NGX_ERROR) {
