@@ -260,6 +260,11 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
 void
 ngx_http_elohim_disk_start(ngx_http_elohim_disk_t *d, ngx_cycle_t *cycle)
 {
+    if (d->fd == NGX_INVALID_FILE) {
+        /* the log says why */
+        return;
+    }
+
     ngx_http_elohim_disk = d;
     d->log = cycle->log;
     ngx_queue_init(&d->checks);
