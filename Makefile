@@ -49,7 +49,7 @@ LIBS := $(LIBS_cli) $(LIBS_backend) $(LIBS_common) -lpthread
 
 LAYERS := common backend/os backend/net backend/keys backend/kv \
   backend/store backend/care backend/repl backend/json backend/node \
-  backend/fetch backend/fallback backend/ctl backend/media backend/api backend/daemon cli
+  backend/fetch backend/fallback backend/edge backend/ctl backend/media backend/api backend/daemon cli
 PROGRAMS := backend/daemon/main.c cli/main.c
 src_of = $(filter-out $(PROGRAMS),$(wildcard $(1)/*.c $(1)/*/*.c))
 obj_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -70,9 +70,12 @@ reach_backend/node := backend/node backend/json common
 reach_backend/fetch := backend/fetch backend/os common
 reach_backend/fallback := backend/fallback backend/fetch backend/node \
   backend/json $(reach_backend/store)
+reach_backend/edge := backend/edge backend/node backend/json \
+  $(reach_backend/store)
 reach_backend/ctl := backend/ctl backend/json $(reach_backend/store)
 reach_backend/media := backend/media common
-reach_backend/api := backend/api backend/ctl backend/fallback backend/fetch \
+reach_backend/api := backend/api backend/ctl backend/fallback backend/edge \
+  backend/fetch \
   backend/node backend/json \
   backend/media backend/care backend/repl backend/store backend/kv \
   backend/keys backend/net backend/os common
@@ -145,8 +148,8 @@ fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
   $(call lib_of,backend/keys) $(call lib_of,backend/api) \
-  $(call lib_of,backend/fallback) $(call lib_of,backend/fetch) \
-  $(call lib_of,backend/os) $(call lib_of,common)
+  $(call lib_of,backend/fallback) $(call lib_of,backend/edge) \
+  $(call lib_of,backend/fetch) $(call lib_of,backend/os) $(call lib_of,common)
 $(BUILD)/fuzz/%_replay: $(BUILD)/obj/fuzz/%_fuzz.o $(BUILD)/obj/fuzz/replay.o \
     $(fuzz_libs)
 	@mkdir -p $(@D)

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_elohim_received(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_use(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
+static ngx_uint_t ngx_http_elohim_is_purger(
+    const ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_write(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 static ngx_int_t ngx_http_elohim_ask_options(ngx_http_request_t *r,
@@ -453,6 +455,17 @@ ngx_http_elohim_use(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* What caches keep is changed by a scope of its own. */
+
+static ngx_uint_t
+ngx_http_elohim_is_purger(const ngx_http_elohim_ctx_t *ctx)
+{
+    return (ctx->route.kind == ELO_ROUTE_CACHE_PURGE
+            || ctx->route.kind == ELO_ROUTE_CACHE_WARM)
+           && (ctx->session.scopes & ELO_SCOPE_PURGE);
+}
+
+
 /* An agent who may write does so in each location; what he may write, and where, the
    daemon decides. Without a token it is the operator's business. */
 
@@ -471,6 +484,7 @@ ngx_http_elohim_write(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
         return ngx_http_elohim_is_writer(ctx)
                || ctx->route.kind == ELO_ROUTE_RECORDS
+               || ngx_http_elohim_is_purger(ctx)
                ? ngx_http_elohim_pass(r, ctx, 0)
                : ngx_http_elohim_out_of_scope(r, ctx);
     }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* disk_file: files of pieces that are being filled: room first, then the bytes, the
-   head last. A disk that fails is left alone for a while. */
+/* disk_file: writes the file of a piece: room first, then the bytes, the head last. A
+   disk that fails is left alone for a while. */
 
 #include "ngx_http_elohim_disk.h"
 
 
 #define NGX_HTTP_ELOHIM_DISK_PAUSE   1000 /* ms after the disk failed */
 #define NGX_HTTP_ELOHIM_DISK_NUMBERS 4    /* that may be taken already */
-#define NGX_HTTP_ELOHIM_DISK_ORPHAN  60   /* s: nobody has taken it over */
-#define NGX_HTTP_ELOHIM_DISK_LOST    600  /* s: its writer does nothing */
 #define NGX_HTTP_ELOHIM_DISK_HASH    65536
 
 
@@ -16,8 +14,6 @@ static ngx_int_t ngx_http_elohim_disk_begin(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_writer_t *w);
 static ngx_int_t ngx_http_elohim_disk_resume(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_writer_t *w);
-static void ngx_http_elohim_disk_drop(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_filling_t *f);
 
 
 void
@@ -126,143 +122,6 @@ ngx_http_elohim_disk_open(const ngx_http_elohim_piece_t *piece, uint64_t file,
     }
 
     return rc;
-}
-
-
-/* ---- the index's part ---- */
-
-/* What this writer fills, or NULL: it was taken over, or all has begun anew. */
-
-static ngx_http_elohim_filling_t *
-ngx_http_elohim_disk_filling(ngx_http_elohim_index_t *x,
-    const ngx_http_elohim_writer_t *w)
-{
-    ngx_http_elohim_filling_t  *f;
-
-    f = &x->filling[w->slot];
-
-    return f->file == w->place.file && f->token == w->token ? f : NULL;
-}
-
-
-static ngx_http_elohim_filling_t *
-ngx_http_elohim_disk_by_file(ngx_http_elohim_index_t *x, uint64_t file)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_HTTP_ELOHIM_DISK_WRITERS; i++) {
-        if (x->filling[i].file == file) {
-            return &x->filling[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* Is it to be kept, and is there room? One of two that fill the same piece isn't. */
-
-static void
-ngx_http_elohim_disk_reserve(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_index_t *x, ngx_http_elohim_filling_t *f,
-    const ngx_http_elohim_piece_t *piece)
-{
-    uint64_t         size, used;
-    elo_tier_t      *t;
-    ngx_uint_t       i, k;
-    elo_tier_stat_t  st;
-
-    for (i = 0; i < NGX_HTTP_ELOHIM_DISK_WRITERS; i++) {
-        if (x->filling[i].file && &x->filling[i] != f
-            && x->filling[i].has_entry
-            && ngx_memcmp(&x->filling[i].key, &f->key, sizeof(f->key)) == 0)
-        {
-            return;
-        }
-    }
-
-    size = (uint64_t) ELO_PIECE_HEAD + piece->len;
-
-    if (x->scan) {
-        /* (I3) */
-        used = x->unread + size;
-
-        for (i = 0; i < NGX_HTTP_ELOHIM_DISK_TIERS; i++) {
-            for (k = 0; k < ELO_CACHE_CLASSES; k++) {
-                elo_tier_stat(ngx_http_elohim_disk_tier(d, i),
-                              (elo_cache_class_t) k, &st);
-                used += st.bytes;
-            }
-        }
-
-        if (!x->is_counted || used > (uint64_t) (d->complete + d->chunk)) {
-            return;
-        }
-    }
-
-    t = ngx_http_elohim_disk_tier(d, f->tier);
-    f->has_entry = elo_tier_reserve(t, &f->key, piece->klass, size,
-                                    ngx_http_elohim_disk_gone(d), &f->entry)
-                   == ELO_OK;
-}
-
-
-static ngx_int_t
-ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_writer_t *w)
-{
-    ngx_http_elohim_index_t    *x;
-    ngx_http_elohim_filling_t  *f;
-
-    x = ngx_http_elohim_disk_lock(d);
-
-    f = ngx_http_elohim_disk_by_file(x, 0);
-
-    if (f == NULL || !x->held) {
-        ngx_http_elohim_disk_unlock(d);
-        return NGX_DECLINED;
-    }
-
-    ngx_memzero(f, sizeof(ngx_http_elohim_filling_t));
-
-    if (x->next_file == 0) {
-        x->next_file = 1;
-    }
-
-    f->file = x->next_file++;
-    f->token = ++x->next_token;
-    f->pid = ngx_pid;
-    f->touched = ngx_http_elohim_disk_now();
-    f->len = w->piece.len;
-    f->tier = (uint8_t) ngx_http_elohim_disk_tier_of(&w->piece);
-    f->purged = x->purged[ngx_http_elohim_disk_slot(d, &w->piece.digest)];
-    f->era = x->era[w->piece.klass];
-    ngx_http_elohim_disk_key(d, &w->piece, &f->key);
-    ngx_http_elohim_disk_reserve(d, x, f, &w->piece);
-
-    w->slot = f - x->filling;
-    w->token = f->token;
-    w->is_transient = !f->has_entry;
-    ngx_http_elohim_disk_name(d, f->file, &w->place);
-
-    ngx_http_elohim_disk_unlock(d);
-
-    return NGX_OK;
-}
-
-
-/* Under the lock: it isn't to be. What lies on disk goes. */
-
-static void
-ngx_http_elohim_disk_drop(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_filling_t *f)
-{
-    if (f->has_entry) {
-        elo_tier_cancel(ngx_http_elohim_disk_tier(d, f->tier), f->entry);
-    }
-
-    ngx_http_elohim_disk_give_up(ngx_http_elohim_disk_index(d), f->file);
-    ngx_memzero(f, sizeof(ngx_http_elohim_filling_t));
 }
 
 
@@ -376,12 +235,7 @@ ngx_http_elohim_disk_begin(ngx_http_elohim_disk_t *d,
         f = ngx_http_elohim_disk_filling(x, w);
 
         if (f) {
-            if (f->has_entry) {
-                elo_tier_cancel(ngx_http_elohim_disk_tier(d, f->tier),
-                                f->entry);
-            }
-
-            ngx_memzero(f, sizeof(ngx_http_elohim_filling_t));
+            ngx_http_elohim_disk_forget(d, f);
         }
 
         elo_keys_random(&x->next_file, sizeof(x->next_file));
@@ -566,62 +420,6 @@ ngx_http_elohim_disk_seal(ngx_http_elohim_disk_t *d,
 }
 
 
-/* Under the lock. */
-
-static void
-ngx_http_elohim_disk_enter(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_filling_t *f, const ngx_http_elohim_writer_t *w)
-{
-    uint64_t                aux;
-    elo_tier_t             *t;
-    elo_tier_item_t         item;
-    ngx_http_elohim_rec_t  *rec, was;
-
-    ngx_memzero(&was, sizeof(ngx_http_elohim_rec_t));
-    was.digest = w->piece.digest;
-    was.size = w->piece.size;
-    was.file = w->place.file;
-    was.uniq = w->place.uniq;
-    was.mtime = w->place.mtime;
-    was.index = w->piece.index;
-    was.len = w->piece.len;
-    was.purged = f->purged;
-    was.era = f->era;
-    was.used = ngx_http_elohim_disk_now();
-    was.checked = 1;
-    was.klass = w->piece.klass;
-
-    if (!f->has_entry || !ngx_http_elohim_disk_is_good(d, &was)) {
-        ngx_http_elohim_disk_drop(d, f);
-        return;
-    }
-
-    aux = ngx_http_elohim_disk_new_rec(d);
-    rec = ngx_http_elohim_disk_rec(d, aux);
-
-    if (rec == NULL) {
-        ngx_http_elohim_disk_drop(d, f);
-        return;
-    }
-
-    *rec = was;
-
-    ngx_memzero(&item, sizeof(elo_tier_item_t));
-    item.ref = f->file;
-    item.aux = aux;
-
-    t = ngx_http_elohim_disk_tier(d, f->tier);
-
-    if (!elo_tier_publish(t, f->entry, &item)) {
-        /* a wider one has had its room meanwhile */
-        ngx_http_elohim_disk_free_rec(d, aux);
-        ngx_http_elohim_disk_give_up(ngx_http_elohim_disk_index(d), f->file);
-    }
-
-    ngx_memzero(f, sizeof(ngx_http_elohim_filling_t));
-}
-
-
 ngx_int_t
 ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w)
 {
@@ -652,6 +450,8 @@ ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w)
 }
 
 
+/* One that isn't kept stays for a moment, for those who are about to open it. */
+
 void
 ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep)
 {
@@ -664,11 +464,14 @@ ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep)
 
     f = ngx_http_elohim_disk_filling(x, w);
 
-    if (f && keep) {
-        f->pid = 0;
-        f->touched = ngx_http_elohim_disk_now();
+    if (f && (keep || f->is_whole)
+        && ngx_http_elohim_disk_leave(d, f) != NGX_OK)
+    {
+        keep = 0;
+        f->is_whole = 0;
+    }
 
-    } else if (f) {
+    if (f && !keep && !f->is_whole) {
         ngx_http_elohim_disk_drop(d, f);
     }
 
@@ -681,69 +484,4 @@ ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep)
 
     elo_sha256_free(&w->sha256);
     ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_WRITERS);
-}
-
-
-void
-ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place)
-{
-    ngx_http_elohim_index_t    *x;
-    ngx_http_elohim_disk_t     *d;
-    ngx_http_elohim_filling_t  *f;
-
-    d = ngx_http_elohim_disk;
-
-    ngx_memzero(place, sizeof(ngx_http_elohim_place_t));
-
-    if (d == NULL) {
-        return;
-    }
-
-    ngx_http_elohim_disk_name(d, file, place);
-
-    x = ngx_http_elohim_disk_lock(d);
-    f = ngx_http_elohim_disk_by_file(x, file);
-
-    if (f) {
-        place->file_size = (off_t) ELO_PIECE_HEAD + f->len;
-        place->uniq = (ngx_file_uniq_t) f->uniq;
-    }
-
-    ngx_http_elohim_disk_unlock(d);
-}
-
-
-/* Those whose writer is gone, and that nobody goes on with. */
-
-void
-ngx_http_elohim_disk_orphans(ngx_http_elohim_disk_t *d)
-{
-    uint32_t                    idle;
-    ngx_uint_t                  i;
-    ngx_http_elohim_index_t    *x;
-    ngx_http_elohim_filling_t  *f;
-
-    x = ngx_http_elohim_disk_lock(d);
-
-    for (i = 0; i < NGX_HTTP_ELOHIM_DISK_WRITERS; i++) {
-        f = &x->filling[i];
-
-        if (f->file == 0) {
-            continue;
-        }
-
-        idle = ngx_http_elohim_disk_now() - f->touched;
-
-        if (idle < NGX_HTTP_ELOHIM_DISK_ORPHAN) {
-            continue;
-        }
-
-        if (idle >= NGX_HTTP_ELOHIM_DISK_LOST || f->pid == 0
-            || (kill(f->pid, 0) == -1 && ngx_errno == ESRCH))
-        {
-            ngx_http_elohim_disk_drop(d, f);
-        }
-    }
-
-    ngx_http_elohim_disk_unlock(d);
 }

@@ -7,38 +7,55 @@
 
 #include "ngx_http_elohim_disk.h"
 
+#include "common/base/heap.h"
+
 
 #define NGX_HTTP_ELOHIM_SCAN_FOLDERS  256
 #define NGX_HTTP_ELOHIM_SCAN_BUDGET   10   /* ms that a step may take */
 #define NGX_HTTP_ELOHIM_SCAN_FILES    64   /* between looks at the clock */
 #define NGX_HTTP_ELOHIM_SCAN_DEAD     3000 /* ms without a step */
 #define NGX_HTTP_ELOHIM_SCAN_SPARE    4096 /* files beyond those of an index */
+#define NGX_HTTP_ELOHIM_SCAN_LIST     1024
+#define NGX_HTTP_ELOHIM_SCAN_NS       1000000000
 
 
 typedef struct {
-    uint64_t  file;
-    int64_t   mtime;
-    uint64_t  size;
+    elo_heap_node_t  node; /* by mtime; first */
+    uint64_t         file;
+    uint64_t         size;
 } ngx_http_elohim_listed_t;
 
 
+/* Files in the order in which they were found; they don't move. */
+typedef struct ngx_http_elohim_list_s  ngx_http_elohim_list_t;
+
+struct ngx_http_elohim_list_s {
+    ngx_http_elohim_list_t    *next;
+    ngx_uint_t                 n;
+    ngx_http_elohim_listed_t   file[NGX_HTTP_ELOHIM_SCAN_LIST];
+};
+
+
 typedef struct {
-    uint64_t                   id; /* of the index that it is read for */
-    ngx_uint_t                 folder;
-    ngx_dir_t                  dir;
-    ngx_http_elohim_listed_t  *list;
-    size_t                     n, max, at;
-    ngx_uint_t                 entered;
-    ngx_uint_t                 dropped;
-    ngx_uint_t                 strangers;
-    unsigned                   is_open:1;
-    unsigned                   is_listed:1;
+    uint64_t                 id; /* of the index that it is read for */
+    ngx_uint_t               folder;
+    ngx_dir_t                dir;
+    ngx_http_elohim_list_t  *list;
+    elo_heap_t               heap; /* those that aren't entered yet */
+    ngx_uint_t               n;
+    uint64_t                 bytes;
+    ngx_uint_t               entered;
+    ngx_uint_t               dropped;
+    ngx_uint_t               strangers;
+    unsigned                 is_open:1;
+    unsigned                 is_listed:1;
 } ngx_http_elohim_scan_t;
 
 
 static void
 ngx_http_elohim_scan_free(ngx_http_elohim_disk_t *d)
 {
+    ngx_http_elohim_list_t  *list;
     ngx_http_elohim_scan_t  *s;
 
     s = d->scan;
@@ -51,8 +68,12 @@ ngx_http_elohim_scan_free(ngx_http_elohim_disk_t *d)
         (void) ngx_close_dir(&s->dir);
     }
 
-    if (s->list) {
-        ngx_free(s->list);
+    elo_heap_dispose(&s->heap);
+
+    while (s->list) {
+        list = s->list;
+        s->list = list->next;
+        ngx_free(list);
     }
 
     ngx_free(s);
@@ -72,7 +93,7 @@ ngx_http_elohim_scan_mine(ngx_http_elohim_disk_t *d,
 
     now = (uint32_t) ngx_current_msec;
 
-    if (!x->scan || ngx_exiting) {
+    if (!x->scan || (ngx_exiting && d->scan == NULL)) {
         ngx_http_elohim_scan_free(d);
         return 0;
     }
@@ -82,7 +103,12 @@ ngx_http_elohim_scan_mine(ngx_http_elohim_disk_t *d,
     s = d->scan;
     mine = x->held && x->scan && s && x->scanner == ngx_pid && s->id == x->id;
 
-    if (mine) {
+    if (mine && ngx_exiting) {
+        x->scanner = 0;
+        mine = 0;
+        ngx_http_elohim_scan_free(d);
+
+    } else if (mine) {
         x->scan_beat = now;
 
     } else {
@@ -135,33 +161,33 @@ ngx_http_elohim_scan_stranger(ngx_http_elohim_disk_t *d,
 }
 
 
-static ngx_int_t
-ngx_http_elohim_scan_add(ngx_http_elohim_disk_t *d, ngx_http_elohim_scan_t *s,
-    const ngx_http_elohim_listed_t *f)
+static ngx_http_elohim_listed_t *
+ngx_http_elohim_scan_add(ngx_http_elohim_disk_t *d, ngx_http_elohim_scan_t *s)
 {
-    void    *p;
-    size_t   max;
+    ngx_http_elohim_list_t  *list;
 
-    if (s->n == s->max) {
-        max = s->max ? 2 * s->max : 1024;
+    list = s->list;
 
-        p = ngx_alloc(max * sizeof(ngx_http_elohim_listed_t), d->log);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (s->list) {
-            ngx_memcpy(p, s->list, s->n * sizeof(ngx_http_elohim_listed_t));
-            ngx_free(s->list);
-        }
-
-        s->list = p;
-        s->max = max;
+    if (s->n >= d->n_recs + NGX_HTTP_ELOHIM_SCAN_SPARE
+        || elo_heap_reserve(&s->heap, s->n + 1) != ELO_OK)
+    {
+        return NULL;
     }
 
-    s->list[s->n++] = *f;
+    if (list == NULL || list->n == NGX_HTTP_ELOHIM_SCAN_LIST) {
+        list = ngx_alloc(sizeof(ngx_http_elohim_list_t), d->log);
+        if (list == NULL) {
+            return NULL;
+        }
 
-    return NGX_OK;
+        list->n = 0;
+        list->next = s->list;
+        s->list = list;
+    }
+
+    s->n++;
+
+    return &list->file[list->n++];
 }
 
 
@@ -173,7 +199,7 @@ ngx_http_elohim_scan_file(ngx_http_elohim_disk_t *d,
     uint64_t                   file;
     struct stat                st;
     ngx_http_elohim_place_t    place;
-    ngx_http_elohim_listed_t   f;
+    ngx_http_elohim_listed_t  *f;
 
     len = ngx_strlen(name);
 
@@ -199,30 +225,24 @@ ngx_http_elohim_scan_file(ngx_http_elohim_disk_t *d,
         return;
     }
 
-    f.file = file;
-    f.mtime = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    f.size = (uint64_t) st.st_size;
+    f = ngx_http_elohim_scan_add(d, s);
 
-    if (s->n >= d->n_recs + NGX_HTTP_ELOHIM_SCAN_SPARE
-        || ngx_http_elohim_scan_add(d, s, &f) != NGX_OK)
-    {
+    if (f == NULL) {
         /* more than an index could hold, by far */
         (void) ngx_http_elohim_disk_lock(d);
         ngx_http_elohim_disk_give_up(ngx_http_elohim_disk_index(d), file);
         ngx_http_elohim_disk_unlock(d);
+        return;
     }
-}
 
+    ngx_memzero(f, sizeof(ngx_http_elohim_listed_t));
+    f->node.at = (int64_t) st.st_mtim.tv_sec * NGX_HTTP_ELOHIM_SCAN_NS
+                 + st.st_mtim.tv_nsec;
+    f->file = file;
+    f->size = (uint64_t) st.st_size;
 
-static int
-ngx_http_elohim_scan_cmp(const void *one, const void *two)
-{
-    const ngx_http_elohim_listed_t *a = one, *b = two;
-
-    return a->mtime < b->mtime ? -1
-           : a->mtime > b->mtime ? 1
-           : a->file < b->file ? -1
-           : a->file > b->file;
+    s->bytes += f->size;
+    elo_heap_push(&s->heap, &f->node);
 }
 
 
@@ -232,25 +252,12 @@ static void
 ngx_http_elohim_scan_listed(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_scan_t *s)
 {
-    size_t                    i;
-    uint64_t                  sum;
     ngx_http_elohim_index_t  *x;
-
-    sum = 0;
-
-    for (i = 0; i < s->n; i++) {
-        sum += s->list[i].size;
-    }
-
-    if (s->n) {
-        ngx_qsort(s->list, s->n, sizeof(ngx_http_elohim_listed_t),
-                  ngx_http_elohim_scan_cmp);
-    }
 
     x = ngx_http_elohim_disk_lock(d);
 
     if (x->id == s->id) {
-        x->unread = sum;
+        x->unread = s->bytes;
         x->is_counted = 1;
     }
 
@@ -342,21 +349,6 @@ ngx_http_elohim_scan_read(ngx_http_elohim_disk_t *d, uint64_t file,
 }
 
 
-static ngx_uint_t
-ngx_http_elohim_scan_is_filling(ngx_http_elohim_index_t *x, uint64_t file)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_HTTP_ELOHIM_DISK_WRITERS; i++) {
-        if (x->filling[i].file == file) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 /* Under the lock. True: it is in the index. */
 
 static ngx_uint_t
@@ -401,13 +393,9 @@ ngx_http_elohim_scan_put(ngx_http_elohim_disk_t *d,
         return item.ref == h->file;
     }
 
-    for (slot = 0; slot < NGX_HTTP_ELOHIM_DISK_WRITERS; slot++) {
-        if (x->filling[slot].file && x->filling[slot].has_entry
-            && ngx_memcmp(&x->filling[slot].key, &key, sizeof(key)) == 0)
-        {
-            /* it is being replaced */
-            return 0;
-        }
+    if (ngx_http_elohim_disk_is_filled(x, &key, NULL)) {
+        /* it is being replaced */
+        return 0;
     }
 
     if (elo_tier_reserve(t, &key, h->klass, (uint64_t) ELO_PIECE_HEAD + h->len,
@@ -446,13 +434,14 @@ ngx_http_elohim_scan_enter(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_index_t         *x;
     const ngx_http_elohim_listed_t  *f;
 
-    f = &s->list[s->at++];
+    f = (ngx_http_elohim_listed_t *) elo_heap_first(&s->heap);
+    elo_heap_remove(&s->heap, elo_heap_first(&s->heap));
 
     /* One that is being filled is its writer's. One that was is whole by now, or
        unlinked. */
 
     x = ngx_http_elohim_disk_lock(d);
-    busy = ngx_http_elohim_scan_is_filling(x, f->file);
+    busy = ngx_http_elohim_disk_by_file(x, f->file) != NULL;
     ngx_http_elohim_disk_unlock(d);
 
     rc = busy ? NGX_OK : ngx_http_elohim_scan_read(d, f->file, &h, &fi);
@@ -501,6 +490,7 @@ ngx_http_elohim_scan_done(ngx_http_elohim_disk_t *d,
                   &d->path->name, s->entered, s->dropped);
 
     ngx_http_elohim_scan_free(d);
+    ngx_http_elohim_disk_keep_empty(d);
 }
 
 
@@ -524,10 +514,11 @@ ngx_http_elohim_disk_scan(ngx_http_elohim_disk_t *d)
             if (!s->is_listed) {
                 ngx_http_elohim_scan_list(d, s);
 
-            } else if (s->at < s->n) {
+            } else if (elo_heap_first(&s->heap)) {
                 ngx_http_elohim_scan_enter(d, s);
 
             } else {
+                ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_GONE);
                 ngx_http_elohim_scan_done(d, s);
                 return;
             }

@@ -13,6 +13,87 @@
 #define NGX_HTTP_ELOHIM_SWEEP_MAX     10000
 
 
+/* ---- what has been applied ---- */
+
+#if (NGX_THREADS)
+
+typedef struct {
+    ngx_http_elohim_disk_t  *disk;
+    elo_piece_owner_t        owner;
+} ngx_http_elohim_sync_t;
+
+
+static void
+ngx_http_elohim_sweep_sync(void *data, ngx_log_t *log)
+{
+    ngx_http_elohim_sync_t *s = data;
+
+    (void) syncfs(s->disk->fd);
+}
+
+
+static void
+ngx_http_elohim_sweep_synced(ngx_event_t *ev)
+{
+    ngx_http_elohim_sync_t *s = ev->data;
+
+    s->disk->syncing = 0;
+    ngx_http_elohim_disk_keep(s->disk, &s->owner);
+
+    ngx_free((u_char *) s - sizeof(ngx_thread_task_t));
+}
+
+
+/* Files that purges unlinked are gone for good, also after a power cut, before it is
+   said that those purges have been applied. */
+
+static void
+ngx_http_elohim_sweep_keep(ngx_http_elohim_disk_t *d,
+    const elo_piece_owner_t *o)
+{
+    ngx_thread_task_t       *task;
+    ngx_http_elohim_sync_t  *s;
+
+    if (d->syncing) {
+        return;
+    }
+
+    task = ngx_calloc(sizeof(ngx_thread_task_t)
+                      + sizeof(ngx_http_elohim_sync_t), d->log);
+    if (task == NULL) {
+        return;
+    }
+
+    s = (ngx_http_elohim_sync_t *) (task + 1);
+    s->disk = d;
+    s->owner = *o;
+
+    task->ctx = s;
+    task->handler = ngx_http_elohim_sweep_sync;
+    task->event.data = s;
+    task->event.handler = ngx_http_elohim_sweep_synced;
+    task->event.log = d->log;
+
+    if (ngx_thread_task_post(d->threads, task) != NGX_OK) {
+        ngx_free(task);
+        return;
+    }
+
+    d->syncing = 1;
+}
+
+#else
+
+static void
+ngx_http_elohim_sweep_keep(ngx_http_elohim_disk_t *d,
+    const elo_piece_owner_t *o)
+{
+    ngx_http_elohim_disk_keep(d, o);
+}
+
+#endif
+
+
 /* ---- the walk ---- */
 
 static bool
@@ -118,7 +199,7 @@ ngx_http_elohim_sweep_walk(ngx_http_elohim_disk_t *d)
     ngx_http_elohim_disk_unlock(d);
 
     if (keep) {
-        ngx_http_elohim_disk_keep(d, &o);
+        ngx_http_elohim_sweep_keep(d, &o);
     }
 }
 
@@ -179,6 +260,11 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
 void
 ngx_http_elohim_disk_start(ngx_http_elohim_disk_t *d, ngx_cycle_t *cycle)
 {
+    if (d->fd == NGX_INVALID_FILE) {
+        /* the log says why */
+        return;
+    }
+
     ngx_http_elohim_disk = d;
     d->log = cycle->log;
     ngx_queue_init(&d->checks);

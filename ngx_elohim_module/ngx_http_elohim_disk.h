@@ -47,6 +47,7 @@ struct ngx_http_elohim_disk_s {
     ngx_msec_t free_at; /* when free_bytes was looked up */
     off_t free_bytes;
     ngx_msec_t look_at; /* for the owner's record */
+    ngx_msec_t bad_at;  /* a file was dropped */
     void *scan;
     unsigned syncing:1;
 };
@@ -112,10 +113,32 @@ void ngx_http_elohim_disk_look(ngx_http_elohim_disk_t *d);
 void ngx_http_elohim_disk_purge(ngx_http_elohim_disk_t *d);
 void ngx_http_elohim_disk_keep(ngx_http_elohim_disk_t *d,
     const elo_piece_owner_t *o);
+void ngx_http_elohim_disk_keep_empty(ngx_http_elohim_disk_t *d);
 
 /* disk_file. The disk failed, with this errno; what: of the log line. */
 void ngx_http_elohim_disk_failed(ngx_http_elohim_disk_t *d, ngx_err_t err,
     const char *what);
+
+/* disk_fill. Under the lock: what this writer fills, or NULL: it was replaced, or all
+   has begun anew; what has that number. */
+ngx_http_elohim_filling_t *ngx_http_elohim_disk_filling(
+    ngx_http_elohim_index_t *x, const ngx_http_elohim_writer_t *w);
+ngx_http_elohim_filling_t *ngx_http_elohim_disk_by_file(
+    ngx_http_elohim_index_t *x, uint64_t file);
+ngx_uint_t ngx_http_elohim_disk_is_filled(ngx_http_elohim_index_t *x,
+    const elo_cache_key_t *key, const ngx_http_elohim_filling_t *f);
+void ngx_http_elohim_disk_enter(ngx_http_elohim_disk_t *d,
+    ngx_http_elohim_filling_t *f, const ngx_http_elohim_writer_t *w);
+ngx_int_t ngx_http_elohim_disk_leave(ngx_http_elohim_disk_t *d,
+    ngx_http_elohim_filling_t *f);
+void ngx_http_elohim_disk_drop(ngx_http_elohim_disk_t *d,
+    ngx_http_elohim_filling_t *f);
+void ngx_http_elohim_disk_forget(ngx_http_elohim_disk_t *d,
+    ngx_http_elohim_filling_t *f);
+/* Without it: gives w a number, and room if it is to be kept; NGX_DECLINED: too many
+   are filled. */
+ngx_int_t ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
+    ngx_http_elohim_writer_t *w);
 void ngx_http_elohim_disk_orphans(ngx_http_elohim_disk_t *d);
 
 /* disk_scan: a step of reading the directory, if it is this worker's. */

@@ -46,6 +46,7 @@ typedef struct {
     uint32_t len;
     uint8_t tier;
     uint8_t has_entry; /* else it isn't kept */
+    uint8_t is_whole;  /* it isn't kept, but followers may still open it */
 } ngx_http_elohim_filling_t;
 
 typedef struct {

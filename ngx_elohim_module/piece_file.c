@@ -136,9 +136,10 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
         return NGX_ERROR;
     }
 
-    if (!of.is_file
-        || (!grows && (of.size != place->file_size || of.mtime != place->mtime
-                       || of.uniq != place->uniq)))
+    /* one that grows has all of its room from the start */
+
+    if (!of.is_file || of.size != place->file_size || of.uniq != place->uniq
+        || (!grows && of.mtime != place->mtime))
     {
         ngx_http_elohim_piece_shut(p);
         return NGX_DECLINED;

@@ -108,6 +108,13 @@ static const ngx_http_elohim_resource_t  ngx_http_elohim_resources[] = {
     { ELO_ROUTE_EXPLAIN, 0, 0, 0,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 
+    { ELO_ROUTE_CACHE_PURGE, 0, 0, 0,
+      0, NGX_HTTP_POST, ngx_string("POST, OPTIONS") },
+
+    { ELO_ROUTE_CACHE_WARM, 0, 0, 0,
+      NGX_HTTP_ELOHIM_READ, NGX_HTTP_POST|NGX_HTTP_DELETE,
+      ngx_string("GET, HEAD, POST, DELETE, OPTIONS") },
+
     { ELO_ROUTE_HEALTH, 0, 0, 1,
       NGX_HTTP_ELOHIM_READ, 0, ngx_string(NGX_HTTP_ELOHIM_READS) },
 

@@ -9,6 +9,7 @@
 #include "backend/api/list_page.h"
 #include "backend/api/lookup.h"
 #include "backend/api/native.h"
+#include "backend/api/purge.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
 #include "backend/os/clock.h"
@@ -94,6 +95,7 @@ static const resource_t table[] = {
       false,
       { ON(GET, handoff_get), ON(POST, handoff_post),
         ON(DELETE, handoff_delete) } },
+    { ELO_ROUTE_CACHE_PURGE, false, { ON(POST, cache_purge) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
@@ -252,7 +254,8 @@ static bool
 is_for_all(int kind)
 {
     return is_login(kind) || kind == ELO_ROUTE_VERIFY
-           || kind == ELO_ROUTE_HANDOFF;
+           || kind == ELO_ROUTE_HANDOFF || kind == ELO_ROUTE_CACHE_PURGE
+           || kind == ELO_ROUTE_CACHE_WARM;
 }
 
 
@@ -491,9 +494,13 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
                                &a->lookup);
     }
     if (rc == ELO_OK) {
+        rc = elo_purge_queue_create(cfg->loop, cfg->store, &a->purges);
+    }
+    if (rc == ELO_OK) {
         rc = elo_media_jobs_create(cfg, &a->jobs);
     }
     if (rc != ELO_OK) {
+        elo_purge_queue_free(&a->purges);
         elo_lookup_free(&a->lookup);
         elo_watches_free(&a->watches);
         free(a);
@@ -564,6 +571,7 @@ elo_api_drain(elo_api_t *a)
     a->is_draining = true;
     elo_watches_end(a->watches);
     elo_backups_end(a);
+    elo_purge_queue_drain(a->purges);
     if (a->audit != NULL) {
         elo_audit_drain(a->audit);
     }
@@ -590,6 +598,7 @@ elo_api_free(elo_api_t **a)
     elo_lookup_free(&(*a)->lookup);
     elo_audit_free(&(*a)->audit);
     elo_list_pages_free(*a);
+    elo_purge_queue_free(&(*a)->purges);
     elo_native_free(&(*a)->native);
     elo_handoffs_free(*a);
     free(*a);

@@ -71,6 +71,7 @@ struct elo_api_s {
     uint32_t n_lists;                 /* of contents, that are made */
     struct elo_list_page_s *lists;    /* that wait for their turn */
     uint32_t n_lists_waiting;
+    struct elo_purge_queue_s *purges;
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 

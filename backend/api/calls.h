@@ -101,6 +101,7 @@ void elo_call_did(elo_call_t *c);
 void elo_call_verify(elo_call_t *c);
 void elo_call_cache(elo_call_t *c);
 void elo_call_cache_list(elo_call_t *c);
+void elo_call_cache_purge(elo_call_t *c);
 void elo_call_zome(elo_call_t *c);
 void elo_call_handoff_get(elo_call_t *c);
 void elo_call_handoff_post(elo_call_t *c);

@@ -47,6 +47,13 @@ elo_reply_later(elo_http_req_t *req, const char *code, const char *detail,
 
 
 void
+elo_reply_limited(elo_http_req_t *req, const char *detail, uint32_t retry_s)
+{
+    problem(req, 429, elo_err_code(ELO_ERATE), detail, NULL, retry_s);
+}
+
+
+void
 elo_reply_err(elo_http_req_t *req, elo_err_t err, const char *detail)
 {
     int status = elo_err_status(err);

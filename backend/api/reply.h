@@ -14,6 +14,9 @@ void elo_reply_problem(elo_http_req_t *req, int status, const char *code,
 /* 503, and when to come again. */
 void elo_reply_later(elo_http_req_t *req, const char *code, const char *detail,
                      uint32_t retry_s);
+/* 429, likewise. */
+void elo_reply_limited(elo_http_req_t *req, const char *detail,
+                       uint32_t retry_s);
 /* A JSON body; an error of the buffer is answered instead. */
 void elo_reply_json(elo_http_req_t *req, int status, const elo_buf_t *json);
 /* The same of another type. */

@@ -42,7 +42,8 @@ typedef struct {
     elo_slice_t ids[ELO_FIND_IDS_MAX]; /* in order */
     uint8_t from[FROM_MAX];            /* nothing below it is wanted any more */
     size_t from_len;
-    elo_rec_node_t rec; /* of the candidate */
+    elo_slice_t row;    /* of the candidate; borrowed from the view */
+    elo_rec_node_t rec; /* the same, without references */
     bool has_owner;     /* owner is that of number owner_no */
     uint32_t owner_no;
     elo_agent_t owner;
@@ -320,6 +321,7 @@ judge(walk_t *w, bool *is_end, bool *goes_on)
         || (rc = elo_rec_node_parse_head(e.value, &w->rec)) != ELO_OK) {
         return rc;
     }
+    w->row = e.value;
     if ((w->rec.flags & ELO_NODE_IS_TOMB) == 0 && is_all(w)
         && (!w->is_some || is_any(w)))
     {
@@ -564,6 +566,21 @@ elo_node_hit_invites(const elo_node_hit_t *hit, const elo_agent_t *agent)
     const walk_t *w = hit->_x;
 
     return elo_rec_node_invites(&w->rec, agent);
+}
+
+
+elo_err_t
+elo_node_hit_refs(const elo_node_hit_t *hit, const elo_digest_t **out,
+                  uint32_t *n)
+{
+    walk_t *w = hit->_x;
+    elo_err_t rc = elo_rec_node_parse(w->row, &w->rec);
+
+    if (rc == ELO_OK) {
+        *out = w->rec.refs;
+        *n = w->rec.n_refs;
+    }
+    return rc;
 }
 
 

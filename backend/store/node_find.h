@@ -59,6 +59,11 @@ elo_err_t elo_node_hit_json(const elo_node_hit_t *hit,
 /* Within fn: does it invite that agent, by all of his key? */
 bool elo_node_hit_invites(const elo_node_hit_t *hit, const elo_agent_t *agent);
 
+/* Within fn: the *n blobs that it refers to, effectively or not, each once. Borrowed
+   for the call. */
+elo_err_t elo_node_hit_refs(const elo_node_hit_t *hit, const elo_digest_t **out,
+                            uint32_t *n) ELO_MUST_USE;
+
 /* [any] At most max nodes whose due_s is now_s or before, in order of it. fn:
    return false to stop. */
 typedef bool (*elo_node_due_fn)(void *ctx, elo_slice_t id, int64_t due_s);

@@ -338,8 +338,8 @@ elo_store_purge(elo_store_t *s, const elo_purge_set_t *set, uint64_t *seq)
     if (!set->is_all && set->n_digests > ELO_PURGE_DIGESTS_MAX) {
         return ELO_ETOOBIG;
     }
-    for (uint32_t i = 0; i < set->n_ids; i++) {
-        elo_slots_mark(&o.slots, set->ids[i]);
+    if (set->slots != NULL) {
+        o.slots = *set->slots;
     }
     for (uint32_t i = 0; i < set->n_digests; i++) {
         elo_slots_mark(&o.slots, elo_digest_slice(&set->digests[i]));

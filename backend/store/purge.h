@@ -8,13 +8,19 @@
 
 #include "backend/store/store.h"
 
-/* [work] Slots of all ids and of all digests are bumped, and the digests appended to
-   the ring; or, with is_all, every slot, and one entry that is for all. *seq (may be
-   NULL): place of the last entry, or of the one before when there are no digests.
-   At most ELO_PURGE_RING / 2 digests: more of them are ELO_ETOOBIG. */
+/* Slots of the generation page that are to be bumped. Zeroed at first. */
 typedef struct {
-    const elo_slice_t *ids;
-    uint32_t n_ids;
+    uint64_t set[ELO_GEN_SLOTS / 64];
+} elo_slots_t;
+void elo_slots_mark(elo_slots_t *m, elo_slice_t key);
+void elo_slots_mark_all(elo_slots_t *m);
+
+/* [work] Bumps those slots (NULL: none) and those of all digests, and appends the
+   digests to the ring; or, with is_all, bumps every slot, and appends one entry that is
+   for all. *seq (may be NULL): place of the last entry, be it an earlier one. More
+   than ELO_PURGE_DIGESTS_MAX digests are ELO_ETOOBIG. */
+typedef struct {
+    const elo_slots_t *slots;
     const elo_digest_t *digests;
     uint32_t n_digests;
     bool is_all;

@@ -5,6 +5,7 @@
 #define ELO_STORE_STORE_INTERNAL_H
 
 #include "backend/os/mutex.h"
+#include "backend/store/purge.h"
 #include "backend/store/records.h"
 #include "backend/store/resume_internal.h"
 #include "backend/store/store.h"
@@ -60,13 +61,8 @@ struct elo_store_s {
 /* [work] elo_kv_exec, but ELO_EREADONLY at once where that is known. */
 elo_err_t elo_store_exec(elo_store_t *s, elo_kv_op_t *op) ELO_MUST_USE;
 
-/* Slots of the generation page that an operation will bump: marked in its run,
-   bumped when it is durable, before anybody is told (S5). Zeroed at first. */
-typedef struct {
-    uint64_t set[ELO_GEN_SLOTS / 64];
-} elo_slots_t;
-void elo_slots_mark(elo_slots_t *m, elo_slice_t key);
-void elo_slots_mark_all(elo_slots_t *m);
+/* Bumps those that an operation has marked: when it is durable, before anybody is told
+   (S5). */
 void elo_slots_bump(elo_store_t *s, const elo_slots_t *m);
 /* [commit] Marks d's slot and those of all nodes that refer to it. */
 elo_err_t elo_slots_mark_blob(elo_slots_t *m, elo_kv_tx_t *tx,

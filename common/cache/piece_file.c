@@ -76,8 +76,7 @@ elo_piece_ok(uint64_t size, uint32_t index, uint32_t len,
     {
         return false;
     }
-    return len
-           == (size - begin < ELO_PIECE_MAX ? size - begin : ELO_PIECE_MAX);
+    return len == (size - begin < ELO_PIECE_MAX ? size - begin : ELO_PIECE_MAX);
 }
 
 
@@ -133,9 +132,7 @@ elo_piece_head_parse(const uint8_t in[ELO_PIECE_HEAD], elo_piece_head_t *out)
     uint32_t version, head;
     uint8_t klass;
 
-    if (memcmp(in, HEAD_MAGIC, MAGIC_LEN) != 0
-        || !sum_is_right(in, HEAD_SUM))
-    {
+    if (memcmp(in, HEAD_MAGIC, MAGIC_LEN) != 0 || !sum_is_right(in, HEAD_SUM)) {
         return ELO_ECORRUPT;
     }
     p = elo_rd_be32(p, end, &version);
@@ -238,8 +235,7 @@ elo_piece_owner_parse(elo_slice_t in, elo_piece_owner_t *out)
     elo_piece_owner_t o;
     uint32_t version;
 
-    if (in.len != ELO_PIECE_OWNER_LEN
-        || memcmp(in.p, OWN_MAGIC, MAGIC_LEN) != 0
+    if (in.len != ELO_PIECE_OWNER_LEN || memcmp(in.p, OWN_MAGIC, MAGIC_LEN) != 0
         || !sum_is_right(in.p, OWN_SUM))
     {
         return ELO_ECORRUPT;

@@ -60,8 +60,8 @@ typedef struct {
 } elo_piece_owner_t;
 
 /* n beyond ELO_PIECE_STORES: ELO_EINVAL. */
-elo_err_t elo_piece_owner_encode(
-    const elo_piece_owner_t *o, uint8_t out[ELO_PIECE_OWNER_LEN]) ELO_MUST_USE;
+elo_err_t elo_piece_owner_encode(const elo_piece_owner_t *o,
+                                 uint8_t out[ELO_PIECE_OWNER_LEN]) ELO_MUST_USE;
 /* As elo_piece_head_parse; of any length. */
 elo_err_t elo_piece_owner_parse(elo_slice_t in,
                                 elo_piece_owner_t *out) ELO_MUST_USE;

@@ -389,6 +389,8 @@ static const struct {
     { PATH("/api/audit"), ELO_ROUTE_AUDIT, false },
     { PATH("/api/explain"), ELO_ROUTE_EXPLAIN, false },
     { PATH("/.well-known/jwks.json"), ELO_ROUTE_AUTH_KEYS, false },
+    { PATH("/api/cache/purge"), ELO_ROUTE_CACHE_PURGE, false },
+    { PATH("/api/cache/warm"), ELO_ROUTE_CACHE_WARM, false },
     { PATH("/health"), ELO_ROUTE_HEALTH, false },
     { PATH("/healthz"), ELO_ROUTE_HEALTH, false },
     { PATH("/version"), ELO_ROUTE_VERSION, false },

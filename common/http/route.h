@@ -44,6 +44,8 @@ typedef enum {
     ELO_ROUTE_RECORD_HEAD,    /* /api/records/head/{agent} */
     ELO_ROUTE_AUDIT,          /* /api/audit */
     ELO_ROUTE_EXPLAIN,        /* /api/explain */
+    ELO_ROUTE_CACHE_PURGE,    /* /api/cache/purge */
+    ELO_ROUTE_CACHE_WARM,     /* /api/cache/warm */
     ELO_ROUTE_HEALTH,         /* /health, /healthz */
     ELO_ROUTE_VERSION,        /* /version */
     /* of the network's existing clients, docs/compatibility.md: */

@@ -21,6 +21,7 @@ use Doorway::Stand;
 
 my $TYPE  = 'application/vnd.elohim.wire';
 my $SLOTS = 8192;
+my ( $PURGES, $PURGE_LEN ) = ( 1024, 48 );    # entries of the ring, empty
 my $HEAD  = 64;
 
 our %FACT = (
@@ -58,8 +59,10 @@ sub new {
 
     make_path( $stand->store );
     Doorway::Stand::spew( $self->{file},
-        pack( "a8 L L Q Q Q x$HEAD", "ELOGEN1", $SLOTS, 0, 77, 5, 1 ) =~
-          s/\A(.{64}).*/$1/sr . pack( 'Q', 1 ) x $SLOTS );
+        pack( "a8 L L Q Q Q x$HEAD", "ELOGEN2", $SLOTS, $PURGES, 77, 5, 1 ) =~
+          s/\A(.{64}).*/$1/sr
+          . pack( 'Q', 1 ) x $SLOTS
+          . "\0" x ( $PURGES * $PURGE_LEN ) );
     $self->beat;
     return $self;
 }
@@ -110,6 +113,22 @@ sub value {
     sysseek $in, $HEAD + 8 * $slot, 0;
     sysread $in, my $bytes, 8;
     return unpack 'Q', $bytes;
+}
+
+# purge($number, $kind, $digest): an entry of the ring, 1 a blob, 2 all.
+sub purge {
+    my ( $self, $number, $kind, $digest ) = @_;
+    my $at =
+      $HEAD + 8 * $SLOTS + $PURGE_LEN * ( $number % $PURGES );
+    my @word = unpack 'Q4', $digest // "\0" x 32;
+    my $seq  = 1 << 40 | $number;
+
+    $self->write_at( $at,               0 );
+    $self->write_at( $at + 8,           $kind );
+    $self->write_at( $at + 16 + 8 * $_, $word[$_] ) for 0 .. 3;
+    $self->write_at( $at,               $seq );
+    $self->write_at( 40,                $seq );
+    return;
 }
 
 sub bump {

@@ -185,11 +185,14 @@ test_asked(void **state)
     dir_t *d = *state;
     elo_digest_t x = digest_of(ELO_SLICE("x")), y = digest_of(ELO_SLICE("y"));
     elo_slice_t ids[] = { ID("one"), ID("two") };
-    elo_purge_set_t set = { ids, 2, &x, 1, false };
+    elo_slots_t slots = { { 0 } };
+    elo_purge_set_t set = { &slots, &x, 1, false };
     uint64_t at = now_of(d->s), seq = 0, other = gen_of(d->s, ID("three"));
     uint64_t was[] = { gen_of(d->s, ids[0]), gen_of(d->s, ids[1]),
                        gen_of(d->s, elo_digest_slice(&x)) };
 
+    elo_slots_mark(&slots, ids[0]);
+    elo_slots_mark(&slots, ids[1]);
     assert_int_equal(elo_store_purge(d->s, &set, &seq), ELO_OK);
     assert_true(seq == now_of(d->s));
     assert_int_equal(drain(d->s, &at, &x), 1);
@@ -198,7 +201,7 @@ test_asked(void **state)
     assert_true(gen_of(d->s, ids[1]) > was[1]);
     assert_true(gen_of(d->s, elo_digest_slice(&x)) > was[2]);
     assert_true(gen_of(d->s, ID("three")) == other);
-    set = (elo_purge_set_t){ .ids = ids, .n_ids = 1 };
+    set = (elo_purge_set_t){ .slots = &slots };
     was[0] = gen_of(d->s, ids[0]);
     assert_int_equal(elo_store_purge(d->s, &set, &seq), ELO_OK);
     assert_true(gen_of(d->s, ids[0]) > was[0]);
