@@ -22,6 +22,7 @@ extern const elo_cmd_t elo_cmd_pin;
 extern const elo_cmd_t elo_cmd_unpin;
 extern const elo_cmd_t elo_cmd_queue;
 extern const elo_cmd_t elo_cmd_fallback;
+extern const elo_cmd_t elo_cmd_cache;
 extern const elo_cmd_t elo_cmd_fsck;
 extern const elo_cmd_t elo_cmd_backup;
 extern const elo_cmd_t elo_cmd_export;

@@ -174,6 +174,10 @@ ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
         return ngx_sprintf(p, "/api/audit");
     case ELO_ROUTE_EXPLAIN:
         return ngx_sprintf(p, "/api/explain");
+    case ELO_ROUTE_CACHE_PURGE:
+        return ngx_sprintf(p, "/api/cache/purge");
+    case ELO_ROUTE_CACHE_WARM:
+        return ngx_sprintf(p, "/api/cache/warm");
     case ELO_ROUTE_HEALTH:
         return ngx_sprintf(p, "/health");
     case ELO_ROUTE_VERIFY:

@@ -3,9 +3,6 @@
 # output a cell. What is expected comes from the tables below, which are those of the
 # model (who may read what, the life of a content), not from what answers. Whatever is
 # refused is refused as what isn't there would be, to the last field of the answer.
-#
-# Purging caches has no route yet: the gate's rule for it is in
-# t/unit/common/auth/gate_test.c, over all that can come in.
 
 use strict;
 use warnings;
@@ -222,6 +219,15 @@ sub expect_word {
 sub expect_remove {
     my ($caller) = @_;
     return expect_write( $caller, $caller eq 'owner' ? 409 : 404 );
+}
+
+# Taking it out of caches: an administrator does that with anybody's.
+sub expect_purge {
+    my ( $caller, $row ) = @_;
+    return expect_write( $caller,
+          $caller eq 'owner' || $caller eq 'admin' ? 200
+        : is_reader( $caller, $row )               ? 403
+        :                                            404 );
 }
 
 # ---- who there is
@@ -871,6 +877,20 @@ for my $row (@ROWS) {
           for @NAMES;
         for my $caller (@NAMES) {
             import_cell( $row, $caller, $_ ) for undef, $native;
+        }
+        for my $what (qw(content=ID address=HASH)) {
+            for my $caller (@NAMES) {
+                write_cell(
+                    $row,
+                    $caller,
+                    "purge $what",
+                    'POST',
+                    path_of( "/api/cache/purge?$what", $of{$row} ),
+                    expect_purge( $caller, $row ),
+                    undef,
+                    $_
+                ) for undef, $native;
+            }
         }
         for my $caller (@NAMES) {
             write_cell( $row, $caller, $_->[0], 'POST', "$node/$_->[0]",

@@ -12,6 +12,7 @@
 #include "backend/api/purge.h"
 #include "backend/api/put_small.h"
 #include "backend/api/who.h"
+#include "backend/edge/warm.h"
 #include "backend/os/clock.h"
 #include "common/auth/gate.h"
 #include "common/base/enc.h"
@@ -96,6 +97,10 @@ static const resource_t table[] = {
       { ON(GET, handoff_get), ON(POST, handoff_post),
         ON(DELETE, handoff_delete) } },
     { ELO_ROUTE_CACHE_PURGE, false, { ON(POST, cache_purge) } },
+    { ELO_ROUTE_CACHE_WARM,
+      false,
+      { ON(GET, warm_get), ON(POST, warm_post), ON(DELETE, warm_delete) } },
+    { ELO_OWN_WARM, true, { ON(GET, warm_next) } },
     { ELO_OWN_GRANT, false, { ON(GET, grant) } },
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
@@ -449,6 +454,7 @@ elo_api_serve(elo_api_t *a, elo_http_req_t *req, bool is_recorded)
     elo_slice_t path;
     int kind;
 
+    a->n_calls++;
     if (!elo_api_take_path(req, room, &path) || !read_caller(&c)) {
         return;
     }
@@ -472,6 +478,16 @@ on_request(elo_http_handler_t *self, elo_http_req_t *req)
 
 
 /* ---- lifetime ---- */
+
+static elo_err_t
+warm_create(elo_api_t *a)
+{
+    uint64_t run;
+
+    elo_random(&run, sizeof(run));
+    return elo_warm_create(run, &a->warm);
+}
+
 
 elo_err_t
 elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
@@ -497,10 +513,14 @@ elo_api_create(const elo_api_cfg_t *cfg, elo_api_t **out)
         rc = elo_purge_queue_create(cfg->loop, cfg->store, &a->purges);
     }
     if (rc == ELO_OK) {
+        rc = warm_create(a);
+    }
+    if (rc == ELO_OK) {
         rc = elo_media_jobs_create(cfg, &a->jobs);
     }
     if (rc != ELO_OK) {
         elo_purge_queue_free(&a->purges);
+        elo_warm_free(&a->warm);
         elo_lookup_free(&a->lookup);
         elo_watches_free(&a->watches);
         free(a);
@@ -599,6 +619,7 @@ elo_api_free(elo_api_t **a)
     elo_audit_free(&(*a)->audit);
     elo_list_pages_free(*a);
     elo_purge_queue_free(&(*a)->purges);
+    elo_warm_free(&(*a)->warm);
     elo_native_free(&(*a)->native);
     elo_handoffs_free(*a);
     free(*a);

@@ -72,6 +72,10 @@ struct elo_api_s {
     struct elo_list_page_s *lists;    /* that wait for their turn */
     uint32_t n_lists_waiting;
     struct elo_purge_queue_s *purges;
+    struct elo_warm_s *warm;
+    uint64_t n_calls;    /* that came in all */
+    uint64_t warm_calls; /* by when an edge has asked for more, */
+    uint64_t warm_ms;    /* which was then */
     bool is_draining;
     int64_t cut_logged_at; /* Unix seconds: that a listing is short */
 

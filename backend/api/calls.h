@@ -30,6 +30,7 @@ enum {
     ELO_OWN_FALLBACK,     /* /api/fallback */
     ELO_OWN_REPORT,       /* /api/media/report */
     ELO_OWN_FEED,         /* /internal/v1/chunk/{addr|id}/{number} */
+    ELO_OWN_WARM,         /* /internal/v1/warm */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -102,6 +103,10 @@ void elo_call_verify(elo_call_t *c);
 void elo_call_cache(elo_call_t *c);
 void elo_call_cache_list(elo_call_t *c);
 void elo_call_cache_purge(elo_call_t *c);
+void elo_call_warm_post(elo_call_t *c);
+void elo_call_warm_get(elo_call_t *c);
+void elo_call_warm_delete(elo_call_t *c);
+void elo_call_warm_next(elo_call_t *c);
 void elo_call_zome(elo_call_t *c);
 void elo_call_handoff_get(elo_call_t *c);
 void elo_call_handoff_post(elo_call_t *c);

@@ -192,6 +192,7 @@ static const struct {
     { "/api/audit/verify", ELO_OWN_AUDIT_VERIFY },
     { "/api/fallback", ELO_OWN_FALLBACK },
     { "/api/media/report", ELO_OWN_REPORT },
+    { "/internal/v1/warm", ELO_OWN_WARM },
 };
 
 static const struct {

@@ -27,6 +27,7 @@ my %KIND = (
     promotion        => 8,
     lifecycle        => 9,
     revocation       => 10,
+    commitment       => 13,
     token_revocation => 15,
 );
 our %RELATION = ( household => 1, family => 2, extended => 3, community => 4 );

@@ -22,7 +22,7 @@ use Doorway::Stand;
 my $TYPE  = 'application/vnd.elohim.wire';
 my $SLOTS = 8192;
 my ( $PURGES, $PURGE_LEN ) = ( 1024, 48 );    # entries of the ring, empty
-my $HEAD  = 64;
+my $HEAD = 64;
 
 our %FACT = (
     proved    => 1,
@@ -118,8 +118,7 @@ sub value {
 # purge($number, $kind, $digest): an entry of the ring, 1 a blob, 2 all.
 sub purge {
     my ( $self, $number, $kind, $digest ) = @_;
-    my $at =
-      $HEAD + 8 * $SLOTS + $PURGE_LEN * ( $number % $PURGES );
+    my $at   = $HEAD + 8 * $SLOTS + $PURGE_LEN * ( $number % $PURGES );
     my @word = unpack 'Q4', $digest // "\0" x 32;
     my $seq  = 1 << 40 | $number;
 
