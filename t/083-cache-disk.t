@@ -37,38 +37,49 @@ sub config_says {
           . $stand->nginx_http
           . "$line\nserver { listen 127.0.0.1:1; location / { elohim on; } }\n}\n"
     );
-    my $out = qx{$ENV{TEST_NGINX_BINARY} -t -p $dir/ -e stderr -c $dir/nginx.conf 2>&1};
+    my $out =
+      qx{$ENV{TEST_NGINX_BINARY} -t -p $dir/ -e stderr -c $dir/nginx.conf 2>&1};
     $stand->end;
     return ( $? >> 8, $out );
 }
 
 subtest 'settings' => sub {
     for my $row (
-        [ 'elohim_cache_path DIR/c;',                     0, qr/successful/ ],
-        [ 'elohim_cache_path DIR/c/;',                    0, qr/successful/ ],
-        [ 'elohim_cache_path DIR/c complete=2m chunk=2m inactive=1s min_free=0;',
-            0, qr/successful/ ],
+        [ 'elohim_cache_path DIR/c;',  0, qr/successful/ ],
+        [ 'elohim_cache_path DIR/c/;', 0, qr/successful/ ],
+        [
+'elohim_cache_path DIR/c complete=2m chunk=2m inactive=1s min_free=0;',
+            0,
+            qr/successful/
+        ],
         [ 'elohim_cache_path DIR/c chunk=1t;', 1, qr/"chunk=1t" is no size/ ],
-        [ 'elohim_cache_path DIR/c chunk=1m;', 1,
-            qr/"chunk=1m" is no size from 2097152 bytes/ ],
+        [
+            'elohim_cache_path DIR/c chunk=1m;',
+            1,
+            qr/"chunk=1m" is no size from 2097152 bytes/
+        ],
         [ 'elohim_cache_path DIR/c complete=;', 1, qr/"complete=" is no size/ ],
-        [ 'elohim_cache_path DIR/c complete=-5m;', 1, qr/is no size/ ],
-        [ 'elohim_cache_path DIR/c min_free=x;',   1, qr/is no size/ ],
-        [ 'elohim_cache_path DIR/c inactive=0;',   1, qr/is no time/ ],
-        [ 'elohim_cache_path DIR/c inactive=1y;',  1, qr/is no time/ ],
+        [ 'elohim_cache_path DIR/c complete=-5m;',  1, qr/is no size/ ],
+        [ 'elohim_cache_path DIR/c min_free=x;',    1, qr/is no size/ ],
+        [ 'elohim_cache_path DIR/c inactive=0;',    1, qr/is no time/ ],
+        [ 'elohim_cache_path DIR/c inactive=1y;',   1, qr/is no time/ ],
         [ 'elohim_cache_path DIR/c inactive=soon;', 1, qr/is no time/ ],
-        [ 'elohim_cache_path DIR/c keys=5;', 1, qr/"keys=5" is unknown: there/ ],
-        [ 'elohim_cache_path "";',           1, qr/is empty: write the dir/ ],
-        [ 'elohim_cache_path /;',            1, qr/can't be one of a cache/ ],
-        [ 'elohim_cache_path ' . 'x/' x 2030 . ';', 1,
-            qr/can't be one of/ ],
-        [ 'elohim_cache_path DIR/no/parent;', 1, qr/No such file/ ],
-        [ 'elohim_cache_path DIR/c; elohim_cache_path DIR/d;', 1,
-            qr/is duplicate/ ],
-        [ 'elohim_cache_path;',           1, qr/invalid number of arguments/ ],
-        [ 'elohim_verify every_read;',    0, qr/successful/ ],
-        [ 'elohim_verify first_read;',    0, qr/successful/ ],
-        [ 'elohim_verify sometimes;',     1, qr/invalid value "sometimes"/ ],
+        [
+            'elohim_cache_path DIR/c keys=5;', 1,
+            qr/"keys=5" is unknown: there/
+        ],
+        [ 'elohim_cache_path "";', 1, qr/is empty: write the dir/ ],
+        [ 'elohim_cache_path /;',  1, qr/can't be one of a cache/ ],
+        [ 'elohim_cache_path ' . 'x/' x 2030 . ';', 1, qr/can't be one of/ ],
+        [ 'elohim_cache_path DIR/no/parent;',       1, qr/No such file/ ],
+        [
+            'elohim_cache_path DIR/c; elohim_cache_path DIR/d;',
+            1, qr/is duplicate/
+        ],
+        [ 'elohim_cache_path;',        1, qr/invalid number of arguments/ ],
+        [ 'elohim_verify every_read;', 0, qr/successful/ ],
+        [ 'elohim_verify first_read;', 0, qr/successful/ ],
+        [ 'elohim_verify sometimes;',  1, qr/invalid value "sometimes"/ ],
       )
     {
         my ( $line, $status, $text ) = @$row;
@@ -97,14 +108,14 @@ subtest 'kept' => sub {
         ok( $p->get($blob), 'its bytes' );
         is( $p->asked($blob), $n, '... each piece was fetched' );
         ok( $p->get($blob), '... again' ) for 1 .. 3;
-        is( $p->asked($blob), $n, '... which needs nothing' );
+        is( $p->asked($blob),           $n, '... which needs nothing' );
         is( scalar $p->files_of($blob), $n, '... and lies in files' );
-        is( $p->passed($blob), 0, '... nothing was passed on' );
+        is( $p->passed($blob),          0,  '... nothing was passed on' );
     }
     is( $p->bytes, 5000 + 4 * $MIB + 777 + 6 * $HEAD, 'and no others' );
     for my $file ( $p->files ) {
         my ( $folder, $low ) = $file =~ m{/(..)/.{14}(..)\z};
-        is( $folder, $low, 'a folder for each low byte' );
+        is( $folder,                  $low, 'a folder for each low byte' );
         is( ( stat $file )[2] & 0777, 0600, '... nobody else reads it' );
     }
 };
@@ -118,7 +129,7 @@ subtest 'the format' => sub {
 
     is( "$magic $version $head", "ELOPIECE 1 $HEAD", 'magic, version, head' );
     like( $file, qr/\Q$number\E\z/, 'its number is its name' );
-    is( "$size $index $len $class", '5000 0 5000 2', 'what it is of' );
+    is( "$size $index $len $class", '5000 0 5000 2',          'what it is of' );
     is( unpack( 'H*', substr $bytes, 48, 32 ), $small->{hex}, 'digest' );
     is(
         unpack( 'H*', substr $bytes, 80, 32 ),
@@ -155,15 +166,15 @@ subtest 'what else lies there' => sub {
         'ab/00000000000000ab' => '',
         'ab/01000000000000ab' => 'x' x 100,
         'ab/02000000000000ab' => "\0" x ( $HEAD + 5000 ),
-        'ab/03000000000000ab' => $whole,                  # another's number
+        'ab/03000000000000ab' => $whole,                      # another's number
         'ab/04000000000000ab' => substr( $whole, 0, 9000 ),
         'ab/05000000000000ab' => "$whole.",
     );
     my %others = (
-        'note'                => 'of the operator',
-        'ab/hello'            => 'a',
-        'ab/06000000000000AB' => 'b',
-        'ab/00000000000000cd' => 'c',                     # in another's folder
+        'note'                    => 'of the operator',
+        'ab/hello'                => 'a',
+        'ab/06000000000000AB'     => 'b',
+        'ab/00000000000000cd'     => 'c',                 # in another's folder
         'ab/00000000000000ab.tmp' => 'd',
         'zz/00000000000000ab'     => 'e',
     );
@@ -176,7 +187,7 @@ subtest 'what else lies there' => sub {
     Doorway::Stand::spew( "$dir/$_", $others{$_} ) for keys %others;
     $p->start;
     ok( $p->read_through(3), 'read' );
-    ok( !-e "$dir/$_", "$_ went" ) for sort keys %own;
+    ok( !-e "$dir/$_",       "$_ went" ) for sort keys %own;
     is( Doorway::Stand::slurp("$dir/$_"), $others{$_}, "$_ is left alone" )
       for sort keys %others;
     ok( -d "$dir/ab/07000000000000ab", 'a folder, too' );
@@ -233,8 +244,8 @@ subtest 'bytes that were changed' => sub {
     ok( $p->get($blob), 'there' );
     $p->stop;
     my @files = $p->files_of($blob);
-    $p->damage( $files[0], $HEAD,       '!' );
-    $p->damage( $files[1], -1 + -s _,   '!' ) if -e $files[1];
+    $p->damage( $files[0], $HEAD,     '!' );
+    $p->damage( $files[1], -1 + -s _, '!' ) if -e $files[1];
     $p->start;
     ok( $p->read_through(4), 'read' );
     my $n    = $p->asked($blob);
@@ -264,7 +275,8 @@ subtest 'bounds' => sub {
     my $most = 0;
 
     for my $i ( 1 .. 40 ) {
-        ok( $p->get( $p->blob( "bound$i", 100_000 + 20_000 * $i ) ), "blob $i" );
+        ok( $p->get( $p->blob( "bound$i", 100_000 + 20_000 * $i ) ),
+            "blob $i" );
         $most = $p->bytes if $most < $p->bytes;
     }
     for my $i ( 1 .. 6 ) {
@@ -273,14 +285,14 @@ subtest 'bounds' => sub {
     }
 
     # What isn't worth its room lies there for a moment, until it is sent.
-    ok(
-        Doorway::Stand::wait_for( $WAIT_S,
-            sub { $p->bytes <= 12 * $MIB } ),
-        'no more than was configured'
-    );
+    ok( Doorway::Stand::wait_for( $WAIT_S, sub { $p->bytes <= 12 * $MIB } ),
+        'no more than was configured' );
     cmp_ok( $p->bytes, '>', 8 * $MIB, '... and it is used' );
-    cmp_ok( $most, '<=', 12 * $MIB + 4 * ( $MIB + $HEAD ),
-        '... at any time, but for what is on its way' );
+    cmp_ok(
+        $most, '<=',
+        12 * $MIB + 4 * ( $MIB + $HEAD ),
+        '... at any time, but for what is on its way'
+    );
     $p->stop;
     cmp_ok( $p->bytes, '<=', 12 * $MIB, '... at the end, too' );
 };
@@ -302,8 +314,7 @@ subtest 'inactive' => sub {
     ok( $p->get($_), 'there' ) for $old, $used;
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S,
-            sub { $p->get($used); return !$p->files_of($old) }
+            $WAIT_S, sub { $p->get($used); return !$p->files_of($old) }
         ),
         'what nobody wants goes'
     );
@@ -335,7 +346,7 @@ subtest 'two at once' => sub {
     ok( $two->get($blob), 'a second nginx serves it, too' ) for 1 .. 3;
     cmp_ok( $two->passed($blob), '>=', 3, '... without the directory' );
     is( $two->logged(qr/belongs to another nginx/), 1, '... and says so once' );
-    is( scalar $p->files_of($blob), 1, '... it wrote nothing' );
+    is( scalar $p->files_of($blob),                 1, '... it wrote nothing' );
 
     $p->stop;
     ok(
@@ -396,7 +407,7 @@ subtest 'a new binary' => sub {
         'without the directory'
     );
     ok( $p->get($blob), 'right bytes of either' ) for 1 .. 10;
-    ok( $ends->($old), 'the old one ends' );
+    ok( $ends->($old),  'the old one ends' );
     ok(
         Doorway::Stand::wait_for(
             $WAIT_S, sub { $p->logged(qr/is free, it is taken over/) }
@@ -406,8 +417,8 @@ subtest 'a new binary' => sub {
     ok( $p->read_through(2), 'reads it' );
     my ( $n, $passed ) = ( $p->asked($blob), $p->passed($blob) );
     ok( $p->get($blob), 'and serves from it' ) for 1 .. 4;
-    is( $p->asked($blob),  $n,      '... without a question' );
-    is( $p->passed($blob), $passed, '... nor passing on' );
+    is( $p->asked($blob),  $n,                       '... without a question' );
+    is( $p->passed($blob), $passed,                  '... nor passing on' );
     is( $p->logged(qr/belongs to another nginx/), 1, 'it was said once' );
     ok( $ends->($new), 'the new one ends' );
     Doorway::Stand::spew( "$root/error.log", '' );
@@ -418,7 +429,7 @@ subtest 'reload' => sub {
 
     $p->start;
     ok( $p->read_through(1), 'read' );
-    ok( $p->get($blob),       'there' );
+    ok( $p->get($blob),      'there' );
     for my $round ( 1 .. 5 ) {
         kill 'HUP', $stand->nginx_pid;
         ok( $p->get($blob), "round $round" ) for 1 .. 4;
@@ -462,9 +473,8 @@ subtest 'workers that are killed' => sub {
     }
     while ( waitpid( $pid, POSIX::WNOHANG() ) == 0 ) {
         my $blob = $blobs[ int rand @blobs ];
-        my $res  = eval {
-            Doorway::Http::request( $stand->port, path => $blob->{url} );
-        };
+        my $res =
+          eval { Doorway::Http::request( $stand->port, path => $blob->{url} ); };
         next if !$res || ( $res->{status} // 0 ) != 200;
         my $body = $res->{body};
         $body eq substr( $blob->{bytes}, 0, length $body )
@@ -478,7 +488,10 @@ subtest 'workers that are killed' => sub {
     $n += $p->asked($_) + $p->passed($_) for @blobs;
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S, sub { ( grep { $p->get($_) } @blobs ) == @blobs }
+            $WAIT_S,
+            sub {
+                ( grep { $p->get($_) } @blobs ) == @blobs;
+            }
         ),
         'and again'
     );
@@ -489,8 +502,14 @@ subtest 'workers that are killed' => sub {
     $p->stop;
     $p->start;
     ok( $p->read_through, 'read' );
-    is( scalar( grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
-              $p->files ), 0, 'nothing half is left' );
+    is(
+        scalar(
+            grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
+              $p->files
+        ),
+        0,
+        'nothing half is left'
+    );
     ok( ( grep { $p->get($_) } @blobs ) == @blobs, 'all is served' );
 };
 

@@ -48,8 +48,10 @@ sub cover {
 }
 
 sub uncover {
-    ok( Doorway::Stand::wait_for( $WAIT_S, sub { system("umount $dir") == 0 } ),
-        'writable again' );
+    ok(
+        Doorway::Stand::wait_for( $WAIT_S, sub { system("umount $dir") == 0 } ),
+        'writable again'
+    );
     return;
 }
 
@@ -67,12 +69,19 @@ subtest 'full' => sub {
 
     ok( $p->get($_), 'right bytes' ) for @more;
     is( tells(), 1, 'the log says so, once' );
-    cmp_ok( $p->passed( $more[-1] ), '>=', 1, 'what finds no room is passed on' );
+    cmp_ok( $p->passed( $more[-1] ),
+        '>=', 1, 'what finds no room is passed on' );
     ok( $p->get($kept), 'what is there is served' );
     is( $p->asked($kept),  2, '... without a question' );
     is( $p->passed($kept), 0, '... nor passing on' );
-    is( scalar( grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
-              $p->files ), 0, 'nothing half is left' );
+    is(
+        scalar(
+            grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
+              $p->files
+        ),
+        0,
+        'nothing half is left'
+    );
     ok( $p->get( $more[-1] ), 'again' ) for 1 .. 3;
     is( tells(), 1, 'still once' );
 
@@ -138,8 +147,8 @@ subtest 'min_free' => sub {
     $p->stop;
     $p->start( path => 'min_free=1000000g' );
     ok( $p->get($blob), 'right bytes' ) for 1 .. 3;
-    is( $p->passed($blob),            3, 'passed on' );
-    is( scalar $p->files_of($blob),   0, 'nothing is written' );
+    is( $p->passed($blob),                       3, 'passed on' );
+    is( scalar $p->files_of($blob),              0, 'nothing is written' );
     is( $p->logged(qr/keeping min_free failed/), 1, 'said once' );
     $p->stop;
 };

@@ -28,7 +28,8 @@ sub new {
     }, $class;
 
     # Bytes are made from the name that the size stands behind, on both sides.
-    $self->{fake} = Doorway::Fake->start( $stand, sub { answer( $stand, @_ ) } );
+    $self->{fake} =
+      Doorway::Fake->start( $stand, sub { answer( $stand, @_ ) } );
     return $self;
 }
 
@@ -44,9 +45,10 @@ sub blob {
 
 sub answer {
     my ( $stand, $q ) = @_;
-    my ($hex) = $q->{path} =~ m{sha256-([0-9a-f]{64})} or return ( 404, {}, '' );
-    my $file  = $stand->dir . "/blob-$hex";
-    my $size  = -s $file // return ( 404, {}, '' );
+    my ($hex) = $q->{path} =~ m{sha256-([0-9a-f]{64})}
+      or return ( 404, {}, '' );
+    my $file = $stand->dir . "/blob-$hex";
+    my $size = -s $file // return ( 404, {}, '' );
 
     return Doorway::Fake::grant(
         hash   => $hex,
@@ -108,7 +110,8 @@ sub get {
 # How often chunks of it were asked for; how often it was passed on.
 sub asked {
     my ( $self, $blob ) = @_;
-    return scalar grep { $_->{path} =~ m{/chunk/sha256-$blob->{hex}/} }
+    return
+      scalar grep { $_->{path} =~ m{/chunk/sha256-$blob->{hex}/} }
       $self->{fake}->asked;
 }
 
@@ -121,7 +124,7 @@ sub passed {
 sub files {
     my ($self) = @_;
     return map { "$self->{dir}/$_" }
-      grep { m{\A[0-9a-f]{2}/[0-9a-f]{16}\z} }
+      grep     { m{\A[0-9a-f]{2}/[0-9a-f]{16}\z} }
       Doorway::Stand::files_below( $self->{dir} );
 }
 

@@ -67,8 +67,12 @@ sub files { return scalar $p->files_of( { hex => $hex{ $_[0] } } ) }
 
 sub gone {
     my (@ids) = @_;
-    return Doorway::Stand::wait_for( $WAIT_S,
-        sub { !grep { files($_) } @ids } );
+    return Doorway::Stand::wait_for(
+        $WAIT_S,
+        sub {
+            !grep { files($_) } @ids;
+        }
+    );
 }
 
 sub purge {
@@ -103,10 +107,8 @@ subtest 'at once' => sub {
     my ($next) = grep { $_ ne $file } $p->files_of( { hex => $hex{one} } );
     ok( $next, '... and was asked for anew' );
     is_kept( $_, "$_ stays" ) for qw(two long);
-    ok(
-        Doorway::Stand::wait_for( $WAIT_S, sub { files('one') == 1 } ),
-        'one file of it is left'
-    );
+    ok( Doorway::Stand::wait_for( $WAIT_S, sub { files('one') == 1 } ),
+        'one file of it is left' );
 
     purge('content=long');
     ok( gone('long'), 'files go without a request' );
@@ -135,13 +137,13 @@ sub settled {
 subtest 'while nginx is down' => sub {
     ok( right($_), "$_ is there" ) for qw(one two three long);
     my $owner = owner();
-    purge('address=sha256-' . '0' x 64 );
+    purge( 'address=sha256-' . '0' x 64 );
     ok( settled($owner), 'what was purged so far is known as applied' );
     $p->stop;
     purge("address=sha256-$hex{two}");
     $p->start;
     ok( $p->read_through(2), 'read' );
-    ok( gone('two'), 'what was purged meanwhile is gone' );
+    ok( gone('two'),         'what was purged meanwhile is gone' );
     is_kept( $_, "$_ stays" ) for qw(one three long);
     ok( right('two'), 'it is fetched anew' );
 };
@@ -149,10 +151,8 @@ subtest 'while nginx is down' => sub {
 subtest 'a restart of the daemon' => sub {
     $stand->stop_daemon;
     $stand->start_daemon;
-    ok(
-        Doorway::Stand::wait_for( $WAIT_S, sub { right('one') } ),
-        'the new one is there'
-    );
+    ok( Doorway::Stand::wait_for( $WAIT_S, sub { right('one') } ),
+        'the new one is there' );
     is_kept( $_, "$_ stays" ) for qw(one two three);
     purge("address=sha256-$hex{three}");
     ok( gone('three'), 'its purges count, too' );
@@ -161,21 +161,21 @@ subtest 'a restart of the daemon' => sub {
 subtest 'everything' => sub {
     purge('all=1');
     ok( gone( keys %bytes ), 'nothing is left' );
-    ok( right($_),           "$_ is fetched anew" ) for qw(one two long);
+    ok( right($_), "$_ is fetched anew" ) for qw(one two long);
     is_kept( $_, "$_ is kept again" ) for qw(one two long);
 };
 
 # More than the ring has.
 subtest 'too many to know' => sub {
     my $owner = owner();
-    purge('address=sha256-' . '0' x 64 );
+    purge( 'address=sha256-' . '0' x 64 );
     ok( settled($owner), 'all is known as applied' );
     $p->stop;
     purge( 'address=sha256-' . sprintf '%064x', $_ ) for 1 .. 1030;
     $p->start;
     ok( $p->read_through(3), 'read' );
     ok( gone( keys %bytes ), 'nothing is left' );
-    ok( right($_), "$_ is fetched anew" ) for qw(one two);
+    ok( right($_),           "$_ is fetched anew" ) for qw(one two);
 };
 
 subtest 'an owner file that says nothing' => sub {
@@ -186,7 +186,7 @@ subtest 'an owner file that says nothing' => sub {
     ok( $p->read_through(4), 'read' );
     is( $p->logged(qr/says nothing that can be relied on/), 1, 'said' );
     ok( gone( keys %bytes ), 'nothing is left' );
-    ok( right($_), "$_ is fetched anew" ) for qw(one two);
+    ok( right($_),           "$_ is fetched anew" ) for qw(one two);
 };
 
 subtest 'another store' => sub {
