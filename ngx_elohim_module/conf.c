@@ -392,3 +392,12 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 
     return emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf) : NGX_OK;
 }
+
+
+/* The module's own memory goes before the process does. */
+
+void
+ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
+{
+    elo_sha256_forget();
+}

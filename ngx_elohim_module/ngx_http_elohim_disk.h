@@ -48,6 +48,7 @@ struct ngx_http_elohim_disk_s {
     off_t free_bytes;
     ngx_msec_t look_at; /* for the owner's record */
     ngx_msec_t bad_at;  /* a file was dropped */
+    ngx_msec_t map_at;  /* a page was tried for that isn't mapped */
     void *scan;
     unsigned syncing:1;
 };
