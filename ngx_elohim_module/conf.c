@@ -86,6 +86,18 @@ ngx_http_elohim_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(emcf->fill_connections_all, NGX_HTTP_ELOHIM_FILL_ALL);
     ngx_conf_init_msec_value(emcf->fill_timeout, NGX_HTTP_ELOHIM_FILL_TIMEOUT);
 
+    if (emcf->fill_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"elohim_fill_timeout\" is 0: write a time, such "
+                           "as \"10s\"");
+        return NGX_CONF_ERROR;
+    }
+
+    /* with one of the two, the other follows */
+
+    emcf->fill_connections_all = ngx_max(emcf->fill_connections_all,
+                                         emcf->fill_connections);
+
     return NGX_CONF_OK;
 }
 
@@ -389,4 +401,13 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
     }
 
     return emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf) : NGX_OK;
+}
+
+
+/* The module's own memory goes before the process does. */
+
+void
+ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
+{
+    elo_sha256_forget();
 }

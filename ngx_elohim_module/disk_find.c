@@ -5,6 +5,9 @@
 #include "ngx_http_elohim_disk.h"
 
 
+#define NGX_HTTP_ELOHIM_DISK_TOLD  10000 /* ms without another warning */
+
+
 /* The entry of a piece that is there and good, with a copy of its record. */
 
 static ngx_int_t
@@ -141,7 +144,7 @@ ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
     const ngx_http_elohim_place_t *place)
 {
     elo_tier_t              *t;
-    ngx_uint_t               dropped;
+    ngx_uint_t               dropped, level;
     elo_tier_item_t          item;
     ngx_http_elohim_disk_t  *d;
 
@@ -159,7 +162,13 @@ ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_disk_unlock(d);
 
     if (dropped) {
-        ngx_log_error(NGX_LOG_WARN, d->log, 0,
+        /* somebody may have emptied the directory: that is one warning */
+        level = d->bad_at && ngx_current_msec - d->bad_at
+                             < NGX_HTTP_ELOHIM_DISK_TOLD
+                ? NGX_LOG_INFO : NGX_LOG_WARN;
+        d->bad_at = ngx_current_msec;
+
+        ngx_log_error(level, d->log, 0,
                       "elohim cache \"%V\": \"%s\" is not what was written, "
                       "it is dropped", &d->path->name, place->path);
         ngx_http_elohim_disk_unlink(d, 1);

@@ -149,6 +149,7 @@ ngx_http_elohim_owner_lock(ngx_http_elohim_disk_t *d,
 ngx_int_t
 ngx_http_elohim_disk_take(ngx_http_elohim_disk_t *d)
 {
+    ngx_int_t                 rc;
     ngx_msec_t                now;
     elo_piece_owner_t         o;
     ngx_atomic_uint_t         at;
@@ -158,8 +159,7 @@ ngx_http_elohim_disk_take(ngx_http_elohim_disk_t *d)
     now = ngx_current_msec;
     at = x->next_try;
 
-    if (d->fd == NGX_INVALID_FILE
-        || (at && (ngx_msec_int_t) (at - now) > 0)
+    if ((at && (ngx_msec_int_t) (at - now) > 0)
         || !ngx_atomic_cmp_set(&x->next_try, at,
                                now + NGX_HTTP_ELOHIM_OWNER_TRY)
         || ngx_http_elohim_owner_lock(d, x) != NGX_OK)
@@ -167,9 +167,18 @@ ngx_http_elohim_disk_take(ngx_http_elohim_disk_t *d)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_elohim_owner_read(d, &o) != NGX_OK) {
+    rc = ngx_http_elohim_owner_read(d, &o);
+
+    if (rc != NGX_OK) {
         /* no store is known of: whatever lies there goes */
         ngx_memzero(&o, sizeof(elo_piece_owner_t));
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, d->log, 0,
+                      "elohim cache \"%V\": its owner file says nothing that "
+                      "can be relied on, all pieces are dropped",
+                      &d->path->name);
     }
 
     x = ngx_http_elohim_disk_lock(d);
@@ -199,12 +208,13 @@ ngx_http_elohim_disk_take(ngx_http_elohim_disk_t *d)
 }
 
 
+/* NGX_OK; NGX_DECLINED: it is empty; NGX_ERROR: it says nothing. */
+
 static ngx_int_t
 ngx_http_elohim_owner_read(ngx_http_elohim_disk_t *d, elo_piece_owner_t *o)
 {
-    ssize_t    n;
-    elo_err_t  rc;
-    uint8_t    buf[ELO_PIECE_OWNER_LEN + 1];
+    ssize_t  n;
+    uint8_t  buf[ELO_PIECE_OWNER_LEN + 1];
 
     n = pread(d->fd, buf, sizeof(buf), 0);
 
@@ -212,17 +222,8 @@ ngx_http_elohim_owner_read(ngx_http_elohim_disk_t *d, elo_piece_owner_t *o)
         return NGX_DECLINED;
     }
 
-    rc = n < 0 ? ELO_ECORRUPT : elo_piece_owner_parse(elo_slice(buf, n), o);
-
-    if (rc != ELO_OK) {
-        ngx_log_error(NGX_LOG_WARN, d->log, n < 0 ? ngx_errno : 0,
-                      "elohim cache \"%V\": its owner file says nothing that "
-                      "can be relied on, all pieces are dropped",
-                      &d->path->name);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return n > 0 && elo_piece_owner_parse(elo_slice(buf, n), o) == ELO_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -306,7 +307,7 @@ ngx_http_elohim_disk_look(ngx_http_elohim_disk_t *d)
         return;
     }
 
-    if (ngx_http_elohim_owner_read(d, &o) == NGX_OK && o.index_id == x->id) {
+    if (ngx_http_elohim_owner_read(d, &o) != NGX_OK || o.index_id == x->id) {
         return;
     }
 

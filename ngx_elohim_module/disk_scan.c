@@ -518,6 +518,7 @@ ngx_http_elohim_disk_scan(ngx_http_elohim_disk_t *d)
                 ngx_http_elohim_scan_enter(d, s);
 
             } else {
+                ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_GONE);
                 ngx_http_elohim_scan_done(d, s);
                 return;
             }

@@ -9,6 +9,7 @@
 #define NGX_HTTP_ELOHIM_SWEEP_TICK    100  /* ms */
 #define NGX_HTTP_ELOHIM_SWEEP_WALK    1000 /* entries that a turn looks at */
 #define NGX_HTTP_ELOHIM_SWEEP_UNLINK  256  /* files a turn */
+#define NGX_HTTP_ELOHIM_SWEEP_MAP     30000
 #define NGX_HTTP_ELOHIM_SWEEP_MIN     1000 /* ms from walk to walk */
 #define NGX_HTTP_ELOHIM_SWEEP_MAX     10000
 
@@ -220,13 +221,36 @@ ngx_http_elohim_sweep_turn(ngx_http_elohim_index_t *x)
 }
 
 
+/* The pages by which purges are known. Requests map them, too: one that can't be
+   mapped is tried for seldom, since each attempt may be a line of the log. */
+
+static void
+ngx_http_elohim_sweep_map(ngx_http_elohim_disk_t *d)
+{
+    ngx_uint_t                 i, due;
+    ngx_http_elohim_store_t  **sp;
+
+    sp = d->emcf->stores.elts;
+    due = d->map_at == 0
+          || ngx_current_msec - d->map_at >= NGX_HTTP_ELOHIM_SWEEP_MAP;
+
+    if (due) {
+        d->map_at = ngx_current_msec;
+    }
+
+    for (i = 0; i < d->emcf->stores.nelts; i++) {
+        if (sp[i]->page || due) {
+            (void) ngx_http_elohim_gen_current(sp[i], d->log);
+        }
+    }
+}
+
+
 static void
 ngx_http_elohim_sweep_tick(ngx_event_t *ev)
 {
-    ngx_uint_t                 i;
-    ngx_http_elohim_disk_t    *d;
-    ngx_http_elohim_index_t   *x;
-    ngx_http_elohim_store_t  **sp;
+    ngx_http_elohim_disk_t   *d;
+    ngx_http_elohim_index_t  *x;
 
     d = ev->data;
     x = ngx_http_elohim_disk_index(d);
@@ -235,13 +259,7 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
         (void) ngx_http_elohim_disk_take(d);
 
     } else {
-        sp = d->emcf->stores.elts;
-
-        for (i = 0; i < d->emcf->stores.nelts; i++) {
-            /* maps the page, and another daemon's when there is one */
-            (void) ngx_http_elohim_gen_current(sp[i], d->log);
-        }
-
+        ngx_http_elohim_sweep_map(d);
         ngx_http_elohim_disk_purge(d);
         ngx_http_elohim_disk_scan(d);
 
@@ -260,6 +278,11 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
 void
 ngx_http_elohim_disk_start(ngx_http_elohim_disk_t *d, ngx_cycle_t *cycle)
 {
+    if (d->fd == NGX_INVALID_FILE) {
+        /* the log says why */
+        return;
+    }
+
     ngx_http_elohim_disk = d;
     d->log = cycle->log;
     ngx_queue_init(&d->checks);

@@ -228,7 +228,7 @@ ngx_http_elohim_disk_unlink(ngx_http_elohim_disk_t *d, ngx_uint_t n)
             ngx_http_elohim_disk_name(d, file[i], &place);
 
             if (ngx_delete_file(place.path) == NGX_FILE_ERROR
-                && ngx_errno != NGX_ENOENT)
+                && ngx_errno != NGX_ENOENT && ngx_errno != NGX_EISDIR)
             {
                 ngx_http_elohim_disk_failed(d, ngx_errno, "unlink()");
                 return;

@@ -47,6 +47,8 @@ struct ngx_http_elohim_disk_s {
     ngx_msec_t free_at; /* when free_bytes was looked up */
     off_t free_bytes;
     ngx_msec_t look_at; /* for the owner's record */
+    ngx_msec_t bad_at;  /* a file was dropped */
+    ngx_msec_t map_at;  /* a page was tried for that isn't mapped */
     void *scan;
     unsigned syncing:1;
 };

@@ -246,7 +246,7 @@ ngx_module_t  ngx_http_elohim_module = {
     ngx_http_elohim_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_elohim_exit_process,          /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };

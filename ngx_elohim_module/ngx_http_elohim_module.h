@@ -123,5 +123,6 @@ ngx_uint_t ngx_http_elohim_is_secret(const u_char *p, const u_char *end);
 
 /* conf: what each worker does first, and last */
 ngx_int_t ngx_http_elohim_init_process(ngx_cycle_t *cycle);
+void ngx_http_elohim_exit_process(ngx_cycle_t *cycle);
 
 #endif

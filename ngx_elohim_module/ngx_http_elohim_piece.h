@@ -37,8 +37,9 @@ struct ngx_http_elohim_pieces_s {
     ngx_chain_t link;
     ngx_buf_t *sending; /* that, or text; NULL: nothing is on its way */
 
-    ngx_http_elohim_follow_t follow;
-    ngx_http_elohim_verify_t verify;
+    ngx_http_elohim_piece_t piece;    /* at `at`, when is_open or looked for */
+    ngx_http_elohim_follow_t *follow; /* made when first needed, as the next */
+    ngx_http_elohim_verify_t *verify;
     ngx_event_t retry;
     ngx_msec_t asked;   /* when the first piece was; also since when it waits */
     ngx_uint_t tries;   /* to have a piece, without a byte of it */
@@ -47,8 +48,7 @@ struct ngx_http_elohim_pieces_s {
     ngx_file_t file;
     off_t offset;       /* in it, of the piece */
     uint64_t number;    /* of the file */
-    uint32_t index;     /* of the piece */
-    uint32_t have;      /* of its bytes */
+    uint32_t have;      /* bytes of the piece */
 
     ngx_uint_t status;  /* what went wrong */
     time_t retry_after;

@@ -210,10 +210,11 @@ ngx_http_elohim_piece_failed(ngx_http_elohim_pieces_t *p)
         emcf = ngx_http_get_module_main_conf(p->request,
                                              ngx_http_elohim_module);
 
-        if (p->status == NGX_HTTP_NOT_FOUND
-            || p->status == NGX_HTTP_BAD_GATEWAY)
+        if (p->ctx->filled && (p->status == NGX_HTTP_NOT_FOUND
+                               || p->status == NGX_HTTP_BAD_GATEWAY))
         {
-            /* perhaps the grant is what is wrong */
+            /* perhaps the grant is what is wrong; it is asked for again once, not
+               by each who is told of the same failure */
             ngx_http_elohim_shm_drop(emcf->zone, &p->ctx->key);
         }
 
@@ -337,7 +338,7 @@ ngx_http_elohim_piece_next(ngx_http_elohim_pieces_t *p)
     p->at = whole->file_pos;
     p->end = whole->file_last;
 
-    if (p->is_open && p->index != p->at / ELO_TREE_CHUNK) {
+    if (p->is_open && p->piece.index != p->at / ELO_TREE_CHUNK) {
         ngx_http_elohim_piece_close(p);
     }
 
@@ -477,7 +478,7 @@ ngx_http_elohim_piece_go(ngx_http_elohim_pieces_t *p)
         rc = ngx_http_elohim_piece_obtain(p);
 
         if (rc == NGX_OK
-            && (uint64_t) p->index * ELO_TREE_CHUNK + p->have <= p->at)
+            && (uint64_t) p->piece.index * ELO_TREE_CHUNK + p->have <= p->at)
         {
             rc = NGX_AGAIN;
         }

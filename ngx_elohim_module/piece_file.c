@@ -54,12 +54,12 @@ ngx_http_elohim_piece_leave(ngx_http_elohim_pieces_t *p)
 {
     if (p->following) {
         p->following = 0;
-        ngx_http_elohim_fill_leave(&p->follow);
+        ngx_http_elohim_fill_leave(p->follow);
     }
 
     if (p->verifying) {
         p->verifying = 0;
-        ngx_http_elohim_disk_verify_leave(&p->verify);
+        ngx_http_elohim_disk_verify_leave(p->verify);
     }
 }
 
@@ -136,9 +136,10 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
         return NGX_ERROR;
     }
 
-    if (!of.is_file
-        || (!grows && (of.size != place->file_size || of.mtime != place->mtime
-                       || of.uniq != place->uniq)))
+    /* one that grows has all of its room from the start */
+
+    if (!of.is_file || of.size != place->file_size || of.uniq != place->uniq
+        || (!grows && of.mtime != place->mtime))
     {
         ngx_http_elohim_piece_shut(p);
         return NGX_DECLINED;
@@ -201,7 +202,7 @@ ngx_http_elohim_piece_grown(ngx_http_elohim_pieces_t *p)
 {
     ngx_http_elohim_follow_t  *f;
 
-    f = &p->follow;
+    f = p->follow;
 
     if (f->place.file != 0 && f->place.file != p->number) {
 
@@ -256,14 +257,24 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
 
     if (!p->counted) {
         p->counted = 1;
-        ngx_http_elohim_disk_count(&p->follow.piece, 0);
+        ngx_http_elohim_disk_count(&p->piece, 0);
     }
 
-    f = &p->follow;
+    if (p->follow == NULL) {
+        p->follow = ngx_pcalloc(p->request->pool,
+                                sizeof(ngx_http_elohim_follow_t));
+        if (p->follow == NULL) {
+            return ngx_http_elohim_piece_fail(p,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+    }
+
+    f = p->follow;
     f->handler = ngx_http_elohim_piece_followed;
     f->data = p;
+    f->piece = p->piece;
     f->backend = elcf->backend;
-    f->question = ngx_http_elohim_piece_question(p, p->index, p->question);
+    f->question = ngx_http_elohim_piece_question(p, p->piece.index, p->question);
 
     rc = ngx_http_elohim_fill_follow(f, p->again);
 
@@ -285,17 +296,70 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
 }
 
 
-ngx_int_t
-ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
+/* It is there, and must be checked before it is used. */
+
+static ngx_int_t
+ngx_http_elohim_piece_verify(ngx_http_elohim_pieces_t *p,
+    const ngx_http_elohim_place_t *place)
 {
     ngx_int_t                  rc;
-    ngx_http_elohim_piece_t   *piece;
-    ngx_http_elohim_place_t    place;
+    ngx_http_elohim_verify_t  *v;
+
+    if (p->verify == NULL) {
+        p->verify = ngx_pcalloc(p->request->pool,
+                                sizeof(ngx_http_elohim_verify_t));
+        if (p->verify == NULL) {
+            return ngx_http_elohim_piece_fail(p,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+    }
+
+    v = p->verify;
+    v->piece = p->piece;
+    v->place = *place;
+    v->handler = ngx_http_elohim_piece_verified;
+    v->data = p;
+
+    rc = ngx_http_elohim_disk_verify(v);
+
+    p->verifying = rc == NGX_AGAIN;
+
+    return rc == NGX_OK || rc == NGX_AGAIN ? rc : NGX_DECLINED;
+}
+
+
+/* From the disk. NGX_DECLINED: it isn't there, or not any more. */
+
+static ngx_int_t
+ngx_http_elohim_piece_find(ngx_http_elohim_pieces_t *p)
+{
+    ngx_int_t                rc;
+    ngx_http_elohim_place_t  place;
+
+    rc = ngx_http_elohim_disk_find(&p->piece, &place);
+
+    if (rc == NGX_AGAIN) {
+        rc = ngx_http_elohim_piece_verify(p, &place);
+    }
+
+    return rc == NGX_OK ? ngx_http_elohim_piece_use(p, &p->piece, &place) : rc;
+}
+
+
+/* As far as it is known. */
+
+static ngx_uint_t
+ngx_http_elohim_piece_is_known(ngx_http_elohim_pieces_t *p, ngx_int_t *rc)
+{
+    if (p->verifying) {
+        *rc = NGX_AGAIN;
+        return 1;
+    }
 
     if (p->following) {
-        rc = ngx_http_elohim_piece_grown(p);
-        if (rc != NGX_DECLINED) {
-            return rc;
+        *rc = ngx_http_elohim_piece_grown(p);
+        if (*rc != NGX_DECLINED) {
+            return 1;
         }
 
         ngx_http_elohim_piece_leave(p);
@@ -303,65 +367,45 @@ ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
         p->is_open = 0;
     }
 
-    if (p->is_open && p->index == p->at / ELO_TREE_CHUNK) {
-        return NGX_OK;
+    *rc = NGX_OK;
+
+    return p->is_open && p->piece.index == p->at / ELO_TREE_CHUNK;
+}
+
+
+ngx_int_t
+ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_elohim_piece_is_known(p, &rc)) {
+        return rc;
     }
 
-    piece = &p->follow.piece;
+    ngx_http_elohim_piece_name(p, p->at / ELO_TREE_CHUNK, &p->piece);
 
-    for ( ;; ) {
+    while (p->tries++ < NGX_HTTP_ELOHIM_PIECE_TRIES) {
 
-        if (p->verifying) {
-            return NGX_AGAIN;
-        }
-
-        if (p->tries++ == NGX_HTTP_ELOHIM_PIECE_TRIES) {
-            ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
-                          "elohim: a piece of the cache is lost each time "
-                          "that it is there");
-            return ngx_http_elohim_piece_fail(p, NGX_HTTP_BAD_GATEWAY);
-        }
-
-        p->index = (uint32_t) (p->at / ELO_TREE_CHUNK);
-        ngx_http_elohim_piece_name(p, p->index, piece);
-
-        rc = ngx_http_elohim_disk_find(piece, &place);
-
-        if (rc == NGX_AGAIN) {
-            p->verify.piece = *piece;
-            p->verify.place = place;
-            p->verify.handler = ngx_http_elohim_piece_verified;
-            p->verify.data = p;
-
-            rc = ngx_http_elohim_disk_verify(&p->verify);
-
-            if (rc == NGX_AGAIN) {
-                p->verifying = 1;
-                return NGX_AGAIN;
-            }
-        }
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_elohim_piece_use(p, piece, &place);
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
+        rc = ngx_http_elohim_piece_find(p);
+        if (rc != NGX_DECLINED) {
+            return rc;
         }
 
         rc = ngx_http_elohim_piece_follow(p);
 
-        if (rc != NGX_OK && rc != NGX_AGAIN) {
+        if (rc == NGX_OK) {
+            /* it may have come between the two looks */
+
+            rc = ngx_http_elohim_piece_find(p);
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            p->again = 1;
+
+        } else if (rc != NGX_AGAIN) {
             return rc;
         }
-
-        if (rc == NGX_OK
-            && ngx_http_elohim_disk_find(piece, &place) != NGX_DECLINED)
-        {
-            /* it came between the two looks */
-            continue;
-        }
-
-        p->again = rc == NGX_OK;
 
         rc = ngx_http_elohim_piece_grown(p);
         if (rc != NGX_DECLINED) {
@@ -370,6 +414,12 @@ ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
 
         ngx_http_elohim_piece_leave(p);
     }
+
+    ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
+                  "elohim: a piece of the cache is lost each time that it is "
+                  "there");
+
+    return ngx_http_elohim_piece_fail(p, NGX_HTTP_BAD_GATEWAY);
 }
 
 
@@ -411,10 +461,10 @@ ngx_http_elohim_piece_ahead(ngx_http_elohim_pieces_t *p)
 
     elcf = ngx_http_get_module_loc_conf(p->request, ngx_http_elohim_module);
 
-    last = ngx_min((uint64_t) p->index + elcf->read_ahead,
+    last = ngx_min((uint64_t) p->piece.index + elcf->read_ahead,
                    (p->end - 1) / ELO_TREE_CHUNK);
 
-    for (i = ngx_max(p->ahead, (uint64_t) p->index + 1); i <= last; i++) {
+    for (i = ngx_max(p->ahead, (uint64_t) p->piece.index + 1); i <= last; i++) {
         ngx_http_elohim_piece_name(p, i, &piece);
 
         if (ngx_http_elohim_disk_find(&piece, &place) == NGX_DECLINED) {

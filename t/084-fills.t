@@ -569,7 +569,7 @@ subtest 'ways to send it' => sub {
     $res = Doorway::Http::request( $port{threads},
         path => '/rate' . url( $b{limited} ) );
     ok( $res->{body} eq $b{limited}{bytes}, 'limit_rate' );
-    cmp_ok( time - $begin, '>', 1.5, '... limits' );
+    cmp_ok( time - $begin, '>', 1, '... limits' );
 
     my $h2 = "http://127.0.0.1:$port{h2}" . url( $b{h2} );
     my $out = qx{curl -s --max-time $WAIT_S --http2-prior-knowledge $h2};

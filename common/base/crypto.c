@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crypto: the door to OpenSSL. The SHA-256 implementation is fetched once, on
-   first use, and lives as long as the process. */
+   first use, and lives as long as the process, or until elo_sha256_forget. */
 #include "common/base/crypto.h"
 
 #include <openssl/evp.h>
@@ -36,6 +36,13 @@ sha256_md(void)
         md = none;
     }
     return md;
+}
+
+
+void
+elo_sha256_forget(void)
+{
+    EVP_MD_free(__atomic_exchange_n(&cached, NULL, __ATOMIC_ACQ_REL));
 }
 
 

@@ -22,6 +22,10 @@ elo_err_t elo_sha256_final(elo_sha256_t *h, elo_digest_t *out) ELO_MUST_USE;
 /* One message at once. */
 elo_err_t elo_sha256(elo_slice_t s, elo_digest_t *out) ELO_MUST_USE;
 
+/* Gives back what is kept from use to use, before this code is unloaded: no other
+   thread is in it. What comes after makes it anew. */
+void elo_sha256_forget(void);
+
 /* SHA-1, for protocols that check transfers with it; it names and protects
    nothing. As above. */
 #define ELO_SHA1_LEN 20

@@ -49,6 +49,23 @@ test_at_once(void **state)
 }
 
 
+/* What is kept may be given back at any time between uses. */
+static void
+test_forget(void **state)
+{
+    elo_digest_t one, two;
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(elo_sha256(ELO_SLICE("abc"), &one), ELO_OK);
+        elo_sha256_forget();
+        elo_sha256_forget();
+        assert_int_equal(elo_sha256(ELO_SLICE("abc"), &two), ELO_OK);
+        assert_memory_equal(&one, &two, sizeof(one));
+    }
+}
+
+
 static void
 test_running(void **state)
 {
@@ -136,6 +153,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_a_million),
     };
