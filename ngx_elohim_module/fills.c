@@ -5,11 +5,9 @@
 
 #include "ngx_http_elohim_fill.h"
 
-#include <signal.h>
-
 
 #define NGX_HTTP_ELOHIM_FILL_BUCKETS  1024 /* a power of two */
-#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is told to who asks */
+#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is known */
 #define NGX_HTTP_ELOHIM_FILL_SLACK    1000 /* ms beyond the owner's own patience */
 #define NGX_HTTP_ELOHIM_FILL_PAGES    8    /* what the slab needs itself */
 
