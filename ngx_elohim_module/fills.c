@@ -176,7 +176,9 @@ ngx_http_elohim_fills_find(const ngx_http_elohim_piece_t *piece)
     while (i != NGX_HTTP_ELOHIM_NO_SLOT) {
         f = &ngx_http_elohim_fills->fills[i];
 
-        if (f->piece.index == piece->index
+        /* who states another size of it fails alone */
+
+        if (f->piece.index == piece->index && f->piece.size == piece->size
             && ngx_memcmp(&f->piece.digest, &piece->digest,
                           sizeof(elo_digest_t))
                == 0)

@@ -763,5 +763,44 @@ subtest 'no room' => sub {
     return;
 };
 
+subtest 'settings' => sub {
+    for my $case (
+        [ 'elohim_fill_connections 0;',      'is no number of fills' ],
+        [ 'elohim_fill_connections 1025;',   'is no number of fills' ],
+        [ 'elohim_fill_connections 8 x;',    'is no number of fills' ],
+        [ 'elohim_fill_connections 8 4;',    'fewer for all workers' ],
+        [ 'elohim_fill_connections 8 9 10;', 'number of arguments' ],
+        [ 'elohim_fill_connections 8;' x 2,  'is duplicate' ],
+        [ 'elohim_fill_timeout 0;',          'write a time' ],
+        [ 'elohim_fill_timeout soon;',       'invalid value' ],
+        [ 'elohim_read_ahead 65;',           'between 0 and 64' ],
+        [ 'elohim_fill_connections 1024;',   undef ],
+        [ 'elohim_fill_connections 8 1024;', undef ],
+        [ 'elohim_read_ahead 0;',            undef ],
+      )
+    {
+        my ( $line, $error ) = @$case;
+        Doorway::Stand::spew(
+            "$dir/test.conf",
+            Doorway::Stand::nginx_main()
+              . "error_log $dir/test.log; pid $dir/test.pid; events {}\n"
+              . "http { access_log off;\n"
+              . join( '',
+                map { "${_}_temp_path $dir/test-$_;\n" }
+                  qw(client_body proxy fastcgi scgi uwsgi) )
+              . $stand->nginx_http
+              . "$line\nserver { listen 127.0.0.1:$port{full};"
+              . " location / { elohim on; } } }\n"
+        );
+        my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+        my $said  = qx{$nginx -t -e $dir/test.log -c $dir/test.conf 2>&1};
+        my $bad   = $? >> 8;
+        is( $bad, $error ? 1 : 0, "\"$line\": " . ( $error // 'good' ) )
+          or diag($said);
+        like( $said, qr/\Q$error\E/, '... and it says why' ) if $error;
+    }
+    return;
+};
+
 $fake->stop;
 done_testing;
