@@ -158,6 +158,13 @@ subtest 'conf/elohim.conf' => sub {
     $conf =~ s{listen 127.0.0.1:8081;}
               {'listen 127.0.0.1:' . Doorway::Stand::free_port() . ';'}e
       or die 'operator';
+    my $temp = join '',
+      map { "${_}_temp_path $dir/$_;\n" }
+      qw(client_body proxy fastcgi scgi uwsgi);
+    $conf =~ s{^http \{\n}{http \{\n$temp}m or die 'http';
+
+    # nginx -t ends with the pool of its beginning
+    local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0";
     Doorway::Stand::spew( "$dir/conf",
         ( $> == 0 ? "user root;\n" : '' ) . $conf );
     my $said = join '',
