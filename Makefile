@@ -141,6 +141,10 @@ $(BUILD)/$(1:%.c=%): $(BUILD)/obj/$(1:%.c=%.o) \
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
+# replays traces as bench/cachesim does
+$(BUILD)/t/unit/common/cache/replay_test: $(BUILD)/obj/bench/lib/sim_trace.o \
+    $(BUILD)/obj/bench/lib/sim_ours.o
+
 fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
