@@ -137,6 +137,10 @@ sub check_conf {
           . "$http\nserver { listen 127.0.0.1:1; location / { elohim on; } }"
           . "\n}\n"
     );
+
+    # nginx -t gives nothing back at its end
+    local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (),
+      'detect_leaks=0';
     my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
     my $text  = qx($nginx -t -p $root/ -c $root/nginx.conf -e stderr 2>&1);
     return ( $?, $text );
