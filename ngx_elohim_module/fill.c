@@ -8,8 +8,8 @@
 
 
 #define NGX_HTTP_ELOHIM_FILL_WATCH  250  /* ms between looks at the owners */
-#define NGX_HTTP_ELOHIM_FILL_AHEAD  2    /* part of the connections that what nobody
-                                            waits for leaves to others */
+/* part of the connections that what nobody waits for may have */
+#define NGX_HTTP_ELOHIM_FILL_AHEAD  2
 #define NGX_HTTP_ELOHIM_FILL_TELL   10000 /* ms between two lines of the log */
 
 

@@ -5,11 +5,9 @@
 
 #include "ngx_http_elohim_fill.h"
 
-#include <signal.h>
-
 
 #define NGX_HTTP_ELOHIM_FILL_BUCKETS  1024 /* a power of two */
-#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is told to who asks */
+#define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is known */
 #define NGX_HTTP_ELOHIM_FILL_SLACK    1000 /* ms beyond the owner's own patience */
 #define NGX_HTTP_ELOHIM_FILL_PAGES    8    /* what the slab needs itself */
 
@@ -178,7 +176,9 @@ ngx_http_elohim_fills_find(const ngx_http_elohim_piece_t *piece)
     while (i != NGX_HTTP_ELOHIM_NO_SLOT) {
         f = &ngx_http_elohim_fills->fills[i];
 
-        if (f->piece.index == piece->index
+        /* who states another size of it fails alone */
+
+        if (f->piece.index == piece->index && f->piece.size == piece->size
             && ngx_memcmp(&f->piece.digest, &piece->digest,
                           sizeof(elo_digest_t))
                == 0)

@@ -13,7 +13,7 @@
 #include "common/base/err.h"
 
 
-#define NGX_HTTP_ELOHIM_PIECE_PAUSE  100 /* ms, before it tries again to have one */
+#define NGX_HTTP_ELOHIM_PIECE_PAUSE  100 /* ms, before it tries again */
 
 
 static void ngx_http_elohim_piece_writer(ngx_http_request_t *r);

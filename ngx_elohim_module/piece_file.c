@@ -6,7 +6,7 @@
 #include "ngx_http_elohim_piece.h"
 
 
-#define NGX_HTTP_ELOHIM_PIECE_TRIES  8 /* files that vanish, before it is an error */
+#define NGX_HTTP_ELOHIM_PIECE_TRIES  8 /* files that go, until it's an error */
 
 
 static void ngx_http_elohim_piece_followed(ngx_http_elohim_follow_t *f);

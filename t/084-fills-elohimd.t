@@ -143,20 +143,20 @@ subtest 'narrow, and wrong' => sub {
 
     my @pieces = grep { m{/[0-9a-f]{16}\z} }
       Doorway::Stand::files_below("$stand->{dir}/cache");
-    my $near = join '', map { Doorway::Stand::slurp("$stand->{dir}/cache/$_") }
-      @pieces;
-    is( index( $near, substr $bytes{far}, 0, 100 ), -1,
-        'nothing narrow lies in the cache' );
-    isnt( index( $near, substr $bytes{small}, 0, 100 ), -1, 'what is wide does' );
+    my $near = join '',
+      map { Doorway::Stand::slurp("$stand->{dir}/cache/$_") } @pieces;
+    is( index( $near, substr $bytes{far}, 0, 100 ),
+        -1, 'nothing narrow lies in the cache' );
+    isnt( index( $near, substr $bytes{small}, 0, 100 ),
+        -1, 'what is wide does' );
     return;
 };
 
 subtest 'what it holds has no pieces' => sub {
     my $hash = $stand->put( $bytes{held}, 'video/mp4' )->{hash};
     $stand->publish( id => 'held', blobs => [$hash] );
-    my $before =
-      scalar Doorway::Stand::files_below("$stand->{dir}/cache");
-    my $res = $stand->get( url( $bytes{held} ) );
+    my $before = scalar Doorway::Stand::files_below("$stand->{dir}/cache");
+    my $res    = $stand->get( url( $bytes{held} ) );
 
     ok( $res->{body} eq $bytes{held}, 'every byte' );
     is( scalar Doorway::Stand::files_below("$stand->{dir}/cache"),

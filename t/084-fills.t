@@ -65,8 +65,8 @@ sub chunk_answer {
       if $how eq 'other';
     return ( $status, { %fields, 'X-Elohim-Size' => 7 }, $all )
       if $how eq 'resized';
-    return ( $status, \%fields, substr $all, 1 )           if $how eq 'short';
-    return ( 404,     {},       'no' )                     if $how eq 'ends' && $index;
+    return ( $status, \%fields, substr $all, 1 ) if $how eq 'short';
+    return ( 404,     {},       'no' ) if $how eq 'ends' && $index;
     return ( $status, \%fields, $all )
       if $how =~ /\A(?:plain|ends)\z/
       || ( $how =~ /\A(?:break|hang)\z/ && $q->{n} > 1 );
@@ -100,8 +100,9 @@ sub chunk_answer {
 }
 
 sub answer {
-    my ($q) = @_;
-    my ($hex) = $q->{path} =~ m{sha256-([0-9a-f]{64})} or return ( 404, {}, '' );
+    my ($q)   = @_;
+    my ($hex) = $q->{path} =~ m{sha256-([0-9a-f]{64})}
+      or return ( 404, {}, '' );
     my $blob = $blob{$hex} or return ( 404, {}, '' );
 
     return Doorway::Fake::grant(
@@ -119,39 +120,39 @@ sub answer {
 }
 
 my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
-  [ whole   => 4 * $MIB + 777 ],
-  [ ranges  => 4 * $MIB + 777 ],
-  [ parts   => 4 * $MIB + 777 ],
-  [ small   => 5000 ],
-  [ ahead   => 5 * $MIB,       'gate' ],
+  [ whole       => 4 * $MIB + 777 ],
+  [ ranges      => 4 * $MIB + 777 ],
+  [ parts       => 4 * $MIB + 777 ],
+  [ small       => 5000 ],
+  [ ahead       => 5 * $MIB, 'gate' ],
   [ ahead_range => 5 * $MIB ],
-  [ busy    => 3 * $MIB,       'gate' ],
-  [ exact   => 2 * $MIB ],
-  [ crowd   => $MIB,           'gate' ],
-  [ killed  => $MIB,           'gate' ],
-  [ frozen  => $MIB,           'gate' ],
-  [ left    => $MIB,           'gate' ],
-  [ reload  => $MIB,           'gate' ],
-  [ many    => $MIB + 5,       'gate' ],
-  [ broken  => 2 * $MIB,       'break' ],
-  [ stalled => $MIB,           'hang' ],
-  [ hanging => 2 * $MIB,       'hangs' ],
-  [ gone    => $MIB,           '404' ],
-  [ later   => $MIB,           '503 7' ],
-  [ failed  => $MIB,           '500' ],
-  [ other   => $MIB,           'other' ],
-  [ resized => $MIB,           'resized' ],
-  [ short   => $MIB,           'short' ],
-  [ ends    => 2 * $MIB,       'ends' ],
-  [ full    => 2 * $MIB + 1 ],
-  [ narrow  => 3000 ],
-  [ slow    => 12 * $MIB ],
-  [ copied  => 3 * $MIB + 4 ],
-  [ limited => 300_000 ],
-  [ threads => 3 * $MIB + 3 ],
-  [ h2      => 3 * $MIB + 7 ],
-  [ part_a  => 40_000,         'gate' ],
-  [ part_b  => 2 * $MIB + 11 ];
+  [ busy        => 3 * $MIB, 'gate' ],
+  [ exact       => 2 * $MIB ],
+  [ crowd       => $MIB, 'gate' ],
+  [ killed      => $MIB, 'gate' ],
+  [ frozen      => $MIB, 'gate' ],
+  [ left        => $MIB, 'gate' ],
+  [ reload      => $MIB, 'gate' ],
+  [ many        => $MIB + 5, 'gate' ],
+  [ broken      => 2 * $MIB, 'break' ],
+  [ stalled     => $MIB, 'hang' ],
+  [ hanging     => 2 * $MIB, 'hangs' ],
+  [ gone        => $MIB, '404' ],
+  [ later       => $MIB, '503 7' ],
+  [ failed      => $MIB, '500' ],
+  [ other       => $MIB, 'other' ],
+  [ resized     => $MIB, 'resized' ],
+  [ short       => $MIB, 'short' ],
+  [ ends        => 2 * $MIB, 'ends' ],
+  [ full        => 2 * $MIB + 1 ],
+  [ narrow      => 3000 ],
+  [ slow        => 12 * $MIB ],
+  [ copied      => 3 * $MIB + 4 ],
+  [ limited     => 300_000 ],
+  [ threads     => 3 * $MIB + 3 ],
+  [ h2          => 3 * $MIB + 7 ],
+  [ part_a      => 40_000, 'gate' ],
+  [ part_b      => 2 * $MIB + 11 ];
 $b{narrow}{reach} = 'neighborhood';
 
 my $fake = Doorway::Fake->start( $stand, \&answer );
@@ -173,8 +174,8 @@ sub asked {
 
 # ---- the Doorway
 
-my %port = map { $_ => Doorway::Stand::free_port() }
-  qw(both ahead none threads h2 full);
+my %port =
+  map { $_ => Doorway::Stand::free_port() } qw(both ahead none threads h2 full);
 
 my $conf = {
     workers     => 2,
@@ -210,8 +211,7 @@ sub client {
     my $sock = Doorway::Http::connect_to($port) or die "connect: $!\n";
 
     syswrite $sock,
-      Doorway::Http::build_head(
-        { path => url($blob), headers => \@headers } );
+      Doorway::Http::build_head( { path => url($blob), headers => \@headers } );
     $sock->blocking(0);
     return { sock => $sock, in => '', open => 1 };
 }
@@ -244,7 +244,7 @@ sub pump {
 }
 
 sub body {
-    my ($c) = @_;
+    my ($c)    = @_;
     my ($body) = $c->{in} =~ /\r\n\r\n(.*)\z/s;
     return $body // '';
 }
@@ -259,7 +259,9 @@ sub right {
     my @bad = grep { body($_) ne $blob->{bytes} } @clients;
 
     is( scalar @bad, 0, "$name: every byte is right" )
-      or diag( length( body( $bad[0] ) ) . ' bytes: '
+      or diag(
+            length( body( $bad[0] ) )
+          . ' bytes: '
           . substr( $bad[0]{in}, 0, 300 ) );
     return;
 }
@@ -275,7 +277,8 @@ sub same {
       && $at < length $want
       && substr( $got, $at, 1 ) eq substr( $want, $at, 1 );
     fail($name);
-    diag( join "\n", grep { !/\[(?:info|notice)\]/ } split /\n/, $stand->error_log );
+    diag( join "\n", grep { !/\[(?:info|notice)\]/ } split /\n/,
+        $stand->error_log );
     diag( length($got) . ' bytes for ' . length($want) . ", first at $at" );
     return;
 }
@@ -304,15 +307,18 @@ ok(
 subtest 'from pieces' => sub {
     my $res = get( $stand->port, $b{whole} );
 
-    is( $res->{status},                     200,    'status' );
-    is( $res->{headers}{'x-cache'},         'MISS', 'fetched' );
-    is( $res->{headers}{'x-status'},        'MISS', '... says the variable' );
+    is( $res->{status},              200,    'status' );
+    is( $res->{headers}{'x-cache'},  'MISS', 'fetched' );
+    is( $res->{headers}{'x-status'}, 'MISS', '... says the variable' );
     like( $res->{headers}{'x-fill'}, qr/\A\d+\z/, '... and how long it took' );
     is( $res->{headers}{'content-length'}, length $b{whole}{bytes}, 'length' );
-    is( $res->{headers}{'content-type'}, 'video/mp4', 'type' );
+    is( $res->{headers}{'content-type'},   'video/mp4',             'type' );
     ok( $res->{body} eq $b{whole}{bytes}, 'bytes' );
-    is_deeply( [ asked( $b{whole} ) ],
-        [ 0 .. 4 ], 'each chunk was asked for, once, in its order' );
+    is_deeply(
+        [ asked( $b{whole} ) ],
+        [ 0 .. 4 ],
+        'each chunk was asked for, once, in its order'
+    );
 
     $res = get( $stand->port, $b{whole} );
     ok( $res->{body} eq $b{whole}{bytes}, 'again' );
@@ -333,11 +339,11 @@ subtest 'conditions and ranges' => sub {
     my $etag = "\"sha256-$blob->{hex}\"";
 
     for my $case (
-        [ 'a HEAD',          'HEAD', 200, $size ],
-        [ 'not modified',            'GET',  304, 0, "If-None-Match: $etag" ],
-        [ 'precondition',            'GET',  412, undef, 'If-Match: "x"' ],
-        [ 'no such range',            'GET',  416, undef, 'Range: bytes=99999999-' ],
-        [ '304 of a HEAD',   'HEAD', 304, 0, "If-None-Match: $etag" ],
+        [ 'a HEAD',        'HEAD', 200, $size ],
+        [ 'not modified',  'GET',  304, 0,     "If-None-Match: $etag" ],
+        [ 'precondition',  'GET',  412, undef, 'If-Match: "x"' ],
+        [ 'no such range', 'GET',  416, undef, 'Range: bytes=99999999-' ],
+        [ '304 of a HEAD', 'HEAD', 304, 0,     "If-None-Match: $etag" ],
       )
     {
         my ( $name, $method, $status, $length, @headers ) = @$case;
@@ -346,7 +352,7 @@ subtest 'conditions and ranges' => sub {
             path    => url($blob),
             headers => \@headers
         );
-        is( $res->{status}, $status, $name );
+        is( $res->{status},                         $status, $name );
         is( $res->{headers}{'content-length'} // 0, $length, '... its length' )
           if defined $length;
         is( $res->{body}, '', '... no body' ) if defined $length;
@@ -356,11 +362,13 @@ subtest 'conditions and ranges' => sub {
     my @done;
     for my $case (
         [ 'inside one', 3 * $MIB + 10, 3 * $MIB + 20, 3 ],
-        [ 'the last byte of one and the first of the next',
-            $MIB - 1, $MIB, 0, 1 ],
-        [ 'a suffix',         $size - 5, $size - 1, 4 ],
-        [ 'exactly one',      2 * $MIB,  3 * $MIB - 1, 2 ],
-        [ 'what is there',    5,         $size - 6 ],
+        [
+            'the last byte of one and the first of the next',
+            $MIB - 1, $MIB, 0, 1
+        ],
+        [ 'a suffix',      $size - 5, $size - 1,    4 ],
+        [ 'exactly one',   2 * $MIB,  3 * $MIB - 1, 2 ],
+        [ 'what is there', 5,         $size - 6 ],
       )
     {
         my ( $name, $from, $to, @more ) = @$case;
@@ -369,14 +377,21 @@ subtest 'conditions and ranges' => sub {
 
         push @done, @more;
         is( $res->{status}, 206, "range $name" );
-        is( $res->{headers}{'content-range'},
-            "bytes $from-$to/$size", '... says which' );
-        same( "... has its bytes", $res->{body}, substr $blob->{bytes}, $from, $to - $from + 1 );
+        is(
+            $res->{headers}{'content-range'},
+            "bytes $from-$to/$size",
+            '... says which'
+        );
+        same(
+            "... has its bytes",
+            $res->{body}, substr $blob->{bytes},
+            $from,        $to - $from + 1
+        );
         is_deeply( [ asked($blob) ], \@done, '... fetched just that' );
     }
 
-    my $res = get( $stand->port, $blob, 'Range: bytes=0-9',
-        'If-Range: "another"' );
+    my $res =
+      get( $stand->port, $blob, 'Range: bytes=0-9', 'If-Range: "another"' );
     is( $res->{status}, 200, 'If-Range of another' );
     ok( $res->{body} eq $blob->{bytes}, '... the whole' );
     return;
@@ -385,13 +400,16 @@ subtest 'conditions and ranges' => sub {
 subtest 'several ranges' => sub {
     my $blob = $b{parts};
     my @want = ( [ 3 * $MIB - 3, 3 * $MIB + 3 ], [ 0, 0 ], [ $MIB, $MIB + 9 ] );
-    my $res  = get( $stand->port, $blob,
-        'Range: bytes=' . join ',', map { "$_->[0]-$_->[1]" } @want );
+    my $res  = get(
+        $stand->port, $blob,
+        'Range: bytes=' . join ',',
+        map { "$_->[0]-$_->[1]" } @want
+    );
 
-    is( $res->{status}, 206, 'status' );
+    is( $res->{status},      206,                               'status' );
     is( length $res->{body}, $res->{headers}{'content-length'}, 'length' );
     my ($boundary) = $res->{headers}{'content-type'} =~ /boundary=(\S+)/;
-    my @parts = split /\r\n--$boundary(?:--)?\r\n/, $res->{body};
+    my @parts      = split /\r\n--$boundary(?:--)?\r\n/, $res->{body};
     is( shift @parts, '', 'nothing before' );
     for my $i ( 0 .. $#want ) {
         my ( $from, $to ) = @{ $want[$i] };
@@ -402,7 +420,6 @@ subtest 'several ranges' => sub {
     is_deeply( [ asked($blob) ], [ 2, 3, 0, 1 ], 'each piece once' );
     return;
 };
-
 
 # Most are one worker's, and some the other's: the kernel spreads them.
 sub crowd {
@@ -418,7 +435,9 @@ subtest 'one fill for many' => sub {
     ok(
         pump(
             $clients,
-            sub { !grep { length body($_) < $HALF } @$clients }
+            sub {
+                !grep { length body($_) < $HALF } @$clients;
+            }
         ),
         'all of them have what has come, before its end has'
     );
@@ -487,8 +506,11 @@ subtest 'clients that leave, and slow ones' => sub {
     my $slow = IO::Socket::INET->new( Proto => 'tcp', Type => SOCK_STREAM )
       // die "socket: $!\n";
     $slow->setsockopt( SOL_SOCKET, SO_RCVBUF, 4096 );
-    $slow->connect( Socket::pack_sockaddr_in(
-            $stand->port, Socket::inet_aton('127.0.0.1') ) ) or die $!;
+    $slow->connect(
+        Socket::pack_sockaddr_in(
+            $stand->port, Socket::inet_aton('127.0.0.1')
+        )
+    ) or die $!;
     syswrite $slow, Doorway::Http::build_head( { path => url($blob) } );
     ok( Doorway::Stand::wait_for( $WAIT_S, sub { scalar asked($blob) } ),
         'a slow client' );
@@ -543,8 +565,8 @@ subtest 'what the daemon says' => sub {
         my $clients = crowd( 20, $port{both}, $b{$name} );
         pump($clients);
         my @statuses = map { $_->{in} =~ m{\AHTTP/1\.1 (\d+)} } @$clients;
-        is( "@statuses", join( ' ', ($status) x 20 ), "$name: $status" );
-        is( scalar asked( $b{$name} ), 1, '... asked once' );
+        is( "@statuses", join( ' ', ($status) x 20 ),      "$name: $status" );
+        is( scalar asked( $b{$name} ),             1,      '... asked once' );
         is( field( $clients->[0], 'Retry-After' ), $after, '... when again' )
           if $after;
         is( field( $clients->[0], 'Content-Type' ),
@@ -571,7 +593,7 @@ subtest 'ways to send it' => sub {
     ok( $res->{body} eq $b{limited}{bytes}, 'limit_rate' );
     cmp_ok( time - $begin, '>', 1, '... limits' );
 
-    my $h2 = "http://127.0.0.1:$port{h2}" . url( $b{h2} );
+    my $h2  = "http://127.0.0.1:$port{h2}" . url( $b{h2} );
     my $out = qx{curl -s --max-time $WAIT_S --http2-prior-knowledge $h2};
     ok( $out eq $b{h2}{bytes}, 'HTTP/2' );
 
@@ -579,19 +601,23 @@ subtest 'ways to send it' => sub {
     my $page = "$dir/nginx/html/page";
     mkdir $page;
     Doorway::Stand::spew( "$page/a.html",
-            "[<!--#include virtual=\"" . url( $b{part_a} ) . '" -->|'
-          . "<!--#include virtual=\"" . url( $b{part_b} )
+            "[<!--#include virtual=\""
+          . url( $b{part_a} )
+          . '" -->|'
+          . "<!--#include virtual=\""
+          . url( $b{part_b} )
           . '" -->]' );
-    my $c = { sock => Doorway::Http::connect_to( $stand->port ),
-        in => '', open => 1 };
-    syswrite $c->{sock},
-      "GET /page/a.html HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    my $c = {
+        sock => Doorway::Http::connect_to( $stand->port ),
+        in   => '',
+        open => 1
+    };
+    syswrite $c->{sock}, "GET /page/a.html HTTP/1.0\r\nHost: localhost\r\n\r\n";
     $c->{sock}->blocking(0);
     pump( [$c], sub { length body($c) > 20_000 } );
     open_gate( $b{part_a} );
     pump( [$c] );
-    same( 'subrequests', body($c),
-        "[$b{part_a}{bytes}|$b{part_b}{bytes}]" );
+    same( 'subrequests', body($c), "[$b{part_a}{bytes}|$b{part_b}{bytes}]" );
     return;
 };
 
@@ -609,8 +635,11 @@ subtest 'read ahead' => sub {
 
     my $res = get( $port{ahead}, $b{ahead_range}, "Range: bytes=10-$MIB" );
     is( length $res->{body}, $MIB - 9, 'a range' );
-    is_deeply( [ sort +asked( $b{ahead_range} ) ],
-        [ 0, 1 ], 'not past its end' );
+    is_deeply(
+        [ sort +asked( $b{ahead_range} ) ],
+        [ 0, 1 ],
+        'not past its end'
+    );
     return;
 };
 
@@ -629,8 +658,15 @@ subtest 'a thousand at once' => sub {
     my $had  = memory($pid);
     my $many = crowd( 1000, $port{both}, $blob );
 
-    ok( pump( $many, sub { !grep { length body($_) < 1000 } @$many } ),
-        'all of them are served' );
+    ok(
+        pump(
+            $many,
+            sub {
+                !grep { length body($_) < 1000 } @$many;
+            }
+        ),
+        'all of them are served'
+    );
     my $mine = grep { field( $_, 'X-Pid' ) == $pid } @$many;
     my $each = ( memory($pid) - $had ) / ( $mine || 1 );
     cmp_ok( $each, '<', 64 * 1024, 'memory of a worker for each' )
@@ -669,27 +705,29 @@ subtest 'the connection breaks, the daemon hangs' => sub {
     my $c = client( $stand->port, $b{broken} );
     pump( [$c] );
     right( 'broken off', $b{broken}, $c );
-    is_deeply( [ asked( $b{broken} ) ],
-        [ 0, "0\@$HALF", 1, "1\@$HALF" ], '... and gone on with' );
+    is_deeply(
+        [ asked( $b{broken} ) ],
+        [ 0, "0\@$HALF", 1, "1\@$HALF" ],
+        '... and gone on with'
+    );
 
     $c = client( $stand->port, $b{stalled} );
     pump( [$c] );
     right( 'stalled', $b{stalled}, $c );
-    is_deeply( [ asked( $b{stalled} ) ], [ 0, "0\@$HALF" ],
-        '... asked again' );
+    is_deeply( [ asked( $b{stalled} ) ], [ 0, "0\@$HALF" ], '... asked again' );
 
     $c = client( $stand->port, $b{hanging}, 'Connection: keep-alive' );
     my $begin = time;
     pump( [$c] );
     is( length body($c), $HALF, 'for ever: what there is' );
-    is( $c->{open}, 0, '... and the connection ends' );
+    is( $c->{open},      0,     '... and the connection ends' );
     cmp_ok( time - $begin, '<', 10, '... in time' );
     like( $stand->error_log, qr/a body ends at byte/, '... says the log' );
 
     $c = client( $stand->port, $b{ends}, 'Connection: keep-alive' );
     pump( [$c] );
     is( length body($c), $MIB, 'no second chunk: the first' );
-    is( $c->{open}, 0, '... and the connection ends' );
+    is( $c->{open},      0,    '... and the connection ends' );
     return;
 };
 
@@ -722,6 +760,48 @@ subtest 'no room' => sub {
     pump( [ $c, $same ] );
     right( 'they go on', $blob, $c, $same );
     $stand->stop_nginx;
+    return;
+};
+
+subtest 'settings' => sub {
+    # nginx -t frees nothing
+    local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (),
+      'detect_leaks=0';
+    for my $case (
+        [ 'elohim_fill_connections 0;',      'is no number of fills' ],
+        [ 'elohim_fill_connections 1025;',   'is no number of fills' ],
+        [ 'elohim_fill_connections 8 x;',    'is no number of fills' ],
+        [ 'elohim_fill_connections 8 4;',    'fewer for all workers' ],
+        [ 'elohim_fill_connections 8 9 10;', 'number of arguments' ],
+        [ 'elohim_fill_connections 8;' x 2,  'is duplicate' ],
+        [ 'elohim_fill_timeout 0;',          'write a time' ],
+        [ 'elohim_fill_timeout soon;',       'invalid value' ],
+        [ 'elohim_read_ahead 65;',           'between 0 and 64' ],
+        [ 'elohim_fill_connections 1024;',   undef ],
+        [ 'elohim_fill_connections 8 1024;', undef ],
+        [ 'elohim_read_ahead 0;',            undef ],
+      )
+    {
+        my ( $line, $error ) = @$case;
+        Doorway::Stand::spew(
+            "$dir/test.conf",
+            Doorway::Stand::nginx_main()
+              . "error_log $dir/test.log; pid $dir/test.pid; events {}\n"
+              . "http { access_log off;\n"
+              . join( '',
+                map { "${_}_temp_path $dir/test-$_;\n" }
+                  qw(client_body proxy fastcgi scgi uwsgi) )
+              . $stand->nginx_http
+              . "$line\nserver { listen 127.0.0.1:$port{full};"
+              . " location / { elohim on; } } }\n"
+        );
+        my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+        my $said  = qx{$nginx -t -e $dir/test.log -c $dir/test.conf 2>&1};
+        my $bad   = $? >> 8;
+        is( $bad, $error ? 1 : 0, "\"$line\": " . ( $error // 'good' ) )
+          or diag($said);
+        like( $said, qr/\Q$error\E/, '... and it says why' ) if $error;
+    }
     return;
 };
 

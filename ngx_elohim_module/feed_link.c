@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* feed_link: connections to the daemon for fills: new ones, and those that an ended fill
+   leaves to the next one. What is said on them: feed.c. */
+
+#include "ngx_http_elohim_fill.h"
+
+
+#define NGX_HTTP_ELOHIM_FEED_IDLE  8 /* kept connections */
+
+
+typedef struct {
+    ngx_queue_t                 queue; /* of idle ones */
+    ngx_connection_t           *connection;
+    ngx_http_elohim_backend_t  *backend;
+} ngx_http_elohim_feed_idle_t;
+
+
+static void ngx_http_elohim_feed_idle(ngx_event_t *rev);
+
+
+static void
+ngx_http_elohim_feed_idle_free(ngx_http_elohim_feed_idle_t *idle)
+{
+    ngx_queue_remove(&idle->queue);
+    idle->backend->n_idle_feeds--;
+    ngx_free(idle);
+}
+
+
+/* It waits for another fill. */
+
+void
+ngx_http_elohim_feed_give(ngx_http_elohim_backend_t *b, ngx_connection_t *c)
+{
+    ngx_http_elohim_feed_idle_t  *idle;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    idle = NULL;
+
+    if (!ngx_exiting && !ngx_terminate && !c->read->eof && !c->read->error
+        && b->n_idle_feeds < NGX_HTTP_ELOHIM_FEED_IDLE
+        && ngx_handle_read_event(c->read, 0) == NGX_OK)
+    {
+        idle = ngx_alloc(sizeof(ngx_http_elohim_feed_idle_t), c->log);
+    }
+
+    if (idle == NULL) {
+        ngx_close_connection(c);
+        return;
+    }
+
+    idle->connection = c;
+    idle->backend = b;
+    ngx_queue_insert_head(&b->idle_feeds, &idle->queue);
+    b->n_idle_feeds++;
+
+    c->data = idle;
+    c->idle = 1;
+    c->read->handler = ngx_http_elohim_feed_idle;
+
+    if (c->read->ready) {
+        /* more than was asked for, or its end */
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+}
+
+
+/* The daemon ends it, or the worker does. */
+
+static void
+ngx_http_elohim_feed_idle(ngx_event_t *rev)
+{
+    u_char             byte;
+    ngx_connection_t  *c;
+
+    c = rev->data;
+
+    if (!c->close && recv(c->fd, &byte, 1, MSG_PEEK) == -1
+        && ngx_socket_errno == NGX_EAGAIN)
+    {
+        rev->ready = 0;
+
+        if (ngx_handle_read_event(rev, 0) == NGX_OK) {
+            return;
+        }
+    }
+
+    ngx_http_elohim_feed_idle_free(c->data);
+    ngx_close_connection(c);
+}
+
+
+ngx_connection_t *
+ngx_http_elohim_feed_take(ngx_http_elohim_backend_t *b)
+{
+    ngx_connection_t             *c;
+    ngx_http_elohim_feed_idle_t  *idle;
+
+    if (b->idle_feeds.next == NULL) {
+        ngx_queue_init(&b->idle_feeds);
+    }
+
+    if (ngx_queue_empty(&b->idle_feeds)) {
+        return NULL;
+    }
+
+    idle = ngx_queue_data(ngx_queue_head(&b->idle_feeds),
+                          ngx_http_elohim_feed_idle_t, queue);
+    c = idle->connection;
+    ngx_http_elohim_feed_idle_free(idle);
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    c->idle = 0;
+
+    return c;
+}
+
+
+ngx_int_t
+ngx_http_elohim_feed_connection(ngx_http_elohim_backend_t *b,
+    ngx_connection_t **out)
+{
+    ngx_err_t          err;
+    ngx_socket_t       s;
+    ngx_connection_t  *c;
+
+    s = ngx_socket(b->addr.sockaddr->sa_family, SOCK_STREAM, 0);
+    if (s == (ngx_socket_t) -1) {
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(s, ngx_cycle->log);
+    if (c == NULL) {
+        (void) ngx_close_socket(s);
+        ngx_set_socket_errno(NGX_EMFILE);
+        return NGX_ERROR;
+    }
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->log_error = NGX_ERROR_IGNORE_ECONNRESET;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+
+    /* A stream socket of this family connects at once or not at all. */
+
+    if (ngx_nonblocking(s) == -1
+        || connect(s, b->addr.sockaddr, b->addr.socklen) == -1)
+    {
+        goto failed;
+    }
+
+    if (ngx_add_conn) {
+        if (ngx_add_conn(c) != NGX_OK) {
+            goto failed;
+        }
+
+    } else if (ngx_add_event(c->read, NGX_READ_EVENT,
+                             (ngx_event_flags & NGX_USE_CLEAR_EVENT)
+                             ? NGX_CLEAR_EVENT : NGX_LEVEL_EVENT)
+               != NGX_OK)
+    {
+        goto failed;
+    }
+
+    c->write->ready = 1;
+    *out = c;
+
+    return NGX_OK;
+
+failed:
+
+    err = ngx_socket_errno;
+    ngx_close_connection(c);
+    ngx_set_socket_errno(err);
+
+    return err == NGX_EAGAIN ? NGX_AGAIN : NGX_ERROR;
+}
