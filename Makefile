@@ -144,6 +144,10 @@ $(BUILD)/$(1:%.c=%): $(BUILD)/obj/$(1:%.c=%.o) \
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
+# replays traces as bench/cachesim does
+$(BUILD)/t/unit/common/cache/replay_test: $(BUILD)/obj/bench/lib/sim_trace.o \
+    $(BUILD)/obj/bench/lib/sim_ours.o
+
 fuzz_libs := $(call lib_of,backend/ctl) $(call lib_of,backend/media) \
   $(call lib_of,backend/node) $(call lib_of,backend/json) \
   $(call lib_of,backend/store) $(call lib_of,backend/kv) \
@@ -175,7 +179,7 @@ $(BUILD)/fuzz/%_fuzz: fuzz/%_fuzz.c
 
 BENCH_BIN := $(BUILD)/bench/load $(BUILD)/bench/digests $(BUILD)/bench/cipher \
   $(BUILD)/bench/stream $(BUILD)/bench/pread_server $(BUILD)/bench/verify \
-  $(BUILD)/bench/nodes \
+  $(BUILD)/bench/nodes $(BUILD)/bench/cachesim \
   $(BUILD)/bench/slowsync.so
 PG_CFLAGS = -isystem $(shell pg_config --includedir 2>/dev/null)
 
@@ -193,6 +197,12 @@ $(BUILD)/bench/nodes: $(BUILD)/obj/bench/lib/nodes.o \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(call link,$(LIBS))
+
+$(BUILD)/bench/cachesim: $(patsubst %,$(BUILD)/obj/bench/lib/%.o,cachesim \
+    sim_trace sim_ours sim_peers sim_tinylfu) $(call lib_of,common)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call link,$(LIBS_common))
 
 $(BUILD)/bench/slowsync.so: bench/lib/slowsync.c
 	@mkdir -p $(@D)

@@ -13,10 +13,13 @@ enum { WINDOW = 0, PROBATION, PROTECTED };
 
 #define PPM         1000000u
 #define PROTECT_PPM 800000u /* of the main part */
+#define KNOWN       3u      /* by the sketch: is_known */
+#define KNOWN_BYTES 2u
+#define KNOWN_PART  64u
 #define VICTIMS     16u /* of a contest; 15 is the most a candidate can weigh */
 
 #define SHARE_LEAST   10000u
-#define SHARE_MOST    800000u
+#define SHARE_MOST    990000u
 #define STEP_MOST     62500u
 #define STEP_LEAST    4000u
 #define STEP_DECAY    98u    /* per cent */
@@ -224,6 +227,39 @@ collect(elo_tier_t *t, tier_class_t *c, tier_load_t need, unsigned weight,
 }
 
 
+/* The main part gives its oldest away that wasn't used. False: it holds none. */
+static bool
+evict_main(elo_tier_t *t, tier_class_t *c, elo_tier_gone_t *gone)
+{
+    unsigned moves = 0;
+
+    for (;;) {
+        tier_queue_t *q =
+            &c->q[c->q[PROBATION].head != TIER_NONE ? PROBATION : PROTECTED];
+
+        if (q->head == TIER_NONE) {
+            return false;
+        }
+        if (!goes_on(t, c, q->head, &moves)) {
+            elo_tier_evict(t, q->head, gone);
+            return true;
+        }
+    }
+}
+
+
+/* Asked for so often of late that it needs no contest: where what is asked for drifts,
+   those who have gathered weight would keep newcomers out for long. It isn't for
+   what is large where objects count. */
+static bool
+is_known(const elo_tier_t *t, tier_load_t limit, uint64_t size, unsigned weight)
+{
+    return t->conf.by_bytes
+               ? weight >= KNOWN_BYTES
+               : weight >= KNOWN && size <= limit.bytes / KNOWN_PART;
+}
+
+
 /* May one of that size and weight come into the main part? Then there is room. */
 static bool
 contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
@@ -231,10 +267,19 @@ contest(elo_tier_t *t, tier_class_t *c, tier_load_t limit, uint64_t size,
 {
     tier_load_t one = { size, 1 };
     victims_t v = { .n = 0 };
+    bool is_in = is_known(t, limit, size, weight);
 
     /* one that fits only where the window should be comes in alone */
     limit.bytes = ELO_MAX(limit.bytes, one.bytes);
     limit.n = ELO_MAX(limit.n, one.n);
+    if (is_in) {
+        while (is_over(sum(main_load(c), one), limit)) {
+            if (!evict_main(t, c, gone)) {
+                return false;
+            }
+        }
+        return true;
+    }
     if (!collect(t, c, less_load(sum(main_load(c), one), limit), weight, &v)) {
         if (v.n > 0) { /* it has won; others are next */
             elo_tier_move(t, c, v.slot[0], tier_entry(t, v.slot[0])->queue);
@@ -254,22 +299,12 @@ static bool
 yield(elo_tier_t *t, tier_class_t *c, tier_load_t limit, elo_tier_gone_t *gone)
 {
     tier_queue_t *q = &c->q[WINDOW];
-    unsigned moves = 0;
 
-    if (q->head == TIER_NONE || !is_over(q->load, window_share(c, limit))) {
-        for (;;) {
-            tier_queue_t *m = c->q[PROBATION].head != TIER_NONE
-                                  ? &c->q[PROBATION]
-                                  : &c->q[PROTECTED];
-
-            if (m->head == TIER_NONE || !goes_on(t, c, m->head, &moves)) {
-                q = m->head != TIER_NONE ? m : q;
-                break;
-            }
-        }
+    if (!is_over(q->load, window_share(c, limit)) && evict_main(t, c, gone)) {
+        return true;
     }
     if (q->head == TIER_NONE) {
-        return false;
+        return evict_main(t, c, gone);
     }
     elo_tier_evict(t, q->head, gone);
     return true;
@@ -312,10 +347,10 @@ admit(elo_tier_t *t, tier_class_t *c, tier_load_t limit, tier_new_t *in,
     share = window_share(c, limit);
     in->freq = 0;
     in->queue = WINDOW;
-    if (!is_over(one, share)) {
+    if (t->conf.by_bytes || !is_over(one, share)) {
         shrink_window(t, c, limit, share, in->size, gone);
     }
-    if (is_over(sum(c->q[WINDOW].load, one), share)) {
+    if (!t->conf.by_bytes && is_over(sum(c->q[WINDOW].load, one), share)) {
         tier_load_t most = main_limit(limit, share, c->q[WINDOW].load);
 
         /* larger than the window, or the window is full of reserved ones */

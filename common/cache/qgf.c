@@ -11,6 +11,7 @@
 #include "common/cache/policy.h"
 
 #define WORTH_BITS 32u /* f / size is kept as a multiple of 2^-32 */
+#define ENTRY_PART 8u
 #define LEVELS     64u
 #define SQRT2_16   92682u /* the root of 2, in 1/65536 */
 #define VICTIMS    256u   /* of an admission */
@@ -31,10 +32,21 @@ worth_of(unsigned level)
 }
 
 
-static unsigned
-level_of(unsigned freq, uint64_t size)
+/* What an object takes: its bytes, and a part of an entry's share of them, since entries
+   may run out first. An eighth costs next to nothing where they don't. */
+static uint64_t
+cost_of(const elo_tier_t *t, uint64_t size)
 {
-    uint64_t w = ((uint64_t) freq << WORTH_BITS) / ELO_MAX(size, 1);
+    uint64_t cost = t->conf.capacity / t->conf.max_entries / ENTRY_PART;
+
+    return elo_add_u64(size, ELO_MAX(cost, 1), &cost) ? cost : UINT64_MAX;
+}
+
+
+static unsigned
+level_of(const elo_tier_t *t, unsigned freq, uint64_t size)
+{
+    uint64_t w = ((uint64_t) freq << WORTH_BITS) / cost_of(t, size);
     unsigned level;
 
     if (w == 0) {
@@ -87,7 +99,7 @@ requeue(elo_tier_t *t, tier_class_t *c, uint32_t slot, search_t *s)
     unsigned level;
 
     e->was = tier_count(e);
-    level = level_of(e->was, e->size);
+    level = level_of(t, e->was, e->size);
     tier_link(t, slot)->prio = c->low + worth_of(level);
     elo_tier_move(t, c, slot, level);
     if (s->at[level] == TIER_NONE) {
@@ -153,7 +165,7 @@ admit(elo_tier_t *t, tier_class_t *c, tier_load_t limit, tier_new_t *in,
     search_t s;
 
     in->freq = ELO_MAX(in->freq, 1);
-    in->queue = (uint8_t) level_of(in->freq, in->size);
+    in->queue = (uint8_t) level_of(t, in->freq, in->size);
     if (tier_fits(left, limit, in->size)) {
         return true;
     }
@@ -166,7 +178,7 @@ admit(elo_tier_t *t, tier_class_t *c, tier_load_t limit, tier_new_t *in,
             return false;
         }
         sum += (unsigned __int128) (tier_link(t, slot)->prio - c->low)
-               * tier_entry(t, slot)->size;
+               * cost_of(t, tier_entry(t, slot)->size);
         if (sum > worth) {
             return false;
         }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PER_MILLE         1000u
+#define CAPACITY_MOST     (UINT64_C(1) << 62) /* so that sums of two fit */
 #define PER_CENT_PPM      10000u
 #define WINDOW_NARROW     30u /* per cent: floods of what is soon read again */
 /* Of the sketch: 8 counters an entry of commons, 4 one of a narrower class. */
@@ -87,7 +88,8 @@ is_conf(const elo_tier_conf_t *conf)
         }
         sum += conf->floor_pm[k];
     }
-    return sum < PER_MILLE && conf->capacity > 0 && conf->max_entries > 0
+    return sum < PER_MILLE && conf->capacity > 0
+           && conf->capacity <= CAPACITY_MOST && conf->max_entries > 0
            && conf->max_entries < UINT32_MAX - TIER_SPARE
            && conf->window_pct <= 100
            && (unsigned) conf->policy < ELO_COUNT(policies);
@@ -120,11 +122,29 @@ init_class(tier_class_t *c, const elo_tier_conf_t *conf, unsigned klass)
 }
 
 
+static void
+init_entries(elo_tier_t *t, const layout_t *l)
+{
+    memset((uint8_t *) t + l->buckets, 0xff, l->entries - l->buckets);
+    memset((uint8_t *) t + l->entries, 0, l->all - l->entries);
+    t->free_head = TIER_NONE;
+    for (uint32_t i = l->n_slots; i-- > 0;) {
+        tier_entry(t, i)->seq = 1;
+        tier_entry(t, i)->chain = TIER_NONE;
+        tier_link(t, i)->next = t->free_head;
+        t->free_head = i;
+    }
+    t->n_free = l->n_slots;
+}
+
+
+/* Others may still read a tier that is made anew: what says where things lie is written
+   over with the same, and at no time anything else. */
 elo_err_t
 elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
               elo_tier_t **out)
 {
-    elo_tier_t *t = mem;
+    elo_tier_t *t = mem, head = { .magic = TIER_MAGIC, .seed = seed };
     layout_t l;
 
     if (!is_conf(conf)) {
@@ -132,28 +152,18 @@ elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
     }
     assert((uintptr_t) mem % 64 == 0);
     l = lay_out(conf);
-    memset(mem, 0, l.all);
-    t->n_slots = l.n_slots;
-    t->seed = seed;
-    t->buckets = l.buckets;
-    t->entries = l.entries;
-    t->links = l.links;
-    t->conf = *conf;
+    head.n_slots = l.n_slots;
+    head.buckets = l.buckets;
+    head.entries = l.entries;
+    head.links = l.links;
+    head.conf = *conf;
     for (unsigned k = 0; k < ELO_CACHE_CLASSES; k++) {
-        t->klass[k].sketch = l.sketch[k];
-        t->klass[k].n_blocks = l.n_blocks[k];
-        init_class(&t->klass[k], conf, k);
+        head.klass[k].sketch = l.sketch[k];
+        head.klass[k].n_blocks = l.n_blocks[k];
+        init_class(&head.klass[k], conf, k);
     }
-    memset((uint8_t *) mem + l.buckets, 0xff, l.entries - l.buckets);
-    t->free_head = TIER_NONE;
-    for (uint32_t i = l.n_slots; i-- > 0;) {
-        tier_entry(t, i)->seq = 1;
-        tier_entry(t, i)->chain = TIER_NONE;
-        tier_link(t, i)->next = t->free_head;
-        t->free_head = i;
-    }
-    t->n_free = l.n_slots;
-    t->magic = TIER_MAGIC;
+    *t = head;
+    init_entries(t, &l);
     *out = t;
     return ELO_OK;
 }
@@ -360,6 +370,7 @@ elo_tier_evict(elo_tier_t *t, uint32_t slot, elo_tier_gone_t *gone)
 static void
 doom(elo_tier_t *t, uint32_t slot)
 {
+    assert(slot < t->n_slots);
     take_out(t, slot);
     tier_entry(t, slot)->state = TIER_DOOMED;
 }
@@ -437,14 +448,15 @@ elo_tier_reserve(elo_tier_t *t, const elo_cache_key_t *key,
     tier_load_t limit;
     uint64_t k[2];
 
+    assert((unsigned) klass < ELO_CACHE_CLASSES);
     tier_key(key, k);
     in.hash = elo_tier_hash(t, k);
     in.freq = (uint8_t) elo_sketch_get(tier_sketch(t, c), c->n_blocks, in.hash);
-    c->missed_bytes += size;
     if (!clear_key(t, k, in.hash, klass, gone)) {
         return ELO_ENOSPC;
     }
     limit = elo_tier_limit(t, klass);
+    c->missed_bytes += size <= t->conf.max_object ? size : 0;
     if (size > t->conf.max_object
         || !tier_fits((tier_load_t){ 0, 0 }, limit, size)
         || (klass != ELO_CACHE_COMMONS && c->pending == TIER_PENDING)

@@ -52,7 +52,7 @@ typedef enum {
 
 typedef struct {
     elo_cache_policy_t policy;
-    uint64_t capacity;    /* bytes */
+    uint64_t capacity;    /* bytes, up to 2^62 */
     uint32_t max_entries; /* of all classes */
     uint64_t max_object;  /* bytes; what is larger is never admitted */
     uint32_t window_pct;  /* LSZ: of the limit, at first */
@@ -88,7 +88,8 @@ struct elo_tier_gone_s {
 size_t elo_tier_bytes(const elo_tier_conf_t *conf);
 
 /* Makes an empty one of memory aligned to 64. seed: of its hashes. ELO_ERANGE: floors
-   of 1000 or more in all, no capacity, no entries, a window above 100. */
+   of 1000 or more in all, no capacity or too much, no entries, a window above
+   100. */
 elo_err_t elo_tier_init(void *mem, const elo_tier_conf_t *conf, uint64_t seed,
                         elo_tier_t **out) ELO_MUST_USE;
 

@@ -187,6 +187,12 @@ test_conf(void **state)
     conf = good;
     conf.capacity = 0;
     assert_int_equal(elo_tier_init(mem, &conf, 1, &t), ELO_ERANGE);
+    conf.capacity = UINT64_MAX;
+    assert_int_equal(elo_tier_init(mem, &conf, 1, &t), ELO_ERANGE);
+    conf.capacity = (UINT64_C(1) << 62) + 1;
+    assert_int_equal(elo_tier_init(mem, &conf, 1, &t), ELO_ERANGE);
+    conf.capacity--;
+    assert_int_equal(elo_tier_init(mem, &conf, 1, &t), ELO_OK);
     conf = good;
     conf.max_entries = 0;
     assert_int_equal(elo_tier_init(mem, &conf, 1, &t), ELO_ERANGE);
@@ -313,6 +319,34 @@ test_limits(void **state)
         assert_true(has(t, 4));
         assert_true(elo_tier_check(t));
         dispose(t);
+    }
+}
+
+
+/* Sizes up to what there is, in a tier as large as can be. */
+static void
+test_hostile_sizes(void **state)
+{
+    (void) state;
+    for (unsigned p = 0; p < 3; p++) {
+        for (unsigned by_bytes = 0; by_bytes < 2; by_bytes++) {
+            elo_tier_conf_t conf =
+                conf_of((elo_cache_policy_t) p, UINT64_C(1) << 62, 30);
+            elo_tier_t *t;
+
+            random_state = 12;
+            conf.by_bytes = by_bytes;
+            conf.floor_pm[0] = conf.floor_pm[1] = 333;
+            t = tier(&conf);
+            for (unsigned i = 0; i < 5000; i++) {
+                uint64_t size = (UINT64_MAX >> below(64)) - below(3);
+
+                (void) ask(t, below(50) * 3 + i % 3,
+                           (elo_cache_class_t) (i % 3), size, NULL);
+                assert_true(elo_tier_check(t));
+            }
+            dispose(t);
+        }
     }
 }
 
@@ -620,6 +654,7 @@ main(void)
         cmocka_unit_test(test_conf),
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_hostile_sizes),
         cmocka_unit_test(test_empty_objects),
         cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_doomed),
