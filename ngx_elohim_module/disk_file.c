@@ -443,7 +443,6 @@ ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w)
 
     ngx_http_elohim_disk_unlock(d);
 
-    w->is_done = 1;
     ngx_http_elohim_disk_works(d);
 
     return NGX_OK;

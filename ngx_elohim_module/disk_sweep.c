@@ -7,6 +7,7 @@
 
 
 #define NGX_HTTP_ELOHIM_SWEEP_TICK    100  /* ms */
+#define NGX_HTTP_ELOHIM_SWEEP_SCAN    20   /* ms, while the directory is read */
 #define NGX_HTTP_ELOHIM_SWEEP_WALK    1000 /* entries that a turn looks at */
 #define NGX_HTTP_ELOHIM_SWEEP_UNLINK  256  /* files a turn */
 #define NGX_HTTP_ELOHIM_SWEEP_MAP     30000
@@ -271,7 +272,8 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
         }
     }
 
-    ngx_add_timer(ev, NGX_HTTP_ELOHIM_SWEEP_TICK);
+    ngx_add_timer(ev, d->scan ? NGX_HTTP_ELOHIM_SWEEP_SCAN
+                              : NGX_HTTP_ELOHIM_SWEEP_TICK);
 }
 
 

@@ -74,7 +74,7 @@ void ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
 
 /* A file that is being filled. Its place is known from the start: others read what
    has been written so far. One that isn't worth its room by the policy (transient)
-   is unlinked when it is closed; those who have it open keep it. */
+   is unlinked some seconds after it is closed; those who have it open keep it. */
 typedef struct {
     ngx_http_elohim_piece_t piece;
     ngx_http_elohim_place_t place;
@@ -86,7 +86,6 @@ typedef struct {
     elo_sha256_t *sha256;
     uint64_t token;
     uint32_t slot;
-    unsigned is_done:1;
 } ngx_http_elohim_writer_t;
 
 /* NGX_OK; NGX_DECLINED: the disk is full, read-only or not ours: the bytes have to go

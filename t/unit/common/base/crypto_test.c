@@ -151,10 +151,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_once),
-        cmocka_unit_test(test_sha1),
-        cmocka_unit_test(test_forget),
-        cmocka_unit_test(test_running),
+        cmocka_unit_test(test_at_once),   cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_forget),    cmocka_unit_test(test_running),
         cmocka_unit_test(test_a_million),
     };
 
