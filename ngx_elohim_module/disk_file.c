@@ -294,7 +294,9 @@ ngx_http_elohim_disk_resume(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_disk_key(d, &w->piece, &key);
     f = ngx_http_elohim_disk_by_file(x, w->place.file);
 
-    if (f == NULL || ngx_memcmp(&f->key, &key, sizeof(key)) != 0) {
+    if (f == NULL || ngx_memcmp(&f->key, &key, sizeof(key)) != 0
+        || ngx_http_elohim_disk_is_stale(x, f))
+    {
         ngx_http_elohim_disk_unlock(d);
         return NGX_DECLINED;
     }

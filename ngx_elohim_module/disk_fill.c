@@ -6,7 +6,10 @@
      free --enlist--> filled --enter--> free, the piece is in the index
                          |  \--enter, not kept--> whole --leave, sweep--> free
                          +--leave (keep)--> nobody's --resume--> filled
-                         +--drop, sweep--> free, the file is given up */
+                         +--drop, sweep--> free, the file is given up
+
+   What was purged meanwhile is dropped by whoever writes it, which ends the fill for
+   those who follow, too; by the sweeper once it is nobody's. */
 
 #include "ngx_http_elohim_disk.h"
 
@@ -28,6 +31,33 @@ ngx_http_elohim_disk_filling(ngx_http_elohim_index_t *x,
     f = &x->filling[w->slot];
 
     return f->file == w->place.file && f->token == w->token ? f : NULL;
+}
+
+
+ngx_uint_t
+ngx_http_elohim_disk_is_stale(const ngx_http_elohim_index_t *x,
+    const ngx_http_elohim_filling_t *f)
+{
+    return f->purged
+           != __atomic_load_n(&x->purged[f->counter
+                                         % NGX_HTTP_ELOHIM_DISK_SLOTS],
+                              __ATOMIC_ACQUIRE)
+           || f->era
+              != __atomic_load_n(&x->era[f->klass % ELO_CACHE_CLASSES],
+                                 __ATOMIC_ACQUIRE);
+}
+
+
+ngx_uint_t
+ngx_http_elohim_disk_is_lost(const ngx_http_elohim_writer_t *w)
+{
+    ngx_http_elohim_index_t    *x;
+    ngx_http_elohim_filling_t  *f;
+
+    x = ngx_http_elohim_disk_index(ngx_http_elohim_disk);
+    f = ngx_http_elohim_disk_filling(x, w);
+
+    return f == NULL || ngx_http_elohim_disk_is_stale(x, f);
 }
 
 
@@ -154,8 +184,10 @@ ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
     f->touched = ngx_http_elohim_disk_now();
     f->len = w->piece.len;
     f->tier = (uint8_t) ngx_http_elohim_disk_tier_of(&w->piece);
-    f->purged = x->purged[ngx_http_elohim_disk_slot(d, &w->piece.digest)];
-    f->era = x->era[w->piece.klass];
+    f->klass = (uint8_t) w->piece.klass;
+    f->counter = ngx_http_elohim_disk_slot(d, &w->piece.digest);
+    f->purged = x->purged[f->counter];
+    f->era = x->era[f->klass];
     ngx_http_elohim_disk_key(d, &w->piece, &f->key);
     ngx_http_elohim_disk_reserve(d, x, f, &w->piece);
 
@@ -331,12 +363,17 @@ ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place)
 
 
 static ngx_uint_t
-ngx_http_elohim_disk_is_over(const ngx_http_elohim_filling_t *f)
+ngx_http_elohim_disk_is_over(const ngx_http_elohim_index_t *x,
+    const ngx_http_elohim_filling_t *f)
 {
     int32_t     idle;
     ngx_uint_t  alone;
 
     idle = (int32_t) (ngx_http_elohim_disk_now() - f->touched);
+
+    if (f->pid == 0 && ngx_http_elohim_disk_is_stale(x, f)) {
+        return 1;
+    }
 
     if (idle < NGX_HTTP_ELOHIM_FILL_STAY) {
         return 0;
@@ -345,7 +382,8 @@ ngx_http_elohim_disk_is_over(const ngx_http_elohim_filling_t *f)
     alone = f->pid == 0 || (kill(f->pid, 0) == -1 && ngx_errno == NGX_ESRCH);
 
     return idle >= NGX_HTTP_ELOHIM_FILL_LOST
-           || (alone && (f->is_whole || idle >= NGX_HTTP_ELOHIM_FILL_ORPHAN));
+           || (alone && (f->is_whole || ngx_http_elohim_disk_is_stale(x, f)
+                         || idle >= NGX_HTTP_ELOHIM_FILL_ORPHAN));
 }
 
 
@@ -369,7 +407,7 @@ ngx_http_elohim_disk_orphans(ngx_http_elohim_disk_t *d)
 
     for (i = x->n_filling; i--; /* void */ ) {
         if (x->filling[i].file
-            && ngx_http_elohim_disk_is_over(&x->filling[i]))
+            && ngx_http_elohim_disk_is_over(x, &x->filling[i]))
         {
             ngx_http_elohim_disk_drop(d, &x->filling[i]);
         }

@@ -4,6 +4,7 @@
    files unlinked, pieces dropped that are stale or haven't been used for long. */
 
 #include "ngx_http_elohim_disk.h"
+#include "ngx_http_elohim_fill.h"
 
 
 #define NGX_HTTP_ELOHIM_SWEEP_TICK    100  /* ms */
@@ -262,6 +263,7 @@ ngx_http_elohim_sweep_tick(ngx_event_t *ev)
     } else {
         ngx_http_elohim_sweep_map(d);
         ngx_http_elohim_disk_purge(d);
+        ngx_http_elohim_feeds_check();
         ngx_http_elohim_disk_scan(d);
 
         if (ngx_http_elohim_sweep_turn(x)) {

@@ -2,7 +2,9 @@
 /* feed: a fill as its owner does it: a connection of its own to the daemon, what comes
    on it goes into a file of the disk tier and is published. It goes on for as long as
    there is progress, whoever has left meanwhile: what is lost on the way is asked for
-   again from where it stopped (Range). Connections are kept for the next one.
+   again from where it stopped (Range). Connections are kept for the next one. What is
+   purged meanwhile ends at once. One file, since each step of a fill may be its last:
+   connection, answer, bytes and end change the same few fields.
    Spec: RFC 9112; RFC 9110, 14.2. */
 
 #include "ngx_http_elohim_fill.h"
@@ -19,7 +21,7 @@
 
 
 typedef struct {
-    ngx_queue_t                 queue; /* of those that linger */
+    ngx_queue_t                 queue; /* of those that run, or linger */
     ngx_http_elohim_claim_t     claim;
     ngx_http_elohim_backend_t  *backend;
     ngx_http_elohim_writer_t    writer;
@@ -53,6 +55,7 @@ static void ngx_http_elohim_feed_read(ngx_event_t *rev);
 
 static ngx_uint_t   ngx_http_elohim_feed_n;
 static ngx_uint_t   ngx_http_elohim_feed_n_linger;
+static ngx_queue_t  ngx_http_elohim_feed_running;
 static ngx_queue_t  ngx_http_elohim_feed_lingering;
 static u_char       ngx_http_elohim_feed_bytes[NGX_HTTP_ELOHIM_FEED_PIECE];
 
@@ -61,6 +64,17 @@ ngx_uint_t
 ngx_http_elohim_feeds(void)
 {
     return ngx_http_elohim_feed_n;
+}
+
+
+static void
+ngx_http_elohim_feed_insert(ngx_queue_t *q, ngx_http_elohim_feed_t *f)
+{
+    if (q->next == NULL) {
+        ngx_queue_init(q);
+    }
+
+    ngx_queue_insert_tail(q, &f->queue);
 }
 
 
@@ -135,6 +149,7 @@ ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
     }
 
     ngx_http_elohim_feed_n++;
+    ngx_http_elohim_feed_insert(&ngx_http_elohim_feed_running, f);
     ngx_http_elohim_fills_file(&f->claim, f->writer.place.file);
 
     /* What it comes to is told later: who has begun it doesn't follow yet. */
@@ -320,17 +335,13 @@ ngx_http_elohim_feed_linger(ngx_http_elohim_feed_t *f)
 
     q = &ngx_http_elohim_feed_lingering;
 
-    if (q->next == NULL) {
-        ngx_queue_init(q);
-    }
-
     if (ngx_http_elohim_feed_n_linger == NGX_HTTP_ELOHIM_FEED_LINGER) {
         oldest = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t,
                                 queue);
         ngx_http_elohim_feed_forget(&oldest->retry);
     }
 
-    ngx_queue_insert_tail(q, &f->queue);
+    ngx_http_elohim_feed_insert(q, f);
     ngx_http_elohim_feed_n_linger++;
 
     f->retry.handler = ngx_http_elohim_feed_forget;
@@ -347,6 +358,7 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
 
     ngx_http_elohim_feed_close(f);
     ngx_http_elohim_feed_n--;
+    ngx_queue_remove(&f->queue);
 
     if (f->retry.timer_set) {
         ngx_del_timer(&f->retry);
@@ -354,6 +366,10 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
 
     if (f->retry.posted) {
         ngx_delete_posted_event(&f->retry);
+    }
+
+    if (status == NGX_HTTP_OK && ngx_http_elohim_disk_is_lost(&f->writer)) {
+        status = NGX_HTTP_ELOHIM_FILL_LOST;
     }
 
     is_mine = ngx_http_elohim_fills_is_mine(&f->claim);
@@ -379,6 +395,44 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
 
     ngx_http_elohim_disk_close(&f->writer, is_taken);
     ngx_free(f);
+}
+
+
+static void
+ngx_http_elohim_feed_purged(ngx_queue_t *all, ngx_uint_t lingers)
+{
+    ngx_queue_t             *q, *next;
+    ngx_http_elohim_feed_t  *f;
+
+    if (all->next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(all); q != ngx_queue_sentinel(all); q = next) {
+        next = ngx_queue_next(q);
+        f = ngx_queue_data(q, ngx_http_elohim_feed_t, queue);
+
+        if (!ngx_http_elohim_disk_is_lost(&f->writer)) {
+            continue;
+        }
+
+        if (lingers) {
+            ngx_http_elohim_feed_forget(&f->retry);
+
+        } else {
+            ngx_http_elohim_feed_end(f, NGX_HTTP_ELOHIM_FILL_LOST, 0);
+        }
+    }
+}
+
+
+/* Those who follow hear of it in a round of their own. */
+
+void
+ngx_http_elohim_feeds_check(void)
+{
+    ngx_http_elohim_feed_purged(&ngx_http_elohim_feed_running, 0);
+    ngx_http_elohim_feed_purged(&ngx_http_elohim_feed_lingering, 1);
 }
 
 

@@ -100,6 +100,9 @@ ngx_int_t ngx_http_elohim_disk_write(ngx_http_elohim_writer_t *w,
    what to find it by from now on. NGX_DECLINED: as disk_write, or these aren't the
    bytes of the blob. disk_close follows in any case. */
 ngx_int_t ngx_http_elohim_disk_commit(ngx_http_elohim_writer_t *w);
+/* What it writes was purged since it began, or isn't in the index any more: nobody is
+   to be sent it. Looked at each 100 ms. */
+ngx_uint_t ngx_http_elohim_disk_is_lost(const ngx_http_elohim_writer_t *w);
 /* keep: somebody else goes on with the file. */
 void ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep);
 /* The place of a file that is being filled; its mtime isn't known (0). */

@@ -44,6 +44,8 @@ typedef struct {
     uint32_t purged;
     uint32_t era;
     uint32_t len;
+    uint32_t counter; /* of purges of its blob */
+    uint8_t klass;
     uint8_t tier;
     uint8_t has_entry; /* else it isn't kept */
     uint8_t is_whole;  /* it isn't kept, but followers may still open it */
