@@ -25,6 +25,7 @@ my $HALF   = $MIB / 2;
 # ---- the daemon
 
 my %blob;
+my %b;
 
 # How its chunks are answered: plain; gate: the second half when it is opened; break:
 # the first time only half of it; hang: the same without an end; or a status.
@@ -100,7 +101,14 @@ sub chunk_answer {
 }
 
 sub answer {
-    my ($q)   = @_;
+    my ($q) = @_;
+
+    # a content that states another size of the same bytes
+    return Doorway::Fake::grant(
+        hash   => $b{lied}{hex},
+        size   => 1 + length $b{lied}{bytes},
+        remote => 1
+    ) if $q->{path} eq '/internal/v1/grant/liar';
     my ($hex) = $q->{path} =~ m{sha256-([0-9a-f]{64})}
       or return ( 404, {}, '' );
     my $blob = $blob{$hex} or return ( 404, {}, '' );
@@ -119,7 +127,7 @@ sub answer {
     return ( 404, {}, '' );
 }
 
-my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
+%b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
   [ whole       => 4 * $MIB + 777 ],
   [ ranges      => 4 * $MIB + 777 ],
   [ parts       => 4 * $MIB + 777 ],
@@ -147,6 +155,7 @@ my %b = map { my ( $name, @how ) = @$_; $name => blob( $name, @how ) }
   [ full        => 2 * $MIB + 1 ],
   [ narrow      => 3000 ],
   [ slow        => 12 * $MIB ],
+  [ lied        => 5001 ],
   [ copied      => 3 * $MIB + 4 ],
   [ limited     => 300_000 ],
   [ threads     => 3 * $MIB + 3 ],
@@ -573,7 +582,12 @@ subtest 'what the daemon says' => sub {
             'application/problem+json', '... as a problem' );
         is( field( $clients->[0], 'Content-Range' ), undef, '... alone' );
     }
-    my $res = get( $stand->port, $b{narrow} );
+    my $lie = $stand->get('/api/blob/liar');
+    is( $lie->{status}, 502, 'who states another size gets nothing' );
+    my $res = get( $stand->port, $b{lied} );
+    is( $res->{status}, 200, '... others do' );
+    ok( $res->{body} eq $b{lied}{bytes}, '... every byte' );
+    $res = get( $stand->port, $b{narrow} );
     is( $res->{status}, 404, 'what is not for everyone is not there' );
     is( scalar asked( $b{narrow} ), 0, '... nor asked for' );
     return;
@@ -680,8 +694,23 @@ subtest 'a thousand at once' => sub {
 };
 
 $stand->stop_nginx;
+Doorway::Stand::spew( "$dir/nginx/error.log", '' );
 $stand->start_nginx( %$conf,
     http => $conf->{http} . ' elohim_fill_timeout 700ms;' );
+
+subtest 'after a restart' => sub {
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->error_log =~ /pieces found/ }
+        ),
+        'the cache is read'
+    );
+    my $n   = asked( $b{whole} );
+    my $res = get( $stand->port, $b{whole} );
+    ok( $res->{body} eq $b{whole}{bytes}, 'every byte' );
+    is( scalar asked( $b{whole} ), $n, '... without a question' );
+    return;
+};
 
 subtest 'a worker hangs' => sub {
     my $blob  = $b{frozen};
@@ -764,6 +793,7 @@ subtest 'no room' => sub {
 };
 
 subtest 'settings' => sub {
+
     # nginx -t frees nothing
     local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (),
       'detect_leaks=0';
