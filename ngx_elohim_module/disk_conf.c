@@ -14,7 +14,7 @@
 #define NGX_HTTP_ELOHIM_DIR_SMALL     16384
 #define NGX_HTTP_ELOHIM_DIR_ENTRIES   (8 * 1024 * 1024)
 #define NGX_HTTP_ELOHIM_DIR_SPARE     64
-#define NGX_HTTP_ELOHIM_DIR_FLOOR     100 /* per mille of community */
+#define NGX_HTTP_ELOHIM_DIR_WINDOW    20  /* per cent; docs/cache-policy.md */
 #define NGX_HTTP_ELOHIM_DIR_PAGES     16  /* what the slab needs itself */
 #define NGX_HTTP_ELOHIM_DIR_SLAB      100 /* and a part of each hundred */
 /* of the index's layout: a part of the zone's name */
@@ -91,20 +91,24 @@ ngx_http_elohim_path_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
 }
 
 
+/* policy: as it was set, or usual when it wasn't. */
+
 static void
-ngx_http_elohim_path_tier(elo_tier_conf_t *conf, elo_cache_policy_t policy,
-    off_t capacity, off_t object)
+ngx_http_elohim_path_tier(elo_tier_conf_t *conf,
+    const ngx_http_elohim_cache_conf_t *cache, ngx_int_t policy,
+    elo_cache_policy_t usual, off_t capacity, off_t object)
 {
     ngx_memzero(conf, sizeof(elo_tier_conf_t));
-    conf->policy = policy;
+    conf->policy = policy < 0 ? usual : (elo_cache_policy_t) policy;
     conf->capacity = (uint64_t) capacity;
     conf->max_entries = (uint32_t) ngx_min(
         capacity / object + NGX_HTTP_ELOHIM_DIR_SPARE,
         NGX_HTTP_ELOHIM_DIR_ENTRIES);
     conf->max_object = ELO_PIECE_HEAD + ELO_PIECE_MAX;
-    conf->window_pct = 1;
+    conf->window_pct = NGX_HTTP_ELOHIM_DIR_WINDOW;
     conf->by_bytes = 1;
-    conf->floor_pm[ELO_CACHE_COMMUNITY] = NGX_HTTP_ELOHIM_DIR_FLOOR;
+    conf->floor_pm[ELO_CACHE_COMMUNITY] = (uint32_t)
+        cache->floor_pm[ELO_CACHE_COMMUNITY];
 }
 
 
@@ -209,20 +213,25 @@ ngx_http_elohim_disk_init_conf(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    ngx_http_elohim_path_tier(&d->conf[0], ELO_CACHE_QGF, d->complete,
+    ngx_http_elohim_path_tier(&d->conf[0], &emcf->cache,
+                              emcf->cache.policy[NGX_HTTP_ELOHIM_COMPLETE],
+                              ELO_CACHE_QGF, d->complete,
                               NGX_HTTP_ELOHIM_DIR_SMALL);
-    ngx_http_elohim_path_tier(&d->conf[1], ELO_CACHE_LSZ, d->chunk,
-                              ELO_PIECE_MAX * 2 / 3);
+    ngx_http_elohim_path_tier(&d->conf[1], &emcf->cache,
+                              emcf->cache.policy[NGX_HTTP_ELOHIM_CHUNK],
+                              ELO_CACHE_LSZ, d->chunk, ELO_PIECE_MAX * 2 / 3);
     ngx_http_elohim_disk_layout(d);
 
     name.data = ngx_pnalloc(cf->pool, d->path->name.len + 64
-                                      + 2 * NGX_OFF_T_LEN);
+                                      + 5 * NGX_OFF_T_LEN);
     if (name.data == NULL) {
         return NGX_ERROR;
     }
 
-    name.len = ngx_sprintf(name.data, "elohim_disk:%d:%O:%O:%V",
+    name.len = ngx_sprintf(name.data, "elohim_disk:%d:%O:%O:%d:%d:%uD:%V",
                            NGX_HTTP_ELOHIM_DIR_VERSION, d->complete, d->chunk,
+                           (int) d->conf[0].policy, (int) d->conf[1].policy,
+                           d->conf[1].floor_pm[ELO_CACHE_COMMUNITY],
                            &d->path->name)
                - name.data;
 

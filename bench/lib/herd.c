@@ -110,7 +110,7 @@ take_head(client_t *c)
     body += 4;
     len = strcasestr(c->head, "\r\nContent-Length:");
     if (strncmp(c->head, "HTTP/1.1 200", 12) != 0 || len == NULL) {
-        run.status = atoi(c->head + 9);
+        run.status = (int) strtol(c->head + 9, NULL, 10);
         end(c, false);
         return;
     }
@@ -200,7 +200,7 @@ by_value(const void *a, const void *b)
 static void
 print(bool is_done)
 {
-    double *v = calloc(run.n, sizeof(*v));
+    double *v = calloc((size_t) run.n + 1, sizeof(*v));
     uint32_t n = 0;
 
     if (v == NULL) {
@@ -226,14 +226,15 @@ main(int argc, char **argv)
 {
     struct epoll_event evs[256];
     char head[1024];
+    unsigned long n = 0;
     double most_ms;
     int len;
 
-    if (argc != 6) {
+    if (argc != 6 || (n = strtoul(argv[3], NULL, 10)) == 0 || n > UINT16_MAX) {
         fprintf(stderr, "herd: see the comment at its top\n");
         return 2;
     }
-    run.n = run.left = (uint32_t) strtoul(argv[3], NULL, 10);
+    run.n = run.left = (uint32_t) n;
     most_ms = strtod(argv[4], NULL) * 1000;
     run.clients = calloc(run.n, sizeof(*run.clients));
     run.file = open(argv[5], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -251,9 +252,9 @@ main(int argc, char **argv)
         }
     }
     while (run.left > 0 && ms_now() < most_ms) {
-        int n = epoll_wait(run.ep, evs, 256, 100);
+        int got = epoll_wait(run.ep, evs, 256, 100);
 
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < got; i++) {
             receive(evs[i].data.ptr);
         }
     }

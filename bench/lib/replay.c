@@ -68,22 +68,45 @@ conn_open(conn_t *c)
 }
 
 
+/* "class path first last" into its parts. */
+static bool
+line_parse(char *line, unsigned *class, char **path, uint64_t *first,
+           uint64_t *last)
+{
+    char *p = line, *end;
+
+    *class = (unsigned) strtoul(p, &end, 10);
+    if (end == p || *end != ' ' || *class >= CLASSES) {
+        return false;
+    }
+    *path = end + 1;
+    p = strchr(*path, ' ');
+    if (p == NULL) {
+        return false;
+    }
+    *p++ = '\0';
+    *first = strtoull(p, &end, 10);
+    if (end == p || *end != ' ') {
+        return false;
+    }
+    p = end + 1;
+    *last = strtoull(p, &end, 10);
+    return end != p;
+}
+
+
 /* False when the list is over. */
 static bool
 ask_next(conn_t *c)
 {
-    char line[1024], path[800], head[1024];
+    char line[1024], head[2048], *path;
     uint64_t first, last;
     int len;
 
     if (fgets(line, sizeof(line), run.list) == NULL) {
         return false;
     }
-    if (sscanf(line, "%u %799s %" SCNu64 " %" SCNu64, &c->class, path, &first,
-               &last)
-            != 4
-        || c->class >= CLASSES)
-    {
+    if (!line_parse(line, &c->class, &path, &first, &last)) {
         errno = EINVAL;
         die(line);
     }
@@ -133,7 +156,7 @@ take_head(conn_t *c)
         return;
     }
     body += 4;
-    status = atoi(c->head + 9);
+    status = (int) strtol(c->head + 9, NULL, 10);
     len = strcasestr(c->head, "\r\nContent-Length:");
     cache = strcasestr(c->head, "\r\nX-Cache: HIT");
     if (len == NULL || len > body) {
@@ -204,15 +227,14 @@ main(int argc, char **argv)
 {
     struct epoll_event evs[256];
     conn_t *conns;
-    uint32_t n;
+    uint32_t n = 0;
 
-    if (argc != 4) {
+    if (argc != 4 || (n = (uint32_t) strtoul(argv[3], NULL, 10)) == 0) {
         fprintf(stderr, "replay: see the comment at its top\n");
         return 2;
     }
     run.port = (uint16_t) strtoul(argv[1], NULL, 10);
     run.list = fopen(argv[2], "r");
-    n = (uint32_t) strtoul(argv[3], NULL, 10);
     conns = calloc(n, sizeof(*conns));
     run.ep = epoll_create1(EPOLL_CLOEXEC);
     if (run.list == NULL || conns == NULL || run.ep == -1) {
@@ -236,5 +258,7 @@ main(int argc, char **argv)
         }
     }
     print();
+    free(conns);
+    (void) fclose(run.list);
     return 0;
 }

@@ -117,12 +117,12 @@ bytes_make(const blob_t *b, uint64_t off, uint8_t *out, size_t len)
 
     memcpy(out, run.noise + off % NOISE, len);
     for (uint64_t m = off / MARKED * MARKED; m < end; m += MARKED) {
-        uint64_t mark[2] = { number, m };
+        uint8_t mark[16];
 
-        for (size_t i = 0; i < sizeof(mark); i++) {
-            if (m + i >= off && m + i < end) {
-                out[m + i - off] = ((const uint8_t *) mark)[i];
-            }
+        memcpy(mark, &number, sizeof(number));
+        memcpy(mark + 8, &m, sizeof(m));
+        for (uint64_t at = m < off ? off : m; at < m + 16 && at < end; at++) {
+            out[at - off] = mark[at - m];
         }
     }
 }
