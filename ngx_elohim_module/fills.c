@@ -461,10 +461,15 @@ ngx_http_elohim_fills_wait(ngx_http_elohim_fill_t *f)
 void
 ngx_http_elohim_fills_file(const ngx_http_elohim_claim_t *claim, uint64_t file)
 {
+    ngx_http_elohim_fills_lock();
+
     if (ngx_http_elohim_fills_is_mine(claim)) {
         __atomic_store_n(&claim->fill->file, file, __ATOMIC_SEQ_CST);
-        ngx_http_elohim_fills_wake(claim->fill);
     }
+
+    ngx_http_elohim_fills_unlock();
+
+    ngx_http_elohim_fills_wake(claim->fill);
 }
 
 
@@ -472,18 +477,26 @@ void
 ngx_http_elohim_fills_publish(const ngx_http_elohim_claim_t *claim,
     uint32_t have)
 {
+    ngx_uint_t               grew;
     ngx_http_elohim_fill_t  *f;
 
     f = claim->fill;
+    grew = 0;
 
-    if (!ngx_http_elohim_fills_is_mine(claim)) {
-        return;
+    ngx_http_elohim_fills_lock();
+
+    if (ngx_http_elohim_fills_is_mine(claim)) {
+        f->progress = ngx_current_msec;
+        grew = have > f->have;
+
+        if (grew) {
+            __atomic_store_n(&f->have, have, __ATOMIC_SEQ_CST);
+        }
     }
 
-    f->progress = ngx_current_msec;
+    ngx_http_elohim_fills_unlock();
 
-    if (have > f->have) {
-        __atomic_store_n(&f->have, have, __ATOMIC_SEQ_CST);
+    if (grew) {
         ngx_http_elohim_fills_wake(f);
     }
 }

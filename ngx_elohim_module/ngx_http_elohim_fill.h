@@ -21,9 +21,11 @@
    (F1) id, owner, lists and chains change under the lock, with the dirty mark set. Who
    finds the mark begins with an empty table: owners and those who wait see that
    the id is another, and start over.
-   (F2) have, file, status and progress are written by the owner alone, without a
-   lock; an owner that was taken for dead finds turn changed, and lets go. What he
-   may have written meanwhile are the same bytes at the same place.
+   (F2) have, file, status and progress are written by the owner alone, who makes sure
+   under the lock that he is it: who was stopped for long, and taken for dead, finds id
+   or turn changed, and lets go; the slot may be another piece's by then. What he
+   may have written into the file meanwhile are the same bytes at the same place. They
+   are read without a lock.
    (F3) Nobody sleeps through a change: who waits sets his bit before he looks; who
    changes something does so before he takes the bits. */
 #ifndef NGX_HTTP_ELOHIM_FILL_H
