@@ -22,6 +22,10 @@ my %bytes  = (
     held  => Doorway::Stand::noise( 2 * $MIB + 1,   'held' ),
     far   => Doorway::Stand::noise( 9000,           'far' ),
     wrong => Doorway::Stand::noise( 7000,           'wrong' ),
+    twice => Doorway::Stand::noise( 2 * $MIB + 70,  'twice' ),
+    again => Doorway::Stand::noise( 2 * $MIB + 71,  'again' ),
+    seven => Doorway::Stand::noise( 7001,           'seven' ),
+    eight => Doorway::Stand::noise( 8001,           'eight' ),
 );
 
 my $source = Doorway::Source->new(%bytes);
@@ -149,6 +153,43 @@ subtest 'narrow, and wrong' => sub {
         -1, 'nothing narrow lies in the cache' );
     isnt( index( $near, substr $bytes{small}, 0, 100 ),
         -1, 'what is wide does' );
+    return;
+};
+
+# Whoever may publish may name anybody's bytes, state any size of them, and know no
+# source: it is his id that comes first.
+subtest 'a lie about the size' => sub {
+    for my $row (
+        [ 'twice', 9 ], [ 'again', 3 * $MIB ], [ 'seven', 7002 ],
+        [ 'eight', 1 ]
+      )
+    {
+        my ( $name, $size ) = @$row;
+        my $path = url( $bytes{$name} );
+        my $of   = "$name of $size";
+
+        $stand->publish(
+            id    => "a-$name",
+            blobs => [
+                {
+                    hash         => 'sha256-' . sha256_hex( $bytes{$name} ),
+                    sizeBytes    => $size,
+                    mimeType     => 'video/mp4',
+                    fallbackUrls => [ $source->url('/status/404') ],
+                }
+            ]
+        );
+        content( "z-$name", $bytes{$name}, "/ok/$name" );
+        my $res = get( $path, 'Range: bytes=6990-6999' );
+        is( $res->{status}, 206, "$of: a range that he says is not there" );
+        is( $res->{body}, substr( $bytes{$name}, 6990, 10 ), '... is right' );
+        $res = get($path);
+        is( $res->{status}, 200, "$of: status" );
+        ok( $res->{body} eq $bytes{$name}, '... every byte' );
+        $res = $stand->ask( method => 'HEAD', path => $path );
+        is( $res->{headers}{'content-length'} // '',
+            length $bytes{$name}, '... and their number' );
+    }
     return;
 };
 

@@ -205,12 +205,69 @@ look(look_t *l, elo_slice_t text)
 }
 
 
+/* Is its size more than somebody's word? */
+static bool
+is_sure(elo_api_t *a, const elo_want_t *want)
+{
+    elo_copy_t *copy = elo_fallback_copy(a->fallback, want);
+    bool is_copied = copy != NULL;
+
+    if (is_copied) {
+        elo_copy_release(&copy);
+    }
+    return is_copied || want->has_root;
+}
+
+
+/* Of those as wide as the widest one that is sure, if there is any. */
+static uint32_t
+best_of(elo_api_t *a, const elo_want_t *wants, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && wants[i].reach == wants[0].reach; i++) {
+        if (is_sure(a, &wants[i])) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+
+/* Whoever may publish may name anybody's bytes: where they don't agree, nobody's word
+   about the size counts. */
+static void
+settle_size(const elo_want_t *wants, uint32_t n, elo_want_t *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (wants[i].size != out->size) {
+            out->size = 0;
+            return;
+        }
+    }
+}
+
+
 elo_err_t
 elo_fallback_find(elo_api_t *a, elo_slice_t text, elo_want_t *out)
 {
-    look_t l = { .api = a, .wants = out, .max_wants = 1 };
+    elo_want_t wants[WANTS_MAX];
+    look_t l = { .api = a, .wants = wants, .max_wants = WANTS_MAX };
+    elo_err_t rc;
+    uint32_t at;
 
-    return a->fallback == NULL ? ELO_ENOTFOUND : look(&l, text);
+    if (a->fallback == NULL) {
+        return ELO_ENOTFOUND;
+    }
+    if ((rc = look(&l, text)) != ELO_OK) {
+        return rc;
+    }
+    at = best_of(a, wants, l.n_wants);
+    if (!is_sure(a, &wants[at])) {
+        settle_size(wants, l.n_wants, &wants[at]);
+    }
+    *out = wants[at];
+    wants[at] = wants[--l.n_wants];
+    drop_wants(wants, &l.n_wants);
+    return ELO_OK;
 }
 
 

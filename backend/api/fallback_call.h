@@ -23,7 +23,9 @@ bool elo_call_take_fallback(elo_call_t *c) ELO_MUST_USE;
 void elo_fetched_target(const elo_fetched_t *f, elo_target_t *out);
 
 /* The widest of the nodes that name it (of a content id, that node), for the
-   Doorway, which judges itself. ELO_ENOTFOUND. Dispose of *out. */
+   Doorway, which judges itself; of several the one whose size is known to be right.
+   Where none is, and they state different ones, size is 0. ELO_ENOTFOUND. Dispose of
+   *out. */
 elo_err_t elo_fallback_find(elo_api_t *a, elo_slice_t text,
                             elo_want_t *out) ELO_MUST_USE;
 
