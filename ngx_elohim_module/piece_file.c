@@ -6,7 +6,7 @@
 #include "ngx_http_elohim_piece.h"
 
 
-#define NGX_HTTP_ELOHIM_PIECE_TRIES  8 /* files that go, until it's an error */
+#define NGX_HTTP_ELOHIM_PIECE_TRIES  8 /* files that go, until it goes without */
 
 
 static void ngx_http_elohim_piece_followed(ngx_http_elohim_follow_t *f);
@@ -415,11 +415,14 @@ ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
         ngx_http_elohim_piece_leave(p);
     }
 
-    ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
+    /* It is filled into a file that this worker can't have: of a cache that an older
+       configuration has, or had before all began anew. That ends with the fill. */
+
+    ngx_log_error(NGX_LOG_INFO, p->request->connection->log, 0,
                   "elohim: a piece of the cache is lost each time that it is "
                   "there");
 
-    return ngx_http_elohim_piece_fail(p, NGX_HTTP_BAD_GATEWAY);
+    return NGX_DECLINED;
 }
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A purge holds for what is still on its way: bytes that a fill has written so far leave
 # the directory within the second in which all others do, and so do those that aren't
-# kept but lie there for a moment. Nobody is sent them afterwards.
+# kept but lie there for a moment. Nobody is sent them afterwards. A cache of another
+# size in the middle of a fill costs nobody his answer.
 
 use strict;
 use warnings;
@@ -25,7 +26,8 @@ my $dir    = $stand->dir;
 my $page   = Doorway::Auth->new($stand);
 my $n      = 0;
 
-# again: the first answer stops in its middle, the next is whole; gone: the next is 404.
+# again: the first answer stops in its middle, the next is whole; gone: the next is 404;
+# stuck: each stops there, until the test lets it go on.
 my %blob;
 
 sub blob {
@@ -39,12 +41,19 @@ sub blob {
 }
 
 sub half_of {
-    my ($bytes) = @_;
+    my ( $bytes, $is_stuck ) = @_;
     return sub {
         my ($sock) = @_;
         local $SIG{PIPE} = 'IGNORE';
-        syswrite $sock, substr $bytes, 0, length($bytes) / 2;
-        sysread $sock, my $in, 1;    # until the other side has enough
+        my $at = syswrite $sock, substr $bytes, 0, length($bytes) / 2;
+        if ( !$is_stuck ) {
+            sysread $sock, my $in, 1;    # until the other side has enough
+            return;
+        }
+        Doorway::Stand::wait_for( $WAIT_S, sub { -e "$dir/go-on" } );
+        while ( $at < length $bytes ) {
+            $at += syswrite( $sock, $bytes, length $bytes, $at ) // return;
+        }
     };
 }
 
@@ -67,7 +76,7 @@ sub answer {
     my $chunk   = substr $blob->{bytes}, $index * $MIB, $MIB;
 
     return ( 200, \%fields, $chunk ) if $blob->{how} eq 'plain';
-    if ( $q->{n} == 1 ) {
+    if ( $q->{n} == 1 || $blob->{how} eq 'stuck' ) {
         return (
             200,
             {
@@ -75,7 +84,7 @@ sub answer {
                 'Content-Length' => length $chunk,
                 Connection       => 'close'
             },
-            half_of($chunk)
+            half_of( $chunk, $blob->{how} eq 'stuck' )
         );
     }
     return ( 404, {}, 'no' ) if $blob->{how} eq 'gone';
@@ -88,6 +97,7 @@ my %b = map { $_->[0] => blob(@$_) } [ again => $MIB, 'again' ],
   [ gone   => $MIB,     'gone' ],
   [ alone  => $MIB,     'gone' ],
   [ all    => $MIB,     'gone' ],
+  [ old    => $MIB,     'stuck' ],
   [ loved  => $MIB, 'plain' ],
   [ unkept => $MIB, 'plain' ];
 my $p = bless {
@@ -211,6 +221,23 @@ subtest 'what is not kept' => sub {
     cmp_ok( time - $from, '<', $SOON_S, '... soon' );
     ok( $p->get( $b{unkept} ), 'and can be had' );
     cmp_ok( $p->asked( $b{unkept} ), '>', $asked, '... from its source' );
+};
+
+subtest 'a cache of another size' => sub {
+    my $c    = client( $b{old} );
+    my $conf = "$dir/nginx/nginx.conf";
+
+    Doorway::Stand::spew( $conf,
+        Doorway::Stand::slurp($conf) =~ s/chunk=2m/chunk=3m/r );
+    kill 'HUP', $stand->nginx_pid;
+    ok( $p->read_through(2), 'the new workers have it' );
+    for my $n ( 1 .. 3 ) {
+        my $from = time;
+        ok( $p->get( $b{old} ), "get $n of what an old worker is filling" );
+        cmp_ok( time - $from, '<', $SOON_S, '... soon' );
+    }
+    Doorway::Stand::spew( "$dir/go-on", '1' );
+    ok( rest($c) eq $b{old}{bytes}, 'who reads it gets all' );
 };
 
 unlike( $stand->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing is broken' );
