@@ -8,6 +8,7 @@
 #define NGX_HTTP_ELOHIM_DISK_PAUSE   1000 /* ms after the disk failed */
 #define NGX_HTTP_ELOHIM_DISK_NUMBERS 4    /* that may be taken already */
 #define NGX_HTTP_ELOHIM_DISK_HASH    65536
+#define NGX_HTTP_ELOHIM_DISK_VICTIMS 256  /* files that go for one, at most */
 
 
 static ngx_int_t ngx_http_elohim_disk_begin(ngx_http_elohim_disk_t *d,
@@ -202,7 +203,7 @@ ngx_http_elohim_disk_begin(ngx_http_elohim_disk_t *d,
         }
 
         /* (I3) */
-        ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_GONE);
+        ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_VICTIMS);
 
         w->fd = ngx_http_elohim_disk_create(&w->place);
 
@@ -484,5 +485,5 @@ ngx_http_elohim_disk_close(ngx_http_elohim_writer_t *w, ngx_uint_t keep)
     }
 
     elo_sha256_free(&w->sha256);
-    ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_WRITERS);
+    ngx_http_elohim_disk_unlink(d, NGX_HTTP_ELOHIM_DISK_VICTIMS);
 }

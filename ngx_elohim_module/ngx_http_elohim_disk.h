@@ -9,7 +9,9 @@
    released, and is taken from it after it was unlinked: whoever dies between leaves
    nothing. A ring that runs over has the directory read again.
    (I3) Room is reserved before a file is made, and files that went for it are unlinked
-   before that. While the directory is being read, what isn't read yet counts.
+   before that, oldest first and so many at a time: after a purge of thousands no
+   request waits for all of them. While the directory is being read, what isn't read
+   yet counts.
    (I4) A piece is good while the counters of purges that it was entered with are as
    they were: purged[] of its blob, and era[] of its class. A purge is a count; what
    it has made stale is unlinked by the sweeper. What a start reads counts as entered
