@@ -157,6 +157,7 @@ fill(const elo_lookup_t *l, const entry_t *e, elo_target_t *out)
     st->_file = 0;
     st->_stored = e->size;
     out->reach = (elo_reach_t) e->reach;
+    out->life = ELO_LIFECYCLE_PUBLISHED;
     out->is_by_hash = true;
     elo_target_set_type(out, elo_slice(NULL, 0));
 }

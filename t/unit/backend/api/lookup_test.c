@@ -51,9 +51,11 @@ has(elo_lookup_t *l, const elo_target_t *t)
 {
     elo_target_t out;
 
+    memset(&out, 0xa5, sizeof(out)); /* as a caller's stack may be */
     if (!elo_lookup_get(l, &t->stat.digest, 5, &out)) {
         return false;
     }
+    assert_int_equal(out.life, ELO_LIFECYCLE_PUBLISHED);
     assert_memory_equal(&out.stat.digest, &t->stat.digest, 32);
     assert_memory_equal(&out.stat._object, &t->stat._object, 32);
     assert_int_equal(out.stat.size, t->stat.size);
