@@ -11,7 +11,9 @@
 
 #define NGX_HTTP_ELOHIM_DISK_WRITERS 1024 /* files that are being filled */
 #define NGX_HTTP_ELOHIM_DISK_GONE    8192 /* files that are to be unlinked */
-#define NGX_HTTP_ELOHIM_DISK_SLOTS   8192 /* counters of purges */
+/* counters of purges, which blobs share: one who may purge 2,500 a second, of what he
+   names himself, is to take little of others' along */
+#define NGX_HTTP_ELOHIM_DISK_SLOTS   65536
 #define NGX_HTTP_ELOHIM_DISK_TIERS   2
 
 /* What is known of an entry's file. Chosen by the item's aux, which is its number
