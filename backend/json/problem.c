@@ -26,6 +26,7 @@ static const struct {
     { 422, "Unprocessable Content" },
     { 423, "Locked" },
     { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
     { 460, "Checksum Mismatch" }, /* tus 1.0, checksum */
     { 500, "Internal Server Error" },
     { 501, "Not Implemented" },

@@ -11,6 +11,9 @@
 
 #define A "a900000000000000000000000000000000000000000000000000000000000000"
 #define D "d100000000000000000000000000000000000000000000000000000000000000"
+/* D as bytes */
+#define D_BYTES                                                                \
+    "\xd1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define AG                                                                     \
     {                                                                          \
         {                                                                      \
@@ -77,7 +80,11 @@ static const struct {
     { ELO_REC_REVOCATION, { .ref = DI }, "ends the record " D },
     { ELO_REC_MANIFEST,
       { .raw = S("\xa0") },
-      "says 1 bytes of a kind that isn't read here: manifest" },
+      "says 1 bytes of a manifest that isn't read here" },
+    { ELO_REC_MANIFEST,
+      { .raw = S("\xa3\x01\x58\x20" D_BYTES "\x02\x1a\x00\x20\x00\x00"
+                 "\x03\x58\x20" D_BYTES) },
+      "states that the bytes " D ", 2097152 of them, have the hash tree " D },
     { ELO_REC_LOCATION,
       { .raw = S("\xa0") },
       "says 1 bytes of a kind that isn't read here: location" },
