@@ -11,7 +11,7 @@
 #include "ngx_http_elohim_disk.h"
 
 
-#define NGX_HTTP_ELOHIM_FILL_ORPHAN  60  /* s: nobody has taken it over */
+#define NGX_HTTP_ELOHIM_FILL_ORPHAN  5   /* s: nobody has taken it over */
 #define NGX_HTTP_ELOHIM_FILL_LOST    600 /* s: its writer does nothing */
 #define NGX_HTTP_ELOHIM_FILL_STAY    2   /* s: of what isn't kept */
 #define NGX_HTTP_ELOHIM_FILL_STAYING 64  /* files that do so */
@@ -60,6 +60,29 @@ ngx_http_elohim_disk_is_filled(ngx_http_elohim_index_t *x,
         if (x->filling[i].file && &x->filling[i] != f
             && x->filling[i].has_entry
             && ngx_memcmp(&x->filling[i].key, key, sizeof(*key)) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Is one of those that are being filled, or stay for a moment, over by a purge? Its
+   file may be whole, or become so. */
+
+ngx_uint_t
+ngx_http_elohim_disk_has_stale(ngx_http_elohim_index_t *x)
+{
+    ngx_uint_t                        i;
+    const ngx_http_elohim_filling_t  *f;
+
+    for (i = 0; i < x->n_filling; i++) {
+        f = &x->filling[i];
+
+        if (f->file && (f->purged != x->purged[f->slot]
+                        || f->era != x->era[f->klass]))
         {
             return 1;
         }
@@ -154,7 +177,9 @@ ngx_http_elohim_disk_enlist(ngx_http_elohim_disk_t *d,
     f->touched = ngx_http_elohim_disk_now();
     f->len = w->piece.len;
     f->tier = (uint8_t) ngx_http_elohim_disk_tier_of(&w->piece);
-    f->purged = x->purged[ngx_http_elohim_disk_slot(d, &w->piece.digest)];
+    f->klass = (uint8_t) w->piece.klass;
+    f->slot = ngx_http_elohim_disk_slot(d, &w->piece.digest);
+    f->purged = x->purged[f->slot];
     f->era = x->era[w->piece.klass];
     ngx_http_elohim_disk_key(d, &w->piece, &f->key);
     ngx_http_elohim_disk_reserve(d, x, f, &w->piece);

@@ -41,10 +41,12 @@ typedef struct {
     ngx_pid_t pid; /* 0: nobody's */
     uint32_t touched;
     uint32_t entry; /* slot of the tier */
+    uint32_t slot; /* of the counter of its purges */
     uint32_t purged;
     uint32_t era;
     uint32_t len;
     uint8_t tier;
+    uint8_t klass;
     uint8_t has_entry; /* else it isn't kept */
     uint8_t is_whole;  /* it isn't kept, but followers may still open it */
 } ngx_http_elohim_filling_t;
