@@ -397,6 +397,8 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
     }
 
     if (emcf->disk && emcf->disk->zone) {
+        /* a file that may not grow (RLIMIT_FSIZE) is an errno, as a full disk is */
+        (void) signal(SIGXFSZ, SIG_IGN);
         ngx_http_elohim_disk_start(emcf->disk, cycle);
     }
 
