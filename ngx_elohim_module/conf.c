@@ -424,6 +424,6 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 void
 ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_elohim_warm_stop();
+    ngx_http_elohim_warm_exit();
     elo_sha256_forget();
 }

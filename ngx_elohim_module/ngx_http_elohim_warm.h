@@ -11,7 +11,7 @@
 
 #define NGX_HTTP_ELOHIM_WARM_SOURCES  16 /* daemons and stores that are warmed from */
 #define NGX_HTTP_ELOHIM_WARM_FILLS    4  /* of each at a time */
-#define NGX_HTTP_ELOHIM_WARM_LINES    8 /* that are asked for at a time */
+#define NGX_HTTP_ELOHIM_WARM_LINES    8  /* that are asked for at a time */
 
 /* ---- ahead: a descriptor of commons to neighborhood, and none that is deprecated or
    older: those aren't taken in ahead, nor handed out here. ---- */
@@ -132,7 +132,9 @@ ngx_int_t ngx_http_elohim_add_warm_source(ngx_conf_t *cf,
     ngx_http_elohim_loc_conf_t *elcf);
 ngx_int_t ngx_http_elohim_warm_start(ngx_cycle_t *cycle,
     ngx_http_elohim_main_conf_t *emcf);
+/* stop: it ends its turns; exit: it ends. */
 void ngx_http_elohim_warm_stop(void);
+void ngx_http_elohim_warm_exit(void);
 /* Clients found no room among the fills: what nobody waits for stops for a moment. */
 void ngx_http_elohim_warm_crowded(void);
 

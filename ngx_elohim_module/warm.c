@@ -108,12 +108,12 @@ ngx_http_elohim_add_warm_source(ngx_conf_t *cf,
     }
 
     if (i == NGX_HTTP_ELOHIM_WARM_SOURCES) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"elohim on\" in %s:%ui is of more than %d stores that "
-                      "are warmed from: write \"elohim_warm off;\" where it "
-                      "isn't needed", elcf->file, elcf->line,
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"elohim on\" in %s:%ui is of one more store than the "
+                      "%d that are warmed from: write \"elohim_warm off;\" "
+                      "where it isn't needed", elcf->file, elcf->line,
                       NGX_HTTP_ELOHIM_WARM_SOURCES);
-        return NGX_ERROR;
+        return NGX_OK;
     }
 
     p = ngx_array_push(&emcf->warm_sources);
@@ -548,6 +548,32 @@ ngx_http_elohim_warm_start(ngx_cycle_t *cycle,
     ngx_add_timer(ev, NGX_HTTP_ELOHIM_WARM_PAUSE);
 
     return NGX_OK;
+}
+
+
+/* No events come any more. */
+
+void
+ngx_http_elohim_warm_exit(void)
+{
+    ngx_uint_t               i;
+    ngx_http_elohim_warm_t  *w;
+
+    ngx_http_elohim_warm_stop();
+
+    for (i = 0; i < ngx_http_elohim_warm_n; i++) {
+        w = &ngx_http_elohim_warm[i];
+
+        if (w->load) {
+            ngx_http_elohim_load_free(w->load);
+            w->load = NULL;
+        }
+
+        if (w->pool) {
+            ngx_destroy_pool(w->pool);
+            w->pool = NULL;
+        }
+    }
 }
 
 

@@ -280,6 +280,7 @@ subtest 'clients go first' => sub {
 };
 
 subtest 'off' => sub {
+    Doorway::Stand::spew( "$stand->{dir}/nginx/error.log", '' );
     elohim(qw(cache warm --stop));
     elohim(qw(cache warm doc));
     start( 1, 'elohim_warm off;' );
@@ -288,8 +289,14 @@ subtest 'off' => sub {
         'nothing is asked for'
     );
     $stand->stop_nginx;
-    start(1);
-    wait_for( 'on: it is', sub { progress()->{left} == 0 } );
+
+    # no disk of its own, and no threads
+    $stand->start_nginx( workers => 1 );
+    wait_for( 'on: it is', sub { ends() > 0 } );
+    is_hit( $stand->get('/api/blob/doc'), $bytes{doc}, 'doc' );
+    elohim(qw(cache warm doc film));
+    wait_for( 'nowhere for pieces',
+        sub { $stand->error_log =~ /0 pieces on disk, 1 left out/ } );
     $stand->stop_nginx;
 };
 

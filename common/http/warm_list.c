@@ -95,10 +95,10 @@ elo_warm_list_next(elo_warm_list_t *list, elo_warm_item_t *out)
     }
     it.is_held = elo_slice_eq(line, ELO_SLICE("held"));
     if (it.size == 0 || it.size > INT64_MAX
-        || (it.is_held ? it.first != 0 || it.count != 0
-                       : !elo_slice_eq(line, ELO_SLICE("remote"))
-                             || it.count == 0 || it.first > UINT32_MAX
-                             || it.count > UINT32_MAX))
+        || (it.is_held
+                ? it.first != 0 || it.count != 0
+                : !elo_slice_eq(line, ELO_SLICE("remote")) || it.count == 0
+                      || it.first > UINT32_MAX || it.count > UINT32_MAX))
     {
         return ELO_EINVAL;
     }
