@@ -24,6 +24,11 @@ my %bytes  = (
     paced  => Doorway::Stand::noise( 8 * $MIB,     'paced' ),
     killed => Doorway::Stand::noise( 6 * $MIB + 1, 'killed' ),
     first  => Doorway::Stand::noise( 3000,         'first' ),
+    gate2  => Doorway::Stand::noise( 3002,         'gate2' ),
+    gate3  => Doorway::Stand::noise( 3003,         'gate3' ),
+    fourth => Doorway::Stand::noise( 5003,         'fourth' ),
+    fifth  => Doorway::Stand::noise( 5004,         'fifth' ),
+    sixth  => Doorway::Stand::noise( 5005,         'sixth' ),
     second => Doorway::Stand::noise( 3001,         'second' ),
     doc    => Doorway::Stand::noise( 5000,         'doc' ),
     other  => Doorway::Stand::noise( 5001,         'other' ),
@@ -68,12 +73,12 @@ sub remote {
     );
 }
 
-held($_) for qw(doc other third large);
+held($_) for qw(doc other third fourth fifth sixth large);
 held( 'near',   reach     => 'neighborhood' );
 held( 'secret', reach     => 'private' );
 held( 'old',    lifecycle => 'deprecated' );
-remote( $_, 'ok' ) for qw(film paced killed second);
-remote( 'first', 'gate' );
+remote( $_, 'ok' )   for qw(film paced killed second);
+remote( $_, 'gate' ) for qw(first gate2 gate3);
 
 sub elohim {
     my (@words) = @_;
@@ -100,15 +105,15 @@ sub wait_for {
 }
 
 sub pieces {
-    my ($id) = @_;
+    my ($id)   = @_;
     my $digest = pack 'H*', sha256_hex( $bytes{$id} );
     my $dir    = "$stand->{dir}/cache";
 
     return scalar grep {
         substr( Doorway::Stand::slurp($_) . "\0" x 80, 48, 32 ) eq $digest
           && -s $_ > 4096
-    } map { "$dir/$_" } grep { m{/[0-9a-f]{16}\z} }
-      Doorway::Stand::files_below($dir);
+    } map { "$dir/$_" }
+      grep { m{/[0-9a-f]{16}\z} } Doorway::Stand::files_below($dir);
 }
 
 # How often lists were done with that had small bodies.
@@ -166,10 +171,9 @@ subtest 'the first request is a hit' => sub {
     is( $stand->get('/api/blob/near')->{status}, 404, 'near: not for all' );
 
     # bytes that no file has any more come from memory
-    my ($file) = grep {
-        -f $_ && index( Doorway::Stand::slurp($_), $bytes{doc} ) >= 0
-      } map { "$stand->{store}/$_" }
-      Doorway::Stand::files_below( $stand->store );
+    my ($file) =
+      grep { -f $_ && index( Doorway::Stand::slurp($_), $bytes{doc} ) >= 0 }
+      map { "$stand->{store}/$_" } Doorway::Stand::files_below( $stand->store );
     ok( $file, 'a file of the store has it' );
     rename $file, "$file.away" or die "rename: $!\n";
     is_hit( $stand->get('/api/blob/doc'), $bytes{doc}, 'held' );
@@ -186,8 +190,11 @@ subtest 'budget' => sub {
     my $before = ends();
 
     $source->forget;
-    like( elohim(qw(cache warm other paced --budget 1m)),
-        qr/^1 blobs.*; 1 names/, 'one of two' );
+    like(
+        elohim(qw(cache warm other paced --budget 1m)),
+        qr/^1 blobs.*; 1 names/,
+        'one of two'
+    );
     wait_for( 'it is done with', sub { ends() > $before } );
     is_hit( $stand->get('/api/blob/other'), $bytes{other}, 'the one' );
     is_deeply( [ $source->asked ], [], 'and no other' );
@@ -227,6 +234,35 @@ subtest 'stop' => sub {
     cmp_ok( pieces('paced'), '<', 8, 'the rest does not come' );
 };
 
+# It was listed, and is something else when its turn comes.
+subtest 'what changes meanwhile' => sub {
+    my $left = sub {
+        return scalar( () = $stand->error_log =~ /ahead: .* 2 left out/g );
+    };
+    my $before = $left->();
+
+    elohim(qw(cache purge --content paced));
+    wait_for( 'it is gone', sub { pieces('paced') == 0 } );
+    like( elohim(qw(cache warm paced fourth fifth --rate 2m)),
+        qr/^3 blobs/, 'a list' );
+    my $change = sub {
+        my ( $path, $body ) = @_;
+        return $stand->ask(
+            method  => 'POST',
+            path    => "/api/content/$path",
+            headers => ['Content-Type: application/json'],
+            body    => $body
+        )->{status};
+    };
+    is( $change->( 'fourth/lifecycle', '{"state":"deprecated"}' ),
+        200, 'one is deprecated' );
+    is( $change->( 'fifth/reach', '{"reach":"private"}' ),
+        200, 'one is narrow' );
+    wait_for( 'both are left', sub { $left->() > $before } );
+    is_miss( $stand->get('/api/blob/fourth'), 'deprecated: nothing is there' );
+    is( $stand->get('/api/blob/fifth')->{status}, 404, 'narrow: none' );
+};
+
 subtest 'a worker that dies' => sub {
     elohim(qw(cache warm killed --rate 1m));
     wait_for( 'it begins', sub { pieces('killed') > 0 } );
@@ -239,8 +275,12 @@ subtest 'a worker that dies' => sub {
     };
     for my $pid ( $of->() ) {
         kill 'KILL', $pid;
-        wait_for( 'another one comes',
-            sub { !( grep { $_ == $pid } $of->() ) && $of->() == 2 } );
+        wait_for(
+            'another one comes',
+            sub {
+                !( grep { $_ == $pid } $of->() ) && $of->() == 2;
+            }
+        );
     }
     wait_for( 'another goes on', sub { pieces('killed') == 7 } );
     $source->forget;
@@ -264,12 +304,48 @@ subtest 'clients go first' => sub {
     $source->forget;
     my $sock = Doorway::Http::connect_to( $stand->port );
     syswrite $sock, Doorway::Http::build_head( { path => '/api/blob/first' } );
-    wait_for( 'a client waits',
-        sub { grep { m{/gate/first} } $source->asked } );
+    wait_for(
+        'a client waits',
+        sub {
+            grep { m{/gate/first} } $source->asked;
+        }
+    );
     elohim(qw(cache warm second));
     wait_for( 'the list is handed out', sub { progress()->{left} == 0 } );
     is( scalar( grep { m{/ok/second} } $source->asked ),
         0, 'its fill is not begun' );
+
+    # two fill, a third finds no room, again and again
+    my $other = Doorway::Http::connect_to( $stand->port );
+    syswrite $other, Doorway::Http::build_head( { path => '/api/blob/gate2' } );
+    wait_for(
+        'another client waits',
+        sub {
+            grep { m{/gate/gate2} } $source->asked;
+        }
+    );
+    my $crowd = sub {
+        my $third = Doorway::Http::connect_to( $stand->port );
+        syswrite $third,
+          Doorway::Http::build_head( { path => '/api/blob/gate3' } );
+        return $third;
+    };
+    my $third = $crowd->();
+    wait_for( 'a third is passed on',
+        sub { $stand->error_log =~ /requests are passed on/ } );
+    Doorway::Stand::spew( "$stand->{dir}/nginx/error.log", '' );
+    elohim(qw(cache warm sixth));
+    ok(
+        !Doorway::Stand::wait_for(
+            2,
+            sub { close $third; $third = $crowd->(); progress()->{left} == 0 }
+        ),
+        'what is small waits, too'
+    );
+    close $third;
+    wait_for( 'for so long', sub { progress()->{left} == 0 } );
+    close $other;
+
     $source->open_gate;
     my $res =
       Doorway::Http::parse( Doorway::Http::pump( $sock, '', undef, 'GET' ),
@@ -284,10 +360,8 @@ subtest 'off' => sub {
     elohim(qw(cache warm --stop));
     elohim(qw(cache warm doc));
     start( 1, 'elohim_warm off;' );
-    ok(
-        !Doorway::Stand::wait_for( 2, sub { progress()->{left} == 0 } ),
-        'nothing is asked for'
-    );
+    ok( !Doorway::Stand::wait_for( 2, sub { progress()->{left} == 0 } ),
+        'nothing is asked for' );
     $stand->stop_nginx;
 
     # no disk of its own, and no threads
@@ -339,7 +413,8 @@ sub watch {
 }
 
 start(
-    1, 'elohim_cache_ttl unknown=0;',
+    1,
+    'elohim_cache_ttl unknown=0;',
     config => 'location / { elohim on; }'
       . 'location /two/ { rewrite ^/two(/.*)$ $1 break; elohim on;'
       . ' elohim_warm_segments 2; }'
