@@ -5,6 +5,7 @@
    nobody: then one who follows goes on in his place. */
 
 #include "ngx_http_elohim_fill.h"
+#include "ngx_http_elohim_warm.h"
 
 
 #define NGX_HTTP_ELOHIM_FILL_WATCH  250  /* ms between looks at the owners */
@@ -346,6 +347,8 @@ ngx_http_elohim_fill_watch_handler(ngx_event_t *ev)
 static void
 ngx_http_elohim_fill_full(void)
 {
+    ngx_http_elohim_warm_crowded();
+
     if (ngx_http_elohim_full_told
         && ngx_current_msec - ngx_http_elohim_full_told
            < NGX_HTTP_ELOHIM_FILL_TELL)

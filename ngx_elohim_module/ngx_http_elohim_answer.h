@@ -50,6 +50,15 @@ ngx_int_t ngx_http_elohim_complete_fill(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     const ngx_file_t *file, ngx_http_elohim_body_t *out);
 
+/* Is it there? Into it, what was read while stamp held. Not of what is narrow. */
+struct ngx_http_elohim_main_conf_s;
+ngx_uint_t ngx_http_elohim_complete_has(
+    struct ngx_http_elohim_main_conf_s *emcf, const u_char *ns,
+    elo_cache_class_t klass, const elo_digest_t *digest);
+void ngx_http_elohim_complete_put(struct ngx_http_elohim_main_conf_s *emcf,
+    const u_char *ns, elo_cache_class_t klass, const elo_digest_t *digest,
+    const ngx_http_elohim_stamp_t *stamp, elo_slice_t bytes);
+
 /* sealed: begin: before the gate is asked; get: NGX_OK: the bytes, in the request's
    memory; NGX_DECLINED; NGX_ERROR; want: what is about to be passed on may be kept; is
    it, now that there is its header? */

@@ -27,6 +27,8 @@ typedef struct ngx_http_elohim_main_conf_s {
     ngx_shm_zone_t *zone; /* its data: ngx_http_elohim_zone_t */
     ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
     ngx_shm_zone_t *fills; /* of all workers: fills.c */
+    ngx_shm_zone_t *warms; /* likewise: warm.c */
+    ngx_array_t warm_sources; /* ngx_http_elohim_loc_conf_t *: one of each */
     ngx_int_t fill_connections;     /* of a worker */
     ngx_int_t fill_connections_all; /* of all workers */
     ngx_msec_t fill_timeout;        /* without progress */
@@ -51,6 +53,8 @@ typedef struct {
     ngx_int_t login_rate; /* logins a second and client; 0: any number */
     ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
     ngx_int_t read_ahead; /* pieces that are fetched before they are asked for */
+    ngx_flag_t warm; /* the daemon's lists are taken in */
+    ngx_int_t warm_segments; /* those ahead of who is watching */
     ngx_int_t max_headers; /* lines of a request's header; 0: any number */
     ngx_http_elohim_rules_t *rules; /* elohim_rate; NULL: none */
     ngx_http_elohim_speeds_t *speeds; /* elohim_delivery_rate; NULL: none */
