@@ -135,7 +135,8 @@ ngx_http_elohim_go(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         }
 
         (void) ngx_http_elohim_settle(ctx, NGX_HTTP_ELOHIM_ANONYMOUS);
-        return ngx_http_elohim_pass(r, ctx, 0);
+        rc = ngx_http_elohim_document(r, ctx);
+        return rc == NGX_DECLINED ? ngx_http_elohim_pass(r, ctx, 0) : rc;
     }
 
     rc = ngx_http_elohim_session(r, ctx);
@@ -189,6 +190,11 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
     res = ngx_http_elohim_resource(ctx->route.kind);
+
+    rc = ngx_http_elohim_document(r, ctx);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (res->operator && elcf->writes
         && ctx->session.who == NGX_HTTP_ELOHIM_ANONYMOUS)

@@ -9,6 +9,12 @@
 
 #define BARE (ELO_WIRE_SAME | ELO_WIRE_LARGE)
 
+/* Of a message: where its stamps are, around reach and flags. */
+#define HARD_AT  ELO_WIRE_HEADER_LEN
+#define HARD_LEN (8 + 4)
+#define SOFT_AT  (HARD_AT + HARD_LEN + 2)
+#define SOFT_LEN (8 + 4)
+
 
 /* ---- writing ---- */
 
@@ -159,5 +165,23 @@ elo_wire_get_document(elo_slice_t msg, elo_document_t *out)
     }
     memcpy(d.tag, tag.p, sizeof(d.tag));
     *out = d;
+    return ELO_OK;
+}
+
+
+elo_err_t
+elo_wire_renew_document(uint8_t *msg, size_t len, elo_slice_t same)
+{
+    elo_document_t is, d;
+
+    if (elo_wire_get_document(elo_slice(msg, len), &is) != ELO_OK
+        || elo_wire_get_document(same, &d) != ELO_OK || is.head.flags != 0
+        || d.head.flags != ELO_WIRE_SAME || is.status != 200
+        || memcmp(is.tag, d.tag, sizeof(is.tag)) != 0)
+    {
+        return ELO_EINVAL;
+    }
+    memcpy(msg + HARD_AT, same.p + HARD_AT, HARD_LEN);
+    memcpy(msg + SOFT_AT, same.p + SOFT_AT, SOFT_LEN);
     return ELO_OK;
 }

@@ -60,6 +60,11 @@ elo_err_t elo_wire_put_document(elo_buf_t *b,
 elo_err_t elo_wire_get_document(elo_slice_t msg,
                                 elo_document_t *out) ELO_MUST_USE;
 
+/* Gives the message of a whole document the stamps of one that says SAME. ELO_EINVAL:
+   that isn't what these two are, or their tags differ; msg is as it was. */
+elo_err_t elo_wire_renew_document(uint8_t *msg, size_t len,
+                                  elo_slice_t same) ELO_MUST_USE;
+
 /* Takes the first of *fields' lines apart; false: there is none. Of what
    elo_wire_get_document has checked. */
 bool elo_document_field(elo_slice_t *fields, elo_slice_t *name,
