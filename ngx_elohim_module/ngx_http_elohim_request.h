@@ -86,6 +86,7 @@ struct ngx_http_elohim_ctx_s {
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+    ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
     uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     u_char asking;     /* type of the latter that is on its way; 0: none */
