@@ -9,14 +9,24 @@ static const ngx_str_t  ngx_http_elohim_cache_words[] = {
     ngx_null_string,
     ngx_string("HIT"),
     ngx_string("MISS"),
-    ngx_string("MISS")
+    ngx_string("MISS"),
+    ngx_string("EXPIRED"),
+    ngx_string("STALE"),
+    ngx_string("UPDATING"),
+    ngx_string("REVALIDATED"),
+    ngx_string("BYPASS")
 };
 
 static const ngx_str_t  ngx_http_elohim_cache_status[] = {
     ngx_null_string,
     ngx_string("elohim; hit"),
     ngx_string("elohim; fwd=miss; stored"),
-    ngx_string("elohim; fwd=miss")
+    ngx_string("elohim; fwd=miss"),
+    ngx_string("elohim; fwd=stale; stored"),
+    ngx_string("elohim; hit; detail=stale"),
+    ngx_string("elohim; hit; detail=updating"),
+    ngx_string("elohim; fwd=stale; fwd-status=304"),
+    ngx_string("elohim; fwd=bypass")
 };
 
 
@@ -165,6 +175,29 @@ ngx_http_elohim_marks(ngx_http_request_t *r, const ngx_http_elohim_ctx_t *ctx)
 }
 
 
+const ngx_str_t *
+ngx_http_elohim_cache_word(const ngx_http_elohim_ctx_t *ctx)
+{
+    return ctx && ctx->cache != NGX_HTTP_ELOHIM_NO_CACHE
+           ? &ngx_http_elohim_cache_words[ctx->cache] : NULL;
+}
+
+
+ngx_int_t
+ngx_http_elohim_cache_fields(ngx_http_request_t *r,
+    const ngx_http_elohim_ctx_t *ctx)
+{
+    static const ngx_str_t  x_cache = ngx_string("X-Cache");
+    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
+
+    return ngx_http_elohim_header(r, &x_cache,
+                                  &ngx_http_elohim_cache_words[ctx->cache])
+           && ngx_http_elohim_header(r, &cache_status,
+                                     &ngx_http_elohim_cache_status[ctx->cache])
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 /* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
    filters for ranges, conditions and compression are told to stay away: they
    would not know about this entity tag's strength. */
@@ -183,8 +216,6 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     static const ngx_str_t  no_store = ngx_string("no-store");
     static const ngx_str_t  nobody = ngx_string("private, no-store");
     static const ngx_str_t  himself = ngx_string("private, no-cache");
-    static const ngx_str_t  x_cache = ngx_string("X-Cache");
-    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
 
     r->allow_ranges = 0;
     r->disable_not_modified = 1;
@@ -235,12 +266,7 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
 
     if (ngx_http_elohim_header(r, &cache_control, control) == NULL
         || ngx_http_elohim_marks(r, ctx) != NGX_OK
-        || ngx_http_elohim_header(r, &x_cache,
-                                  &ngx_http_elohim_cache_words[ctx->cache])
-           == NULL
-        || ngx_http_elohim_header(r, &cache_status,
-                                  &ngx_http_elohim_cache_status[ctx->cache])
-           == NULL)
+        || ngx_http_elohim_cache_fields(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -43,7 +43,12 @@ typedef enum {
     NGX_HTTP_ELOHIM_NO_CACHE = 0,
     NGX_HTTP_ELOHIM_HIT,
     NGX_HTTP_ELOHIM_MISS,
-    NGX_HTTP_ELOHIM_FORWARD /* asked, and not to be kept */
+    NGX_HTTP_ELOHIM_FORWARD, /* asked, and not to be kept */
+    NGX_HTTP_ELOHIM_EXPIRED, /* its time was over: asked */
+    NGX_HTTP_ELOHIM_OLD,     /* likewise, and sent: nobody could be asked */
+    NGX_HTTP_ELOHIM_UPDATING, /* likewise: somebody asks */
+    NGX_HTTP_ELOHIM_REVALIDATED, /* asked, and still the same */
+    NGX_HTTP_ELOHIM_BYPASS /* the daemon's own answer */
 } ngx_http_elohim_cache_e;
 
 typedef enum {
@@ -76,10 +81,13 @@ struct ngx_http_elohim_ctx_s {
     ngx_http_elohim_stamp_t basis; /* of the descriptor, when cache is HIT */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
-    ngx_str_t held;    /* the descriptor, while access is asked about */
+    ngx_str_t held;    /* the descriptor, while access is asked about; a document,
+                          while it is asked whether it still holds */
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+    ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
+    uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
@@ -110,6 +118,7 @@ struct ngx_http_elohim_ctx_s {
     unsigned head_sent:1; /* of the request that is passed on */
     unsigned filled:1;    /* its first piece had to be fetched */
     unsigned deaf:1;      /* the daemon hears no more of the body */
+    unsigned plain:1;     /* no document, or not any more */
     u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
 };
 
@@ -136,6 +145,14 @@ ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
 const ngx_http_elohim_resource_t *ngx_http_elohim_resource(
     elo_route_kind_t kind);
 u_char ngx_http_elohim_wire_type(elo_route_kind_t kind);
+
+/* The word for what the cache did; NULL: nothing. */
+const ngx_str_t *ngx_http_elohim_cache_word(const ngx_http_elohim_ctx_t *ctx);
+
+/* document: NGX_DECLINED: it is none that everybody is told alike, or is to be passed
+   on; else as a handler returns. */
+ngx_int_t ngx_http_elohim_document(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 
 /* content */
 ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);

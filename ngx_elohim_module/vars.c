@@ -95,15 +95,13 @@ static ngx_int_t
 ngx_http_elohim_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const char             *text;
+    const ngx_str_t        *word;
     ngx_http_elohim_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    word = ngx_http_elohim_cache_word(ctx);
 
-    text = ctx == NULL || ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE ? NULL
-           : ctx->cache == NGX_HTTP_ELOHIM_HIT ? "HIT" : "MISS";
-
-    return ngx_http_elohim_set_text(v, text);
+    return ngx_http_elohim_set_text(v, word ? (const char *) word->data : NULL);
 }
 
 
