@@ -49,6 +49,8 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_elohim_metric_begin(ctx);
+
     if (ngx_http_elohim_check_headers(r, ctx) != NGX_OK
         || ngx_http_elohim_admit(r, ctx, NGX_HTTP_ELOHIM_BY_ADDRESS) != NGX_OK)
     {
@@ -257,6 +259,22 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* How old it is, and how long it is good for. */
+
+static void
+ngx_http_elohim_found(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_int_t  left, ttl;
+
+    left = (int32_t) (ctx->basis.expires - ngx_http_elohim_zone_now());
+    ttl = ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT);
+
+    ctx->ttl = ngx_max(left, 0);
+    ctx->age = ngx_max(ttl - left, 0);
+    ctx->has_age = 1;
+}
+
+
 /* NGX_OK with ctx->msg, NGX_AGAIN, or ANSWERED. */
 
 static ngx_int_t
@@ -299,6 +317,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
            == NGX_OK)
     {
         ctx->cache = NGX_HTTP_ELOHIM_HIT;
+        ngx_http_elohim_found(r, ctx);
         return NGX_OK;
     }
 
@@ -311,6 +330,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
         ctx->asked++;
+        ctx->collapsed = !ctx->keep;
         ngx_http_elohim_wait(r);
         return NGX_AGAIN;
 

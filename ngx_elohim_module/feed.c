@@ -27,6 +27,7 @@ typedef struct {
     ngx_event_t                 retry;
     ngx_msec_t                  timeout;
     ngx_msec_t                  since;  /* of the last progress */
+    uint64_t                    began;  /* us; 0: a byte has come */
     ngx_http_elohim_reply_t     reply;
     uint32_t                    skip;   /* bytes that are there already */
     size_t                      left;   /* of the body */
@@ -117,6 +118,7 @@ ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
     f->backend = backend;
     f->timeout = timeout;
     f->since = ngx_current_msec;
+    f->began = ngx_http_elohim_us();
     f->question.len = question->len;
     f->question.data = f->text;
     ngx_memcpy(f->text, question->data, question->len);
@@ -367,6 +369,11 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
         status = NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
+    if (is_mine) {
+        ngx_http_elohim_count(status == NGX_HTTP_OK ? ELO_M_FILLS_DONE
+                                                    : ELO_M_FILLS_FAILED, 1);
+    }
+
     /* those who follow hear of it before the file may go */
 
     ngx_http_elohim_fills_end(&f->claim, status, retry_after);
@@ -513,6 +520,13 @@ ngx_http_elohim_feed_put(ngx_http_elohim_feed_t *f, const u_char *p, size_t n)
     if (ngx_http_elohim_disk_write(&f->writer, p, n) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    if (f->began) {
+        ngx_http_elohim_observe(ELO_M_FILL_SECONDS, f->began);
+        f->began = 0;
+    }
+
+    ngx_http_elohim_count(ELO_M_FILL_BYTES, n);
 
     f->since = ngx_current_msec;
     f->lost = 0;

@@ -136,6 +136,13 @@ ngx_http_elohim_fills_unlock(void)
 }
 
 
+ngx_uint_t
+ngx_http_elohim_fills_active(void)
+{
+    return ngx_http_elohim_fills ? ngx_http_elohim_fills->active : 0;
+}
+
+
 ngx_http_elohim_fill_t *
 ngx_http_elohim_fills_slot(ngx_uint_t i)
 {

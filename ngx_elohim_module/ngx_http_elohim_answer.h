@@ -72,6 +72,9 @@ ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
 ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
 ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+/* X-Cache, Cache-Status, and Age of a hit, as ctx->cache says. */
+ngx_int_t ngx_http_elohim_cache_fields(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_marks(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
