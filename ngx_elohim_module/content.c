@@ -307,6 +307,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
         && ngx_http_elohim_unknown_get(r, ctx))
     {
+        ctx->cache = NGX_HTTP_ELOHIM_HIT;
         return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
     }
 
