@@ -369,11 +369,6 @@ ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
         status = NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
-    if (is_mine) {
-        ngx_http_elohim_count(status == NGX_HTTP_OK ? ELO_M_FILLS_DONE
-                                                    : ELO_M_FILLS_FAILED, 1);
-    }
-
     /* those who follow hear of it before the file may go */
 
     ngx_http_elohim_fills_end(&f->claim, status, retry_after);

@@ -61,7 +61,7 @@ typedef struct {
 } metric_t;
 
 #define ELO_METRIC(name, kind, label, label2, text, help)                      \
-    { text, help, kind, ELO_M_##name, &label, &label2 },
+    { text, help, kind, ELO_M_##name, &(label), &(label2) },
 static const metric_t metrics[] = {
 #include "common/base/metrics.def"
 };
