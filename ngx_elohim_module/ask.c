@@ -14,8 +14,8 @@
 
 
 static ngx_http_elohim_question_t *ngx_http_elohim_ask_create(
-    ngx_http_elohim_backend_t *b, ngx_http_elohim_ctx_t *ctx,
-    const ngx_str_t *path, uint32_t hash, ngx_msec_t timeout);
+    ngx_http_elohim_backend_t *b, const ngx_str_t *path, uint32_t hash,
+    ngx_msec_t timeout);
 static void ngx_http_elohim_ask_cleanup(void *data);
 
 
@@ -78,10 +78,13 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        q = ngx_http_elohim_ask_create(b, ctx, path, hash, elcf->ask_timeout);
+        q = ngx_http_elohim_ask_create(b, path, hash, elcf->ask_timeout);
         if (q == NULL) {
             return NGX_ERROR;
         }
+
+        q->stamp = ctx->stamp;
+        q->mapped = ctx->mapped;
     }
 
     ctx->status = 0;
@@ -92,6 +95,39 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     /* What is asked within one round of the loop leaves in one write, and wakes the
        daemon once. If the connection has died unseen, others that wait may fail by
        it, and must not be resumed from within this request. */
+
+    ngx_post_event(&b->retry, &ngx_posted_events);
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_elohim_ask_aside(ngx_http_elohim_backend_t *b, const ngx_str_t *path,
+    ngx_http_elohim_store_t *store, ngx_msec_t timeout,
+    ngx_http_elohim_told_pt told, void *data)
+{
+    ngx_http_elohim_question_t  *q;
+
+    if (ngx_http_elohim_is_asked(b, path)) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_elohim_ask_connect(b) == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_http_elohim_ask_create(b, path,
+                                   ngx_crc32_long(path->data, path->len),
+                                   timeout);
+    if (q == NULL) {
+        return NGX_ERROR;
+    }
+
+    q->mapped = ngx_http_elohim_gen_stamp(store, &q->stamp, ngx_cycle->log)
+                == NGX_OK;
+    q->told = told;
+    q->data = data;
 
     ngx_post_event(&b->retry, &ngx_posted_events);
 
@@ -165,8 +201,7 @@ ngx_http_elohim_probe(ngx_http_request_t *r)
 
 static ngx_http_elohim_question_t *
 ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
-    ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path, uint32_t hash,
-    ngx_msec_t timeout)
+    const ngx_str_t *path, uint32_t hash, ngx_msec_t timeout)
 {
     ngx_http_elohim_question_t  *q;
 
@@ -181,8 +216,6 @@ ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
 
     q->backend = b;
     q->began = ngx_http_elohim_us();
-    q->stamp = ctx->stamp;
-    q->mapped = ctx->mapped;
     q->sn.node.key = hash;
     q->sn.str.data = q->path;
     q->sn.str.len = path->len;
@@ -234,7 +267,14 @@ ngx_http_elohim_ask_deliver(ngx_http_elohim_question_t *q, ngx_uint_t status,
     ngx_queue_t             *h;
     ngx_http_request_t      *r;
     ngx_http_elohim_ctx_t   *ctx;
+    ngx_str_t                msg;
     ngx_http_elohim_wait_t  *w;
+
+    if (q->told) {
+        msg.data = q->body;
+        msg.len = q->body ? len : 0;
+        q->told(q->data, status, &q->stamp, q->mapped, &msg);
+    }
 
     while (!ngx_queue_empty(&q->waiters)) {
         h = ngx_queue_head(&q->waiters);
@@ -396,7 +436,9 @@ ngx_http_elohim_ask_cleanup(void *data)
     ctx->wait.question = NULL;
     ngx_queue_remove(&ctx->wait.queue);
 
-    if (ngx_queue_empty(&q->waiters) && !q->is_sent && !q->unlinked) {
+    if (ngx_queue_empty(&q->waiters) && !q->told && !q->is_sent
+        && !q->unlinked)
+    {
         ngx_http_elohim_ask_unlink(q);
         ngx_http_elohim_ask_deliver(q, 0, 0);
     }

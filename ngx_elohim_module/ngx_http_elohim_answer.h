@@ -6,6 +6,8 @@
 
 #include "ngx_http_elohim_request.h"
 
+#include "common/http/wire_document.h"
+
 /* What is to be sent: prefix, then extents of one file. */
 typedef struct {
     const ngx_http_elohim_key_t *key; /* must be the allowed one */
@@ -63,6 +65,10 @@ ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
 
+/* document_send: d, which borrows from the request's pool; ctx has its age */
+ngx_int_t ngx_http_elohim_document_send(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d);
+
 /* piece: what the daemon doesn't keep, from pieces; body is copied */
 ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
@@ -96,6 +102,9 @@ elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
 ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
+/* The path at the daemon, at p (NGX_HTTP_ELOHIM_TARGET_MAX); its end. */
+#define NGX_HTTP_ELOHIM_TARGET_MAX 256
+u_char *ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p);
 /* pass_agent: at p, or counts when p is NULL */
 size_t ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx,
     u_char *p);

@@ -84,6 +84,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       0,
       NULL },
 
+    { ngx_string("elohim_cache_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_elohim_set_cache_stale,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("elohim_cache_path"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_elohim_set_cache_path,

@@ -92,6 +92,8 @@ void ngx_http_elohim_init_cache_conf(ngx_http_elohim_cache_conf_t *c);
 char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_elohim_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_elohim_set_cache_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_elohim_set_cache_floors(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -82,10 +82,13 @@ struct ngx_http_elohim_ctx_s {
     ngx_http_elohim_stamp_t basis; /* of the descriptor, when cache is HIT */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
-    ngx_str_t held;    /* the descriptor, while access is asked about */
+    ngx_str_t held;    /* the descriptor, while access is asked about; a document,
+                          while it is asked whether it still holds */
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+    ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
+    uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     ngx_uint_t tier; /* ELO_BY_SOURCE_...: where the bytes came from */
     uint32_t age; /* s since what is served came, when has_age */
@@ -121,6 +124,7 @@ struct ngx_http_elohim_ctx_s {
     unsigned head_sent:1; /* of the request that is passed on */
     unsigned filled:1;    /* its first piece had to be fetched */
     unsigned deaf:1;      /* the daemon hears no more of the body */
+    unsigned plain:1;     /* no document, or not any more */
     unsigned has_age:1;
     unsigned collapsed:1; /* the question for it was another request's */
     u_char text[NGX_HTTP_ELOHIM_TEXT_LEN]; /* of header fields */
@@ -157,6 +161,11 @@ u_char ngx_http_elohim_wire_type(elo_route_kind_t kind);
 
 /* The word for what the cache did; NULL: nothing. */
 const ngx_str_t *ngx_http_elohim_cache_word(const ngx_http_elohim_ctx_t *ctx);
+
+/* document: NGX_DECLINED: it is none that everybody is told alike, or is to be passed
+   on; else as a handler returns. */
+ngx_int_t ngx_http_elohim_document(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 
 /* content */
 ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);

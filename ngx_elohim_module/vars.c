@@ -109,7 +109,6 @@ ngx_http_elohim_cache_variable(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t  *ctx;
 
     ctx = ngx_http_elohim_logged(r);
-
     word = ngx_http_elohim_cache_word(ctx);
 
     return ngx_http_elohim_set_text(v, word ? (const char *) word->data : NULL);
