@@ -109,10 +109,44 @@ sub flat {
 
 my ( $stand, $status );
 
+# Requests count when they are logged, which is a moment after their answer: of
+# those that nginx has answered since its start none may be missing.
+my $answered = 0;
+
+{
+    no warnings 'redefine';
+    my $request = \&Doorway::Http::request;
+
+    *Doorway::Http::request = sub {
+        my ( $where, %opt ) = @_;
+        my $res = $request->(@_);
+        $answered++
+          if $res->{status}
+          && $where =~ /\A\d+\z/
+          && $opt{path} !~ m{\A/(?:status|closed)};
+        return $res;
+    };
+}
+
 sub metrics {
-    my $res = $stand->get("$status?format=prometheus");
-    $res->{status} == 200 or die "status: $res->{status}\n";
-    return parse_prometheus( $res->{body} );
+    my $m;
+    Doorway::Stand::wait_for(
+        $WAIT_S,
+        sub {
+            my $res = $stand->get("$status?format=prometheus");
+            $res->{status} == 200 or die "status: $res->{status}\n";
+            $m = parse_prometheus( $res->{body} );
+            return $answered ==
+              sum0( map { $m->{$_} } grep { /requests_total/ } keys %{$m} );
+        }
+    ) or die "not $answered requests were counted\n";
+    return $m;
+}
+
+sub start {
+    my (%opt) = @_;
+    $answered = 0;
+    return $stand->start_nginx(%opt);
 }
 
 # What has changed since: {name without elohim_ => by how much}
@@ -211,7 +245,7 @@ my %conf = (
     http    => <<"END",
 log_format doorway '\$status|\$elohim_cache_status|\$elohim_tier|\$elohim_reach|'
                    '\$elohim_age|\$elohim_fill_time|\$elohim_decision';
-elohim_cache_ttl content=500s;
+elohim_cache_ttl content=500s unknown=60s;
 END
     config => <<"END"
 location / { elohim on; access_log $dir/doorway.log doorway;
@@ -226,7 +260,7 @@ location = /gone.html { internal; access_log $dir/doorway.log doorway;
 END
 );
 $status = '/status';
-$stand->start_nginx(%conf);
+start(%conf);
 
 # ---- tests
 
@@ -577,6 +611,59 @@ subtest 'the daemon is away' => sub {
     );
 };
 
+# The answer whose word it is, when it comes.
+sub becomes {
+    my ( $path, $word ) = @_;
+    my $res;
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S,
+            sub {
+                $res = $stand->get($path);
+                return ( $res->{headers}{'x-cache'} // '' ) eq $word;
+            }
+        ),
+        "$path: $word"
+    );
+    return $res;
+}
+
+subtest 'what is old' => sub {
+    my $errors = $stand->error_log;
+    is( $errors =~ s/exited on signal 9/was killed/g, 1, 'one was killed' );
+    Doorway::Stand::spew( "$dir/error.log", $errors );
+    $stand->stop_nginx;
+    start( %conf, http => $conf{http} =~ s/500s/1s/r
+          . "elohim_cache_stale updating=10s error=1h;\n" );
+    my $path = '/api/content/small';
+
+    is_deeply( cache_status( $stand->get($path) ),
+        { fwd => 'miss', stored => 1 }, 'a document' );
+    is_deeply( cache_status( becomes( $path, 'UPDATING' ) )->{detail},
+        'updating', 'is shown while it is asked for' );
+    $stand->stop_daemon;
+    my $old    = becomes( $path, 'STALE' );
+    my $before = metrics();
+    $old = $stand->get($path);
+    my $p = cache_status($old);
+    is_deeply( [ sort keys %{$p} ], [qw(detail hit ttl)], 'without a daemon' );
+    is( $p->{detail}, 'stale', '... it says so' );
+    cmp_ok( $p->{ttl}, '<=', 0, '... its time is over' );
+    like( $old->{headers}{age}, qr/\A[1-9]\d*\z/, '... it has an age' );
+    is_deeply(
+        only( moved($before), qr/^(?:requests|sent)/ ),
+        {
+            %{ requests( 'stale/commons' => 1 ) },
+            'sent_bytes_total{tier="metadata"}' => length $old->{body}
+        },
+        'counted as such'
+    );
+    like( ( logged(1) )[-1],
+        qr/\A200\|STALE\|metadata\|commons\|[1-9]\d*\|-\|everyone\z/,
+        'and logged' );
+    $stand->start_daemon;
+};
+
 sub refused {
     my (%opt) = @_;
     my $root = $stand->dir . '/refused';
@@ -641,6 +728,7 @@ subtest 'pieces' => sub {
     $stand = $p->{stand};
     my $one = $p->blob( 'one', 5000 );
     my $two = $p->blob( 'two', 2 * $MIB + 7 );
+    $answered = 0;
     $p->start(
         http => "log_format doorway '\$status|\$elohim_cache_status|"
           . "\$elohim_tier|\$elohim_reach|\$elohim_fill_time';\n",
@@ -688,6 +776,7 @@ subtest 'pieces' => sub {
 
     $p->stop;
     $p->damage( ( $p->files_of($one) )[0], 4096 + 17, 'x' );
+    $answered = 0;
     $p->start( config => 'location / { elohim on; }'
           . 'location = /status { elohim_cache_status; }' );
     ok( $p->read_through(2), 'another start' );
@@ -699,11 +788,6 @@ subtest 'pieces' => sub {
     $p->stop;
     $stand = $kept;
 };
-
-# The one that was killed was meant to be.
-my $errors = $stand->error_log;
-is( $errors =~ s/exited on signal 9/was killed/g, 1, 'one was killed' );
-Doorway::Stand::spew( "$dir/error.log", $errors );
 
 $stand->end;
 done_testing;
