@@ -70,6 +70,7 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
             ngx_str_rbtree_lookup(&b->questions, &key, hash);
 
     ctx->keep = q == NULL;
+    ngx_http_elohim_metric_asks(ctx);
 
     if (q == NULL) {
 
@@ -213,6 +214,7 @@ ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
     ngx_memcpy(q->path, path->data, path->len);
 
     q->backend = b;
+    q->began = ngx_http_elohim_us();
     q->mapped = stamp != NULL;
 
     if (stamp) {
@@ -230,6 +232,7 @@ ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
     ngx_rbtree_insert(&b->questions, &q->sn.node);
     ngx_queue_insert_tail(&b->pending, &q->queue);
     ngx_add_timer(&q->timer, timeout);
+    ngx_http_elohim_count(ELO_M_QUESTIONS, 1);
 
     return q;
 }
@@ -427,6 +430,8 @@ ngx_http_elohim_ask_end(ngx_http_elohim_backend_t *b)
                       "elohimd at \"%V\" is back", &b->addr.name);
     }
 
+    ngx_http_elohim_count(ELO_M_QUESTIONS_ANSWERED, 1);
+    ngx_http_elohim_observe(ELO_M_QUESTION_SECONDS, q->began);
     ngx_http_elohim_ask_unlink(q);
     ngx_http_elohim_ask_deliver(q, status, b->reply.length);
 }

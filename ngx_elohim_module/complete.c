@@ -97,6 +97,7 @@ ngx_http_elohim_complete_get(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         {
             elo_shelf_count_hit(s, &key, &hit);
             ngx_http_elohim_body_of(body, p, out);
+            ctx->tier = ELO_BY_SOURCE_COMPLETE;
             return NGX_OK;
         }
     }

@@ -344,9 +344,18 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 
     if (emcf->enabled && (ngx_http_elohim_add_zone(cf, emcf) != NGX_OK
                           || ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK
+                          || ngx_http_elohim_add_metric_zone(cf, emcf)
+                             != NGX_OK
                           || ngx_http_elohim_add_fill_zone(cf, emcf) != NGX_OK
                           || ngx_http_elohim_add_warm_zone(cf, emcf) != NGX_OK))
     {
+        return NGX_ERROR;
+    }
+
+    if (emcf->shown && !emcf->enabled) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"elohim_cache_status\" has nothing to show: no "
+                      "location has \"elohim on\"");
         return NGX_ERROR;
     }
 
@@ -371,6 +380,13 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         }
 
         *h = ngx_http_elohim_redact_log;
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_elohim_metric_request;
     }
 
     if (emcf->enabled && emcf->counts) {
@@ -401,6 +417,8 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
     {
         return NGX_OK;
     }
+
+    ngx_http_elohim_metric_start(emcf);
 
     if (ngx_http_elohim_sweep_start(cycle) != NGX_OK) {
         return NGX_ERROR;

@@ -49,6 +49,8 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_elohim_metric_begin(ctx);
+
     if (ngx_http_elohim_check_headers(r, ctx) != NGX_OK
         || ngx_http_elohim_admit(r, ctx, NGX_HTTP_ELOHIM_BY_ADDRESS) != NGX_OK)
     {
@@ -325,6 +327,23 @@ ngx_http_elohim_is_late(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 }
 
 
+/* How old it is, and how long it is good for. */
+
+static void
+ngx_http_elohim_found(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_int_t  left, ttl;
+
+    left = (int32_t) (ctx->basis.expires - ngx_http_elohim_zone_now())
+           - ngx_http_elohim_late(r, ngx_http_elohim_msg_class(ctx));
+    ttl = ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT);
+
+    ctx->ttl = left;
+    ctx->age = ngx_max(ttl - left, 0);
+    ctx->has_age = 1;
+}
+
+
 /* Nobody answers: what is past its time but not revoked, if there is such; NGX_OK, or
    ANSWERED. */
 
@@ -344,6 +363,7 @@ ngx_http_elohim_without(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
     ctx->msg = ctx->late;
     ctx->cache = NGX_HTTP_ELOHIM_OLD;
+    ngx_http_elohim_found(r, ctx);
 
     return NGX_OK;
 }
@@ -381,6 +401,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
         && ngx_http_elohim_unknown_get(r, ctx))
     {
+        ctx->cache = NGX_HTTP_ELOHIM_HIT;
         return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
     }
 
@@ -392,6 +413,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         && !ngx_http_elohim_is_late(r, ctx))
     {
         ctx->cache = NGX_HTTP_ELOHIM_HIT;
+        ngx_http_elohim_found(r, ctx);
         return NGX_OK;
     }
 
@@ -404,6 +426,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
         ctx->asked++;
+        ctx->collapsed = !ctx->keep;
         ngx_http_elohim_wait(r);
         return NGX_AGAIN;
 

@@ -477,8 +477,15 @@ ngx_http_elohim_document_show(ngx_http_request_t *r,
         return ngx_http_elohim_not_found(r);
     }
 
-    return ngx_http_elohim_document_send(r, ctx, d,
-                                         ngx_http_elohim_document_age(ctx));
+    ctx->age = ngx_http_elohim_document_age(ctx);
+    ctx->ttl = (int32_t) (ngx_http_elohim_document_ttl(r, ctx) - ctx->age);
+    ctx->has_age = 1;
+
+    if (ctx->cache != NGX_HTTP_ELOHIM_HIT && ctx->ttl > 0) {
+        ctx->ttl = -(int32_t) ctx->age; /* it was good until something changed */
+    }
+
+    return ngx_http_elohim_document_send(r, ctx, d);
 }
 
 
@@ -551,6 +558,7 @@ ngx_http_elohim_document_ask(ngx_http_request_t *r,
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
         ctx->asked++;
+        ctx->collapsed = !ctx->keep;
         ngx_http_elohim_wait(r);
         return NGX_DONE;
 

@@ -84,34 +84,6 @@ ngx_http_elohim_document_own(ngx_http_request_t *r, const elo_document_t *d)
 }
 
 
-/* How old it is, where nobody was asked. */
-
-static ngx_int_t
-ngx_http_elohim_document_aged(ngx_http_request_t *r,
-    const ngx_http_elohim_ctx_t *ctx, uint32_t age)
-{
-    ngx_str_t  value;
-
-    static const ngx_str_t  key = ngx_string("Age");
-
-    if (ctx->cache != NGX_HTTP_ELOHIM_HIT
-        && ctx->cache != NGX_HTTP_ELOHIM_OLD
-        && ctx->cache != NGX_HTTP_ELOHIM_UPDATING)
-    {
-        return NGX_OK;
-    }
-
-    value.data = ngx_pnalloc(r->pool, NGX_INT32_LEN);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.len = ngx_sprintf(value.data, "%uD", age) - value.data;
-
-    return ngx_http_elohim_header(r, &key, &value) ? NGX_OK : NGX_ERROR;
-}
-
-
 static ngx_uint_t
 ngx_http_elohim_document_is_json(const elo_document_t *d)
 {
@@ -126,11 +98,13 @@ ngx_http_elohim_document_is_json(const elo_document_t *d)
 
 static ngx_int_t
 ngx_http_elohim_document_fields(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d, ngx_uint_t bare,
-    uint32_t age)
+    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d, ngx_uint_t bare)
 {
     r->allow_ranges = 0;
     r->disable_not_modified = 1;
+    ctx->tier = ELO_BY_SOURCE_METADATA;
+
+    ngx_http_elohim_metric_header(ctx);
 
     if (ngx_http_elohim_document_own(r, d) != NGX_OK
         || ((bare || ngx_http_elohim_document_is_json(d))
@@ -142,8 +116,7 @@ ngx_http_elohim_document_fields(ngx_http_request_t *r,
     /* that there is nothing is said in the same words whatever the cache did */
 
     if (d->status == NGX_HTTP_OK
-        && (ngx_http_elohim_cache_fields(r, ctx) != NGX_OK
-            || ngx_http_elohim_document_aged(r, ctx, age) != NGX_OK))
+        && ngx_http_elohim_cache_fields(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -187,11 +160,9 @@ ngx_http_elohim_document_body(ngx_http_request_t *r, const elo_document_t *d)
 }
 
 
-/* d borrows from the request's pool; age: seconds since it was right. */
-
 ngx_int_t
 ngx_http_elohim_document_send(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d, uint32_t age)
+    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d)
 {
     ngx_uint_t             bare;
     elo_precond_verdict_t  verdict;
@@ -212,7 +183,7 @@ ngx_http_elohim_document_send(ngx_http_request_t *r,
 
     bare = verdict == ELO_PRECOND_NOT_MODIFIED;
 
-    if (ngx_http_elohim_document_fields(r, ctx, d, bare, age) != NGX_OK) {
+    if (ngx_http_elohim_document_fields(r, ctx, d, bare) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -29,6 +29,7 @@ typedef struct {
     ngx_event_t                 retry;
     ngx_msec_t                  timeout;
     ngx_msec_t                  since;  /* of the last progress */
+    uint64_t                    began;  /* us; 0: a byte has come */
     ngx_http_elohim_reply_t     reply;
     uint32_t                    skip;   /* bytes that are there already */
     size_t                      left;   /* of the body */
@@ -131,6 +132,7 @@ ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
     f->backend = backend;
     f->timeout = timeout;
     f->since = ngx_current_msec;
+    f->began = ngx_http_elohim_us();
     f->question.len = question->len;
     f->question.data = f->text;
     ngx_memcpy(f->text, question->data, question->len);
@@ -567,6 +569,13 @@ ngx_http_elohim_feed_put(ngx_http_elohim_feed_t *f, const u_char *p, size_t n)
     if (ngx_http_elohim_disk_write(&f->writer, p, n) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    if (f->began) {
+        ngx_http_elohim_observe(ELO_M_FILL_SECONDS, f->began);
+        f->began = 0;
+    }
+
+    ngx_http_elohim_count(ELO_M_FILL_BYTES, n);
 
     f->since = ngx_current_msec;
     f->lost = 0;

@@ -259,6 +259,7 @@ ngx_http_elohim_seat_take(ngx_uint_t slot)
     }
 
     f = ngx_http_elohim_seat_first(seat);
+    ngx_http_elohim_count(ELO_M_FILLS_TAKEN, 1);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "elohim: a worker does not go on with the fill \"%V\", "
@@ -394,6 +395,7 @@ ngx_http_elohim_fill_begin(const ngx_http_elohim_piece_t *piece,
     }
 
     if (ngx_http_elohim_feed(claim, backend, question, timeout) == NGX_OK) {
+        ngx_http_elohim_count(ELO_M_FILLS, 1);
         return NGX_OK;
     }
 
@@ -433,6 +435,7 @@ ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f, ngx_uint_t again)
 
     f->id = claim.id;
     f->status = 0;
+    f->is_first = rc == NGX_OK;
 
     if (rc == NGX_AGAIN && claim.fill->status) {
         ngx_http_elohim_fill_read(f, claim.fill);

@@ -74,10 +74,9 @@ ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
 
-/* document_send: d, which borrows from the request's pool and was right `age` seconds
-   ago, as it was asked for. */
+/* document_send: d, which borrows from the request's pool; ctx has its age */
 ngx_int_t ngx_http_elohim_document_send(ngx_http_request_t *r,
-    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d, uint32_t age);
+    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d);
 
 /* piece: what the daemon doesn't keep, from pieces; body is copied */
 ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
@@ -88,9 +87,10 @@ ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
 ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
 ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
-ngx_int_t ngx_http_elohim_marks(ngx_http_request_t *r,
-    const ngx_http_elohim_ctx_t *ctx);
+/* X-Cache, Cache-Status, and Age of a hit, as ctx->cache says. */
 ngx_int_t ngx_http_elohim_cache_fields(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
+ngx_int_t ngx_http_elohim_marks(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
     elo_slice_t content_type, const elo_digest_t *digest);

@@ -119,6 +119,7 @@ struct ngx_http_elohim_question_s {
     ngx_http_elohim_backend_t *backend;
     ngx_http_elohim_listener_t *listener; /* or NULL; heard before those wait */
     ngx_http_elohim_stamp_t stamp;
+    uint64_t began; /* us */
     u_char *body; /* of a wire answer, or a text that is listened for; owned */
     unsigned mapped:1;
     unsigned is_sent:1;
@@ -156,6 +157,10 @@ ngx_uint_t ngx_http_elohim_gen_is(const ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp);
 /* Does its heart beat? */
 ngx_uint_t ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store,
+    ngx_log_t *log);
+/* Microseconds since its last beat. NO_BEAT: there is no page to go by. */
+#define NGX_HTTP_ELOHIM_NO_BEAT UINT64_MAX
+uint64_t ngx_http_elohim_gen_age(ngx_http_elohim_store_t *store,
     ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp);

@@ -117,6 +117,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       0,
       NULL },
 
+    { ngx_string("elohim_cache_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_elohim_set_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("elohim_verify"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -15,6 +15,7 @@
 #include "ngx_http_elohim_cache.h"
 #include "ngx_http_elohim_zone.h"
 #include "ngx_http_elohim_guard.h"
+#include "ngx_http_elohim_metric.h"
 
 /* elohim_verify: when the bytes of a piece on disk are checked */
 #define NGX_HTTP_ELOHIM_VERIFY_FIRST 0
@@ -29,6 +30,7 @@ typedef struct ngx_http_elohim_main_conf_s {
     ngx_shm_zone_t *fills; /* of all workers: fills.c */
     ngx_shm_zone_t *warms; /* likewise: warm.c */
     ngx_array_t warm_sources; /* ngx_http_elohim_loc_conf_t *: one of each */
+    ngx_shm_zone_t *metrics; /* of all processes: metric.c */
     ngx_int_t fill_connections;     /* of a worker */
     ngx_int_t fill_connections_all; /* of all workers */
     ngx_msec_t fill_timeout;        /* without progress */
@@ -36,6 +38,7 @@ typedef struct ngx_http_elohim_main_conf_s {
     ngx_uint_t verify;                   /* elohim_verify */
     unsigned enabled:1; /* some location has elohim on */
     unsigned counts:1;  /* some elohim_rate is of bytes */
+    unsigned shown:1;   /* some location has elohim_cache_status */
 } ngx_http_elohim_main_conf_t;
 
 typedef struct {

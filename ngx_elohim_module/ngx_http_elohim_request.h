@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_ELOHIM_PATH_MAX   256
 #define NGX_HTTP_ELOHIM_INLINE_MSG 320 /* a grant fits, without allocation */
+#define NGX_HTTP_ELOHIM_TEXT_LEN   96
 
 /* Store's file went away or is shorter than granted: ask again. */
 #define NGX_HTTP_ELOHIM_STALE NGX_DECLINED
@@ -89,6 +90,11 @@ struct ngx_http_elohim_ctx_s {
     ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
     uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
+    ngx_uint_t tier; /* ELO_BY_SOURCE_...: where the bytes came from */
+    uint32_t age; /* s since what is served came, when has_age */
+    int32_t ttl;  /* s that it is good for, likewise; below 0: it isn't */
+    uint64_t began;  /* us, when this request is timed; 0: it isn't */
+    uint64_t began_asking; /* us, of the first question; 0: there was none */
     u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
 
@@ -119,6 +125,9 @@ struct ngx_http_elohim_ctx_s {
     unsigned filled:1;    /* its first piece had to be fetched */
     unsigned deaf:1;      /* the daemon hears no more of the body */
     unsigned plain:1;     /* no document, or not any more */
+    unsigned has_age:1;
+    unsigned collapsed:1; /* the question for it was another request's */
+    u_char text[NGX_HTTP_ELOHIM_TEXT_LEN]; /* of header fields */
     u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
 };
 
@@ -137,6 +146,10 @@ typedef struct {
 
 /* route */
 ngx_http_elohim_ctx_t *ngx_http_elohim_get_ctx(ngx_http_request_t *r);
+/* What the log is told about, also when an error_page has the request now; or NULL.
+   keep: it is about to have it. */
+ngx_http_elohim_ctx_t *ngx_http_elohim_logged(ngx_http_request_t *r);
+void ngx_http_elohim_keep_logged(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
     ngx_http_elohim_ctx_t *ctx, u_char type, ngx_http_elohim_key_t *key,
     ngx_str_t *path, u_char *path_buf);

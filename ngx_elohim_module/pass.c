@@ -69,8 +69,8 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     ctx->operator = operator;
 
-    if (ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE
-        && (r->method & NGX_HTTP_ELOHIM_READ))
+    if ((r->method & NGX_HTTP_ELOHIM_READ)
+        && (ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE || ctx->sealed))
     {
         ctx->cache = NGX_HTTP_ELOHIM_BYPASS;
     }
