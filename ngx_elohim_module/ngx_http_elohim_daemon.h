@@ -36,8 +36,7 @@ typedef struct {
     uint64_t epoch;
     uint64_t generation;
     uint64_t agent_generation; /* with has_agent, as is the next */
-    uint32_t slot;
-    uint32_t agent_slot;
+    uint32_t slot, agent_slot;
     uint32_t expires; /* of one that was found: seconds of the zone's clock */
     unsigned has_agent:1;
 } ngx_http_elohim_stamp_t;

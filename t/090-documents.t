@@ -126,6 +126,37 @@ subtest 'once asked, then kept' => sub {
     }
 };
 
+subtest 'the question itself' => sub {
+    my $ask = sub { $stand->ask( path => "/internal/v1/document/$_[0]" ) };
+    my $tag = '0' x 32;
+
+    for my $bad (
+        'api/content',        '-',
+        '/api/content',       'xyz/api/content',
+        "0$tag/api/content",  "-/health",
+        '-/api/auth/session', '-/internal/v1/keys',
+        '-/internal/v1/document/-/api/content'
+      )
+    {
+        is( $ask->($bad)->{status}, 404, $bad );
+    }
+    is( substr( $ask->("$_/api/content")->{body}, 0, 2 ), 'EL', "tag $_" )
+      for '-', $tag;
+    my $whole = $ask->('-/api/content/one')->{body};
+    my $same =
+      $ask->( unpack( 'H*', substr $whole, 36, 16 ) . '/api/content/one' );
+    is( length $same->{body}, 62, 'with its tag no more than the stamps' );
+    is( substr( $same->{body}, 36, 16 ), substr( $whole, 36, 16 ), 'its tag' );
+    is(
+        $stand->ask(
+            path    => '/internal/v1/document/-/api/content',
+            headers => ['X-Elohim-Caller: anonymous']
+        )->{status},
+        404,
+        'not for guests'
+    );
+};
+
 subtest 'HEAD, conditions, ranges, gzip' => sub {
     my $path = '/api/content/one';
     my $get  = $stand->get($path);
@@ -209,12 +240,12 @@ subtest 'no query becomes another' => sub {
 
     # long names go by their digest: others, and one another
     for my $len ( 90 .. 140, 1000 ) {
-        my $long = '/api/content?limit=2&x=' . 'y' x $len;
+        my $long = '/api/content/one?x=' . 'y' x $len;
         $stand->get($long);
         my $res = $stand->get( $long . 'z' );
         is( word($res), 'MISS', "another at $len" ) if $len % 10 == 0;
     }
-    is( word( $stand->get( '/api/content?limit=2&x=' . 'y' x 1000 ) ),
+    is( word( $stand->get( '/api/content/one?x=' . 'y' x 1000 ) ),
         'HIT', 'and the same is the same' );
 };
 
