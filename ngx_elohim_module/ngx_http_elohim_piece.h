@@ -16,9 +16,11 @@
 
 #include "common/base/hash_tree.h"
 
-/* path of a question: "/internal/v1/chunk/", address, "/", number */
+/* path of a question: "/internal/v1/chunk/", address, "/", number, "?reach=", the
+   narrowest of the piece's class */
 #define NGX_HTTP_ELOHIM_QUESTION_LEN                                          \
-    (sizeof("/internal/v1/chunk/") + ELO_ADDR_CANON_LEN + 1 + NGX_INT32_LEN)
+    (sizeof("/internal/v1/chunk/") + ELO_ADDR_CANON_LEN + 1 + NGX_INT32_LEN     \
+     + sizeof("?reach=neighborhood"))
 
 struct ngx_http_elohim_pieces_s {
     ngx_http_request_t *request;

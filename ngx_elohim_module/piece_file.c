@@ -31,6 +31,9 @@ ngx_http_elohim_piece_name(ngx_http_elohim_pieces_t *p, uint64_t index,
 }
 
 
+/* Bytes of a class are those that a content of that class, or a wider one, has: who
+   only names the same hash for everyone opens nobody else's. */
+
 static ngx_str_t
 ngx_http_elohim_piece_question(ngx_http_elohim_pieces_t *p, uint64_t index,
     u_char *buf)
@@ -41,8 +44,10 @@ ngx_http_elohim_piece_question(ngx_http_elohim_pieces_t *p, uint64_t index,
     elo_addr_canon(&p->digest, canon);
 
     question.data = buf;
-    question.len = ngx_sprintf(buf, "/internal/v1/chunk/%s/%uD", canon,
-                               (uint32_t) index)
+    question.len = ngx_sprintf(buf, "/internal/v1/chunk/%s/%uD?reach=%s", canon,
+                               (uint32_t) index,
+                               p->klass == ELO_CACHE_COMMONS ? "commons"
+                                                             : "neighborhood")
                    - buf;
 
     return question;
