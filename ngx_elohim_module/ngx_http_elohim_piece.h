@@ -69,6 +69,9 @@ void ngx_http_elohim_piece_run(ngx_http_elohim_pieces_t *p);
 /* piece_file: makes the piece at p->at available. NGX_OK: p->have is of it. NGX_AGAIN:
    run is called. NGX_DECLINED: too many fills, no disk. NGX_ERROR: p->status. */
 ngx_int_t ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p);
+/* What the daemon is asked for it; in buf, which has QUESTION_LEN. */
+ngx_str_t ngx_http_elohim_piece_question(const ngx_http_elohim_piece_t *piece,
+    u_char *buf);
 /* The next ones, so that they are there in time. */
 void ngx_http_elohim_piece_ahead(ngx_http_elohim_pieces_t *p);
 /* Nothing of it is on its way any more. */
