@@ -183,9 +183,11 @@ ngx_http_elohim_fills_find(const ngx_http_elohim_piece_t *piece)
     while (i != NGX_HTTP_ELOHIM_NO_SLOT) {
         f = &ngx_http_elohim_fills->fills[i];
 
-        /* who states another size of it fails alone */
+        /* who states another size of it fails alone; what is fetched for some isn't
+           for others */
 
         if (f->piece.index == piece->index && f->piece.size == piece->size
+            && f->piece.klass == piece->klass
             && ngx_memcmp(&f->piece.digest, &piece->digest,
                           sizeof(elo_digest_t))
                == 0)

@@ -16,9 +16,11 @@
 
 #include "common/base/hash_tree.h"
 
-/* path of a question: "/internal/v1/chunk/", address, "/", number */
+/* path of a question: "/internal/v1/chunk/", address, "/", number, "?reach=", the
+   narrowest of the piece's class */
 #define NGX_HTTP_ELOHIM_QUESTION_LEN                                          \
-    (sizeof("/internal/v1/chunk/") + ELO_ADDR_CANON_LEN + 1 + NGX_INT32_LEN)
+    (sizeof("/internal/v1/chunk/") + ELO_ADDR_CANON_LEN + 1 + NGX_INT32_LEN     \
+     + sizeof("?reach=neighborhood"))
 
 struct ngx_http_elohim_pieces_s {
     ngx_http_request_t *request;
@@ -67,6 +69,9 @@ void ngx_http_elohim_piece_run(ngx_http_elohim_pieces_t *p);
 /* piece_file: makes the piece at p->at available. NGX_OK: p->have is of it. NGX_AGAIN:
    run is called. NGX_DECLINED: too many fills, no disk. NGX_ERROR: p->status. */
 ngx_int_t ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p);
+/* What the daemon is asked for it; in buf, which has QUESTION_LEN. */
+ngx_str_t ngx_http_elohim_piece_question(const ngx_http_elohim_piece_t *piece,
+    u_char *buf);
 /* The next ones, so that they are there in time. */
 void ngx_http_elohim_piece_ahead(ngx_http_elohim_pieces_t *p);
 /* Nothing of it is on its way any more. */

@@ -31,18 +31,23 @@ ngx_http_elohim_piece_name(ngx_http_elohim_pieces_t *p, uint64_t index,
 }
 
 
-static ngx_str_t
-ngx_http_elohim_piece_question(ngx_http_elohim_pieces_t *p, uint64_t index,
+/* Bytes of a class are those that a content of that class, or a wider one, has: who
+   only names the same hash for everyone opens nobody else's. */
+
+ngx_str_t
+ngx_http_elohim_piece_question(const ngx_http_elohim_piece_t *piece,
     u_char *buf)
 {
     char       canon[ELO_ADDR_CANON_LEN + 1];
     ngx_str_t  question;
 
-    elo_addr_canon(&p->digest, canon);
+    elo_addr_canon(&piece->digest, canon);
 
     question.data = buf;
-    question.len = ngx_sprintf(buf, "/internal/v1/chunk/%s/%uD", canon,
-                               (uint32_t) index)
+    question.len = ngx_sprintf(buf, "/internal/v1/chunk/%s/%uD?reach=%s", canon,
+                               piece->index,
+                               piece->klass == ELO_CACHE_COMMONS
+                               ? "commons" : "neighborhood")
                    - buf;
 
     return question;
@@ -274,7 +279,7 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
     f->data = p;
     f->piece = p->piece;
     f->backend = elcf->backend;
-    f->question = ngx_http_elohim_piece_question(p, p->piece.index, p->question);
+    f->question = ngx_http_elohim_piece_question(&p->piece, p->question);
 
     rc = ngx_http_elohim_fill_follow(f, p->again);
 
@@ -473,7 +478,7 @@ ngx_http_elohim_piece_ahead(ngx_http_elohim_pieces_t *p)
         ngx_http_elohim_piece_name(p, i, &piece);
 
         if (ngx_http_elohim_disk_find(&piece, &place) == NGX_DECLINED) {
-            question = ngx_http_elohim_piece_question(p, i, buf);
+            question = ngx_http_elohim_piece_question(&piece, buf);
 
             if (ngx_http_elohim_fill_start(&piece, elcf->backend, &question)
                 != NGX_OK)

@@ -26,6 +26,7 @@ my %bytes  = (
     again => Doorway::Stand::noise( 2 * $MIB + 71,  'again' ),
     seven => Doorway::Stand::noise( 7001,           'seven' ),
     eight => Doorway::Stand::noise( 8001,           'eight' ),
+    ours  => Doorway::Stand::noise( 8002,           'ours' ),
 );
 
 my $source = Doorway::Source->new(%bytes);
@@ -190,6 +191,25 @@ subtest 'a lie about the size' => sub {
         is( $res->{headers}{'content-length'} // '',
             length $bytes{$name}, '... and their number' );
     }
+    return;
+};
+
+# Who knows its hash may name it in a content for everyone: that doesn't open what
+# others have for a few.
+subtest 'named by somebody wider' => sub {
+    my $path = url( $bytes{ours} );
+    my $some = substr $bytes{ours}, 0, 20;
+
+    content( 'ours', $bytes{ours}, '/ok/ours', reach => 'neighborhood' );
+    is( $stand->get($path)->{status}, 404, 'it is not for everyone' );
+    content( 'a-wide', $bytes{ours}, '/status/404' );
+    for my $n ( 1 .. 3 ) {
+        my $res = $stand->get($path);
+        isnt( $res->{status}, 200, "named in commons, $n: no" );
+        is( index( $res->{body}, $some ), -1, '... byte' );
+    }
+    is( scalar( grep { m{/ok/ours} } $source->asked ),
+        0, 'nobody has asked its source' );
     return;
 };
 

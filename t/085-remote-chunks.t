@@ -86,7 +86,7 @@ sub code { return Doorway::Stand::decode( $_[0]{body} )->{code} }
 sub chunk {
     my ( $stand, $of, $number, @headers ) = @_;
     return $stand->ask(
-        path    => "/internal/v1/chunk/$of/$number",
+        path    => "/internal/v1/chunk/$of/$number?reach=neighborhood",
         headers => \@headers
     );
 }
@@ -266,6 +266,29 @@ subtest 'what is held is told in the clear only' => sub {
         is( $res->{status}, 404, 'nothing of what is narrow' );
         ok( index( $res->{raw}, substr $bytes{other}, 0, 16 ) < 0,
             '... not a byte' );
+    }
+    my $near = $put->( $bytes{small}, 'municipal' );
+    for my $row (
+        [ '',                     404 ],
+        [ '?reach=commons',       404 ],
+        [ '?reach=regional',      404 ],
+        [ '?reach=municipal',     200 ],
+        [ '?reach=neighborhood',  200 ],
+        [ '?reach=local',         400 ],
+        [ '?reach=private',       400 ],
+        [ '?reach=',              400 ],
+        [ '?reach=all',           400 ],
+        [ '?reach=' . 'x' x 2000, 400 ],
+        [ '?reach=%',             400 ]
+      )
+    {
+        my ( $query, $status ) = @$row;
+        my $path = "/internal/v1/chunk/$near/0$query";
+        my $res  = $stand->ask( path => $path );
+        is( $res->{status}, $status,
+            'asked for with "' . substr( $query, 0, 30 ) . q{"} );
+        is( index( $res->{raw}, substr $bytes{small}, 0, 16 ) >= 0,
+            $status == 200, '... and told accordingly' );
     }
     my $res = $stand->ask(
         path    => "/internal/v1/chunk/$open/0",

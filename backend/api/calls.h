@@ -30,7 +30,7 @@ enum {
     ELO_OWN_FALLBACK,     /* /api/fallback */
     ELO_OWN_REPORT,       /* /api/media/report */
     ELO_OWN_WARM,         /* /internal/v1/warm */
-    ELO_OWN_FEED,         /* /internal/v1/chunk/{addr|id}/{number} */
+    ELO_OWN_FEED,         /* /internal/v1/chunk/{addr|id}/{number}?reach= */
     ELO_OWN_DOCUMENT,     /* /internal/v1/document/{tag | -}{path} */
 };
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* chunk_feed: chunks of what isn't held, for the Doorway that keeps them: verified, and
-   of reach neighborhood or wider, which is judged here again, whatever the Doorway has
-   been told before. What is sealed is never told.
+   of a content of the reach that it says, or a wider one, which is judged here again,
+   whatever the Doorway has been told before: a hash may be named by a content for
+   everyone, and be had by another, which isn't. What is sealed is never told.
 
-     GET /internal/v1/chunk/{address or content id}/{number}   [Range: bytes=N-]
+     GET /internal/v1/chunk/{address or content id}/{number}?reach=  [Range: bytes=N-]
+          reach: neighborhood to commons; commons, unless it is said
        -> 200, 206; X-Elohim-Digest and X-Elohim-Size: of the whole blob
-          404: unknown, narrow, sealed, or it has no such chunk
+          400: that is no reach
+          404: unknown, narrower, sealed, or it has no such chunk
           416: the chunk ends before N
           503, Retry-After: is being fetched, or nobody gives it now            */
 #include "backend/api/calls.h"
@@ -19,6 +22,8 @@
 
 #define NO_BLOB  "no such blob"
 #define NO_CHUNK "the blob has no such chunk"
+
+#define REACH_MAX 16u
 
 typedef struct {
     elo_digest_t digest;
@@ -129,6 +134,29 @@ find(elo_call_t *c, elo_target_t *out)
 }
 
 
+/* False, and that is answered. */
+static bool
+read_floor(elo_call_t *c)
+{
+    char room[REACH_MAX];
+    elo_slice_t text;
+
+    c->floor = ELO_REACH_COMMONS;
+    if (elo_query_text(elo_http_req_query(c->req), "reach", room, sizeof(room),
+                       &text)
+            == ELO_OK
+        && (text.p == NULL
+            || (elo_reach_parse(text, &c->floor)
+                && c->floor >= ELO_WIRE_REMOTE_REACH)))
+    {
+        return true;
+    }
+    elo_reply_err(c->req, ELO_EINVAL,
+                  "reach is neighborhood, or one that is wider");
+    return false;
+}
+
+
 void
 elo_call_feed(elo_call_t *c)
 {
@@ -137,8 +165,7 @@ elo_call_feed(elo_call_t *c)
     feed_t f = { 0 };
 
     c->again = elo_call_feed;
-    c->floor = ELO_WIRE_REMOTE_REACH;
-    if (!find(c, &t)) {
+    if (!read_floor(c) || !find(c, &t)) {
         return;
     }
     if (start >= t.stat.size) {

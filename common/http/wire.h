@@ -20,7 +20,8 @@
            from GET /api/blob/… of the daemon, which decrypts them. With the
            flag REMOTE besides, it isn't held: it lives elsewhere, is of reach
            neighborhood or wider, isn't empty, and its chunks come, verified, from
-             GET /internal/v1/chunk/{address or content id}/{number from 0}
+             GET /internal/v1/chunk/{address or content id}/{number from 0}?reach=
+           of a content of that reach or a wider one, commons unless it is said,
            with X-Elohim-Digest and X-Elohim-Size of the whole blob: size here
            is what its owner states as long as nobody has fetched it.
    MEDIA:  status 1, reason str16, title str16, version str16, duration_ms 8,
