@@ -415,11 +415,13 @@ ngx_http_elohim_piece_obtain(ngx_http_elohim_pieces_t *p)
         ngx_http_elohim_piece_leave(p);
     }
 
-    ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
-                  "elohim: a piece of the cache is lost each time that it is "
-                  "there");
+    if (!p->started || p->asked == 0) {
+        ngx_log_error(NGX_LOG_ERR, p->request->connection->log, 0,
+                      "elohim: a piece of the cache is lost each time that it "
+                      "is there");
+    }
 
-    return ngx_http_elohim_piece_fail(p, NGX_HTTP_BAD_GATEWAY);
+    return NGX_DECLINED;
 }
 
 

@@ -254,7 +254,7 @@ subtest 'everything dies after such a purge' => sub {
 
 # nginx 1.22, ngx_slab_pool_t: lock, wait, two sizes, pages, last, free (3 words), stats,
 # pfree, start, end.
-my @POOL = ( 'Q12', 96, 10, 11 );
+my @POOL = ( 'Q13', 104, 11, 12 );
 
 # The shared zones: {base, start, words}: what its one structure begins with.
 sub zones {
@@ -296,5 +296,312 @@ sub is_fills {
       $zone->{words};
     return keys %fds == 32;
 }
+
+
+# Dirty is the first word of each. `do` makes the survivor change something.
+sub left_dirty {
+    my ( $p, $zone, $do ) = @_;
+    my ( $holder, $other ) = by_clients( $p->{stand} );
+
+    # the first word of a zone is its lock, with the pid of who has it
+    poke( $other, $zone->{base}, $holder );
+    poke( $other, $zone->{at},   1 );
+    kill 'KILL', $holder;
+    ok( waits( sub { $p->{stand}->error_log =~ /was locked by $holder/ } ),
+        'nginx frees the lock' );
+    $do->();
+    return $other;
+}
+
+# The workers, the one with the most connections last.
+sub by_clients {
+    my ($stand) = @_;
+    my %n = map {
+        $_ => scalar grep { ( readlink // '' ) =~ /^socket/ }
+          glob "/proc/$_/fd/*"
+    } workers( $stand->nginx_pid );
+    return sort { $n{$a} <=> $n{$b} } keys %n;
+}
+
+subtest 'an index that is left in the middle of a change' => sub {
+    my $p     = gated();
+    my $stand = $p->{stand};
+    my $kept  = $p->blob( 'kept', 2 * $MIB + 3 );
+    my $lost  = $p->blob( 'lost', $MIB );
+    $p->start;
+    ok( $p->read_through, 'read' );
+    ok( $p->get($kept),   'there' );
+    my ( undef, $worker ) = workers( $stand->nginx_pid );
+    my $digest = pack 'H*', $kept->{hex};
+
+    # dirty, held: 0 and 1
+    my ($disk) =
+      grep { !is_fills($_) && $_->{words} =~ /\A\0{8}\x01\0{7}/ }
+      zones($worker);
+    ok( $disk, 'the zone of the index' ) or return $stand->end;
+
+    # in the middle of a fill, too
+    shut( $p, $lost );
+    my $sock = begin( $stand->port, $lost->{url} );
+    ok( waits( sub { half($p) } ), 'a fill is under way' );
+    left_dirty( $p, $disk,
+        sub { ok( $p->read_through(2), 'the directory is read again' ) } );
+    unshut( $p, $lost );
+    my $res = rest($sock);
+    is( $res->{body},
+        substr( $lost->{bytes}, 0, length $res->{body} ),
+        'what came of the fill is right'
+    );
+    is( $p->logged(qr/its index was left in the middle/), 1, 'said once' );
+    my $asked = $p->asked($kept);
+    ok( $p->get($kept), 'what was there is' ) for 1 .. 3;
+    is( $p->asked($kept), $asked, '... without a question' );
+    ok( $p->get($lost), 'the other one, too' ) for 1 .. 3;
+    ok( waits( sub { !half($p) } ),   'nothing half is left' );
+    ok( waits( sub { $p->files == 4 } ), 'nor another file' )
+      or diag( join ' ', $p->files );
+    forgive($stand);
+    $stand->end;
+};
+
+subtest 'a table of fills that is left in the middle' => sub {
+    my $p     = gated();
+    my $stand = $p->{stand};
+    my @blobs = map { $p->blob( "fill$_", $MIB ) } 1 .. 8;
+    $p->start( http => 'elohim_fill_connections 8 8; add_header X-Pid $pid;' );
+    ok( $p->read_through, 'read' );
+    my ( undef, $worker ) = workers( $stand->nginx_pid );
+    my ($fills) = grep { is_fills($_) } zones($worker);
+    ok( $fills, 'the zone of the table' ) or return $stand->end;
+
+    shut( $p, $_ ) for @blobs;
+    my @socks = map { begin( $stand->port, $_->{url} ) } @blobs;
+    ok( waits( sub { half($p) == 8 } ), 'as many as may be' );
+    my $survivor = left_dirty( $p, $fills, sub { } );
+
+    # the next change begins with an empty table: those who wait start over
+    my $more = $p->blob( 'more', 5000 );
+    ok( $p->get($more), 'one more goes' );
+    unshut( $p, $_ ) for @blobs;
+    my ( $his, $cut ) = ( 0, 0 );
+    for my $i ( 0 .. $#socks ) {
+        my $res = rest( $socks[$i] );
+        if ( ( $res->{headers}{'x-pid'} // 0 ) == $survivor ) {
+            $his++;
+            $cut += $res->{cut};
+        }
+        is(
+            $res->{body},
+            substr( $blobs[$i]{bytes}, 0, length $res->{body} ),
+            'what came is right'
+        );
+    }
+    cmp_ok( $his, '>=', 4, 'clients of the one that lives' );
+    is( $cut, 0, '... have lost nothing' );
+    ok( $p->get($_), 'all is there' ) for @blobs;
+    my @again = map { $p->blob( "again$_", $MIB ) } 1 .. 8;
+    shut( $p, $_ ) for @again;
+    @socks = map { begin( $stand->port, $_->{url} ) } @again;
+    ok( waits( sub { half($p) >= 8 } ), 'no place of the table is lost' );
+    unshut( $p, $_ ) for @again;
+    my $right = grep { rest( $socks[$_] )->{body} eq $again[$_]{bytes} }
+      0 .. $#socks;
+    is( $right, 8, '... each gets his' );
+    is( $p->logged(qr/as many fills are under way/), 0, '... of his own' );
+    forgive($stand);
+    $stand->end;
+};
+
+# ---- who dies
+
+# Of a class that isn't commons, 32 pieces may have room promised at once.
+subtest 'what the dead had begun goes soon' => sub {
+    my $p     = gated();
+    my $stand = $p->{stand};
+    my @blobs = map { $p->blob( "dead$_", 40_000 ) } 1 .. 40;
+    $p->start;
+    ok( $p->read_through, 'read' );
+    shut( $p, $_ ) for @blobs;
+    my @socks = map { begin( $stand->port, $_->{url} ) } @blobs;
+    ok( waits( sub { half($p) == 40 } ), '40 are under way' );
+    close $_ for @socks;
+    my $begun = time;
+    kill 'KILL', workers( $stand->nginx_pid );
+    ok( waits( sub { !half($p) } ), 'their files go' );
+    cmp_ok( time - $begun, '<', 15, '... soon' );
+    unshut( $p, $_ ) for @blobs;
+    ok( $p->get($_), 'each can be had' ) for @blobs;
+    ok( waits( sub { @{ [ $p->files ] } == 40 } ), '... and is kept' );
+    forgive($stand);
+    $stand->end;
+};
+
+subtest 'a file size limit' => sub {
+    my $p     = gated();
+    my $stand = $p->{stand};
+    my $kept  = $p->blob( 'kept',  9000 );
+    my $large = $p->blob( 'large', $MIB );
+    $p->start;
+    ok( $p->read_through, 'read' );
+    ok( $p->get($kept),   'there' );
+    for my $pid ( workers( $stand->nginx_pid ) ) {
+        is( system( 'prlimit', '--pid', $pid, '--fsize=300000:300000' ),
+            0, 'limited' );
+    }
+    ok( $p->get($_), 'right bytes' ) for ( $large, $kept ) x 3;
+    is( scalar $p->files_of($large), 0, 'what is too large is not kept' );
+    is( $p->logged(qr/failed, nothing is kept there.*File too large/s) ? 1
+          : $p->logged(qr/File too large/) ? 1 : 0, 1, 'the log says so' );
+    is( $p->logged(qr/exited on signal/), 0, 'nobody dies of it' );
+    $stand->end;
+};
+
+# Many kinds of requests, of which each answer is right or none; %n counts.
+sub visitor {
+    my ( $stand, $ask, $seed ) = @_;
+
+    pipe my $said, my $say or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if ($pid) {
+        close $say;
+        return { pid => $pid, said => $said };
+    }
+    my ( $end, %n ) = ( 0, right => 0, wrong => 0, none => 0, slow => 0 );
+    local $SIG{TERM} = sub { $end = 1 };
+    srand $seed;
+    while ( !$end ) {
+        my $blob  = $ask->[ rand @$ask ];
+        my $from  = int rand length $blob->{bytes};
+        my $range = rand() < 0.5;
+        my $begun = time;
+        my $res   = Doorway::Http::request(
+            $stand->port,
+            path    => $blob->{url},
+            headers => [ $range ? "Range: bytes=$from-" : () ]
+        );
+        my $want = $range ? substr $blob->{bytes}, $from : $blob->{bytes};
+
+        $n{slow}++ if time - $begun > 15;
+        if ( !$res->{status} || $res->{status} !~ /\A20[06]\z/ ) {
+            $n{none}++;
+            $n{ 's' . ( $res->{status} // 0 ) }++;
+        }
+        elsif ( $res->{body} ne substr $want, 0, length $res->{body} ) {
+            $n{wrong}++;
+        }
+        else {
+            $n{ $res->{cut} ? 'none' : 'right' }++;
+        }
+    }
+    syswrite $say, Doorway::Stand::encode( \%n ) . "\n";
+    POSIX::_exit(0);
+}
+
+sub farewell {
+    my (@visitors) = @_;
+    my %all;
+
+    kill 'TERM', map { $_->{pid} } @visitors;
+    for my $v (@visitors) {
+        my $n = Doorway::Stand::decode( readline $v->{said} );
+        waitpid $v->{pid}, 0;
+        $all{$_} += $n->{$_} for keys %$n;
+    }
+    note( join ', ', map { "$_ $all{$_}" } sort keys %all );
+    is( $all{wrong}, 0, 'no wrong byte' );
+    is( $all{slow},  0, 'nothing hangs' );
+    cmp_ok( $all{right}, '>', 20, 'of so many' );
+    return;
+}
+
+subtest 'kills under hits, fills and purges' => sub {
+    my %bytes = (
+        map( { ( "s$_" => Doorway::Stand::noise( 3000 * $_, "s$_" ) ) }
+            1 .. 12 ),
+        map( { ( "l$_" => Doorway::Stand::noise( $MIB + 70_000 * $_, "l$_" ) ) }
+            1 .. 4 )
+    );
+    my ( $p, $stand, $source ) = pair(%bytes);
+    my @blobs =
+      map { elsewhere( $stand, $source, $_, $bytes{$_}, 'ok' ) }
+      sort keys %bytes;
+
+    for my $i ( 1 .. 10 ) {
+        my $text = Doorway::Stand::noise( 900 * $i, "held$i" );
+        my $hash = $stand->put( $text, 'text/plain' )->{hash};
+        $stand->publish( id => "held$i", blobs => [$hash] );
+        push @blobs, { url => "/api/blob/$hash", bytes => $text };
+    }
+    $p->start( http => 'elohim_fill_connections 6 6; elohim_fill_timeout 2s;'
+          . 'elohim_cache_zone edge:1m; open_file_cache max=50;' );
+    ok( $p->read_through, 'read' );
+    ok( waits( sub { $p->get($_) } ), 'served' ) for @blobs;
+    my @visitors = map { visitor( $stand, \@blobs, $_ ) } 1 .. 4;
+
+    srand 9;
+    for my $i ( 1 .. $KILLS ) {
+        my @pids = workers( $stand->nginx_pid );
+        select undef, undef, undef, rand 0.12;
+        kill 'KILL', $pids[ rand @pids ] if @pids;
+        my $blob = $blobs[ rand @blobs ];
+        purge( $stand, 'address=' . $1 )
+          if $blob->{url} =~ m{(sha256-\w+)} && $i % 2;
+        purge( $stand, 'all=1' ) if $i % 20 == 0;
+        waits( sub { workers( $stand->nginx_pid ) == 2 } )
+          or fail('a worker is replaced');
+    }
+    farewell(@visitors);
+    my %said;
+    $said{$_}++ for $stand->error_log =~ /\[(?:warn|error|crit|alert)\] \S+ (.{0,90})/g;
+    diag("$said{$_} $_") for sort keys %said;
+    ok( waits( sub { $p->get($_) } ), 'all is served afterwards' ) for @blobs;
+
+    # what was begun and what is over goes; what is left is known
+    ok( waits( sub { !half($p) } ), 'nothing half is left' );
+    is( purge( $stand, 'all=1' ), 200, 'everything is purged' );
+    ok( waits( sub { !$p->files } ), '... and no file is left behind' );
+    ok( waits( sub { $p->get($_) } ), '... and all is fetched anew' )
+      for @blobs;
+    my $files = $p->files;
+    $p->stop if forgive($stand);
+    $p->stop;
+    Doorway::Stand::spew( $stand->dir . '/nginx/error.log', '' );
+    $p->start;
+    ok( $p->read_through, 'read' );
+    like( $stand->error_log, qr/: $files pieces found, 0 files dropped/,
+        'the directory is what the index was' );
+    $stand->end;
+};
+
+subtest 'everything is killed, again and again' => sub {
+    my $p     = gated();
+    my $stand = $p->{stand};
+    my @blobs = map { $p->blob( "all$_", 200_000 * $_ ) } 1 .. 8;
+    my $shut  = $p->blob( 'shut', 2 * $MIB );
+
+    shut( $p, $shut );
+    for my $round ( 1 .. 5 ) {
+        Doorway::Stand::spew( $stand->dir . '/nginx/error.log', '' )
+          if -d $stand->dir . '/nginx';
+        $p->start;
+        ok( $p->read_through, "round $round: read" );
+        my $sock = begin( $stand->port, $shut->{url} );
+        ok( $p->get($_), '... right bytes' ) for @blobs;
+        ok( waits( sub { half($p) } ), '... one is half' );
+        my $pid = delete $stand->{nginx};
+        kill 'KILL', $pid, workers($pid);
+        waitpid $pid, 0;
+        is( rest($sock)->{cut}, 1, '... who waits is cut off' );
+    }
+    unshut( $p, $shut );
+    my $asked = $p->asked( $blobs[0] );
+    $p->start;
+    ok( $p->read_through(2), 'read' );
+    ok( $p->get($_),         'right bytes' ) for @blobs, $shut;
+    is( $p->asked( $blobs[0] ), $asked, 'what was whole has stayed' );
+    is( $asked,                 1,      '... from the first round on' );
+    ok( waits( sub { !half($p) } ), 'nothing half is left' );
+    $stand->end;
+};
 
 done_testing;
