@@ -439,11 +439,12 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 }
 
 
-/* The module's own memory goes before the process does. */
+/* The module's own memory goes before the process does, and files that only it has. */
 
 void
 ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_elohim_warm_exit();
+    ngx_http_elohim_feed_exit();
     elo_sha256_forget();
 }

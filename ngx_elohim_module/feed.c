@@ -352,6 +352,21 @@ ngx_http_elohim_feed_linger(ngx_http_elohim_feed_t *f)
 }
 
 
+void
+ngx_http_elohim_feed_exit(void)
+{
+    ngx_queue_t             *q;
+    ngx_http_elohim_feed_t  *f;
+
+    q = &ngx_http_elohim_feed_lingering;
+
+    while (q->next && !ngx_queue_empty(q)) {
+        f = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t, queue);
+        ngx_http_elohim_feed_forget(&f->retry);
+    }
+}
+
+
 static void
 ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
     time_t retry_after)

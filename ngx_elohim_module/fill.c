@@ -390,6 +390,20 @@ ngx_http_elohim_fill_begin(const ngx_http_elohim_piece_t *piece,
         rc = ngx_http_elohim_fills_claim(piece, all, again, claim);
     }
 
+    if (rc == NGX_AGAIN
+        && ngx_http_elohim_fills_is_orphan(claim->fill, timeout)
+        && ngx_http_elohim_fills_take(claim, timeout) == NGX_OK)
+    {
+        /* its owner has gone, and nobody waited: it is gone on with, or begun anew */
+
+        if (ngx_http_elohim_feed(claim, backend, question, timeout) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        ngx_http_elohim_fills_end(claim, NGX_HTTP_ELOHIM_FILL_LOST, 0);
+        rc = ngx_http_elohim_fills_claim(piece, all, again, claim);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }

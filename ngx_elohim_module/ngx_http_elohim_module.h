@@ -113,6 +113,8 @@ ngx_int_t ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf);
 ngx_int_t ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
     ngx_http_elohim_main_conf_t *emcf);
+/* feed: the process ends, and files that nobody else can have with it. */
+void ngx_http_elohim_feed_exit(void);
 /* disk_conf */
 char *ngx_http_elohim_set_cache_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
