@@ -7,7 +7,11 @@
    the first who meets it, with its tag: what is the same comes without its bytes.
 
    Only of who says nothing of himself, where writes are off: whoever writes reads what
-   he wrote. Others are passed on. */
+   he wrote. Others are passed on.
+
+   It is one thing, though long: the steps of a request, from the zone or from the
+   daemon to what is shown, and the same without a request. What is sent:
+   document_send.c. */
 
 #include "ngx_http_elohim_module.h"
 

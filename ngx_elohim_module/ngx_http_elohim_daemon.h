@@ -36,8 +36,7 @@ typedef struct {
     uint64_t epoch;
     uint64_t generation;
     uint64_t agent_generation; /* with has_agent, as is the next */
-    uint32_t slot;
-    uint32_t agent_slot;
+    uint32_t slot, agent_slot;
     uint32_t expires; /* of one that was found: seconds of the zone's clock */
     unsigned has_agent:1;
 } ngx_http_elohim_stamp_t;
@@ -100,8 +99,7 @@ typedef struct {
     unsigned ready:1;   /* the queues are set up */
 } ngx_http_elohim_backend_t;
 
-/* Hears of the answer when no request does: 200 with the message, or another status
-   without one. */
+/* Hears of an answer without a request: 200 and the message, or another status. */
 typedef void (*ngx_http_elohim_told_pt)(void *data, ngx_uint_t status,
     const ngx_http_elohim_stamp_t *stamp, ngx_uint_t mapped,
     const ngx_str_t *msg);
@@ -156,8 +154,7 @@ ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
    called, NGX_DECLINED when the daemon is away. */
 ngx_int_t ngx_http_elohim_ask(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path);
-/* The same without a request: NGX_AGAIN: told is called, never from within; NGX_OK: an
-   equal question is on its way, and told isn't called; NGX_DECLINED, NGX_ERROR. */
+/* The same without a request; NGX_OK: an equal one is on its way, told isn't called. */
 ngx_int_t ngx_http_elohim_ask_aside(ngx_http_elohim_backend_t *b,
     const ngx_str_t *path, ngx_http_elohim_store_t *store, ngx_msec_t timeout,
     ngx_http_elohim_told_pt told, void *data);

@@ -153,9 +153,8 @@ struct elo_http_req_s {
     char chunk_head[ELO_HTTP_CHUNK_HEAD_LEN];
     uint64_t res_left;
     elo_http_diverted_cb diverted_cb; /* NULL: the client gets it */
-    void *diverted_ctx;
     elo_http_written_cb written_cb;
-    void *written_ctx;
+    void *diverted_ctx, *written_ctx;
     uv_write_t write;
     uv_write_t write_continue;
     uv_shutdown_t shutdown;
