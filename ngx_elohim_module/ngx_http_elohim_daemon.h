@@ -140,12 +140,6 @@ void ngx_http_elohim_shm_put(ngx_shm_zone_t *zone,
     const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp, time_t ttl);
 void ngx_http_elohim_shm_drop(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key);
-/* True when this call changed the mark. */
-ngx_uint_t ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
-    ngx_uint_t away);
-/* What a tier of it (METADATA, COMPLETE) holds and has counted. */
-void ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
-    elo_cache_class_t klass, elo_tier_stat_t *out);
 
 /* gen: NGX_DECLINED when there is no page to go by. */
 ngx_int_t ngx_http_elohim_gen_stamp(ngx_http_elohim_store_t *store,
@@ -156,10 +150,6 @@ ngx_uint_t ngx_http_elohim_gen_is(const ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp);
 /* Does its heart beat? */
 ngx_uint_t ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store,
-    ngx_log_t *log);
-/* Microseconds since its last beat. NO_BEAT: there is no page to go by. */
-#define NGX_HTTP_ELOHIM_NO_BEAT UINT64_MAX
-uint64_t ngx_http_elohim_gen_age(ngx_http_elohim_store_t *store,
     ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp);

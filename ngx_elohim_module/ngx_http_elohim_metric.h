@@ -37,6 +37,11 @@ void ngx_http_elohim_metric_header(ngx_http_elohim_ctx_t *ctx);
 /* Log phase. */
 ngx_int_t ngx_http_elohim_metric_request(ngx_http_request_t *r);
 
+/* gen: microseconds since the last beat. NO_BEAT: there is no page to go by. */
+#define NGX_HTTP_ELOHIM_NO_BEAT UINT64_MAX
+uint64_t ngx_http_elohim_gen_age(ngx_http_elohim_store_t *store,
+    ngx_log_t *log);
+
 /* status: elohim_cache_status */
 char *ngx_http_elohim_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

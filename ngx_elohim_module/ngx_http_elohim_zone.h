@@ -93,4 +93,11 @@ void ngx_http_elohim_stamp_get(const elo_shelf_stamp_t *from,
 /* sweep: a worker's timer. */
 ngx_int_t ngx_http_elohim_sweep_start(ngx_cycle_t *cycle);
 
+/* shm: true when this call changed the mark. */
+ngx_uint_t ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
+    ngx_uint_t away);
+/* What a tier of it (METADATA, COMPLETE) holds and has counted. */
+void ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
+    elo_cache_class_t klass, elo_tier_stat_t *out);
+
 #endif

@@ -9,7 +9,7 @@
 #include "common/base/err.h"
 
 
-#define NGX_HTTP_ELOHIM_STATUS_MAX  65536 /* bytes; metrics_test.c: it is enough */
+#define NGX_HTTP_ELOHIM_STATUS_MAX  65536 /* metrics_test.c: it is enough */
 
 
 static ngx_int_t ngx_http_elohim_status_handler(ngx_http_request_t *r);
@@ -128,8 +128,8 @@ ngx_http_elohim_status_daemons(ngx_http_elohim_main_conf_t *emcf,
 
 /* ---- the answer ---- */
 
-/* The 4-byte words of a list of types that a client may take; only one is looked
-   for: "text/plain" with the version of the format. */
+/* Of the types that a client takes only one is looked for: "text/plain" with the
+   version of the format. */
 
 static ngx_uint_t
 ngx_http_elohim_status_accepts(const ngx_str_t *value)

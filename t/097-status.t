@@ -405,8 +405,8 @@ subtest 'requests are counted one by one' => sub {
         requests(
             'miss/commons'   => 1,
             'hit/commons'    => $n + 4,
-            'miss/none'      => 1,    # nothing
-            'miss/community' => 1,    # narrow
+            'miss/none'      => 1,        # nothing
+            'miss/community' => 1,        # narrow
             'bypass/none'    => 1,
             'none/none'      => 1
         ),
@@ -507,8 +507,8 @@ subtest 'variables' => sub {
     );
     $ask->( qr/\A404\|MISS\|-\|-\|-\|-\|-\z/, '/api/blob/sha256-' . '1' x 64 );
     $ask->( qr/\A404\|HIT\|-\|neighborhood\|-\|-\|anonymous\z/, url('near') );
-    $ask->( qr/\A200\|BYPASS\|-\|-\|-\|-\|-\z/,                   '/health' );
-    $ask->( qr/\A404\|-\|-\|-\|-\|-\|-\z/,                        '/nowhere' );
+    $ask->( qr/\A200\|BYPASS\|-\|-\|-\|-\|-\z/,                 '/health' );
+    $ask->( qr/\A404\|-\|-\|-\|-\|-\|-\z/,                      '/nowhere' );
 
     my $before = metrics();
     $ask->(
@@ -633,12 +633,16 @@ subtest 'what is old' => sub {
     is( $errors =~ s/exited on signal 9/was killed/g, 1, 'one was killed' );
     Doorway::Stand::spew( "$dir/error.log", $errors );
     $stand->stop_nginx;
-    start( %conf, http => $conf{http} =~ s/500s/1s/r
-          . "elohim_cache_stale updating=10s error=1h;\n" );
+    start( %conf,
+        http => $conf{http} =~
+          s/500s/1s/r . "elohim_cache_stale updating=10s error=1h;\n" );
     my $path = '/api/content/small';
 
-    is_deeply( cache_status( $stand->get($path) ),
-        { fwd => 'miss', stored => 1 }, 'a document' );
+    is_deeply(
+        cache_status( $stand->get($path) ),
+        { fwd => 'miss', stored => 1 },
+        'a document'
+    );
     is_deeply( cache_status( becomes( $path, 'UPDATING' ) )->{detail},
         'updating', 'is shown while it is asked for' );
     $stand->stop_daemon;
@@ -658,9 +662,11 @@ subtest 'what is old' => sub {
         },
         'counted as such'
     );
-    like( ( logged(1) )[-1],
+    like(
+        ( logged(1) )[-1],
         qr/\A200\|STALE\|metadata\|commons\|[1-9]\d*\|-\|everyone\z/,
-        'and logged' );
+        'and logged'
+    );
     $stand->start_daemon;
 };
 
@@ -771,8 +777,8 @@ subtest 'pieces' => sub {
     my @lines = logged(4);
     like( $lines[0], qr/\A200\|MISS\|whole\|commons\|\d+\z/, 'log of a fill' );
     like( $lines[1], qr/\A200\|MISS\|chunk\|commons\|\d+\z/, '... of more' );
-    like( $lines[2], qr/\A200\|MISS\|whole\|commons\|-\z/,   '... without one' );
-    like( $lines[3], qr/\A200\|MISS\|chunk\|commons\|-\z/,   '... of more' );
+    like( $lines[2], qr/\A200\|MISS\|whole\|commons\|-\z/, '... without one' );
+    like( $lines[3], qr/\A200\|MISS\|chunk\|commons\|-\z/, '... of more' );
 
     $p->stop;
     $p->damage( ( $p->files_of($one) )[0], 4096 + 17, 'x' );
