@@ -2,7 +2,8 @@
 /* feed: a fill as its owner does it: a connection of its own to the daemon, what comes
    on it goes into a file of the disk tier and is published. It goes on for as long as
    there is progress, whoever has left meanwhile: what is lost on the way is asked for
-   again from where it stopped (Range). Connections are kept for the next one.
+   again from where it stopped (Range). Connections are kept for the next one. One thing:
+   the steps of one fill, each of which calls the next.
    Spec: RFC 9112; RFC 9110, 14.2. */
 
 #include "ngx_http_elohim_fill.h"
