@@ -572,7 +572,8 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
             return NGX_HTTP_ELOHIM_STALE;
         }
 
-        if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp)) {
+        if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp,
+                                      r->connection->log)) {
 
             /* The files below our root are not those that it names. */
 

@@ -674,7 +674,8 @@ ngx_http_elohim_document_check(ngx_http_request_t *r,
         return NGX_BUSY;
     }
 
-    if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp)) {
+    if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp,
+                                      r->connection->log)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "elohimd at \"%V\" does not serve the store \"%V\"",
                       &elcf->backend->addr.name, &elcf->store->root);

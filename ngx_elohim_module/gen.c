@@ -140,18 +140,33 @@ ngx_http_elohim_gen_age(ngx_http_elohim_store_t *store, ngx_log_t *log)
 }
 
 
-/* Is the page another store's than the one that the answer is from? A slot only
-   ever counts up, from a random value in each store: an answer that is merely
-   late is a few counts behind. */
-
-ngx_uint_t
-ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
+static ngx_uint_t
+ngx_http_elohim_gen_differs(const ngx_http_elohim_store_t *store,
     const ngx_http_elohim_stamp_t *stamp)
 {
     return store->page != NULL
            && stamp->slot < ELO_GEN_SLOTS
            && elo_gen_load(store->page, stamp->slot) - stamp->generation
               > NGX_HTTP_ELOHIM_GEN_LATE;
+}
+
+
+/* Is the page another store's than the one that the answer is from? A slot only
+   ever counts up, from a random value in each store: an answer that is merely
+   late is a few counts behind. The daemon may have started with another store
+   since the page's name was looked at. */
+
+ngx_uint_t
+ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
+    const ngx_http_elohim_stamp_t *stamp, ngx_log_t *log)
+{
+    if (!ngx_http_elohim_gen_differs(store, stamp)) {
+        return 0;
+    }
+
+    ngx_http_elohim_gen_refresh(store, log);
+
+    return ngx_http_elohim_gen_differs(store, stamp);
 }
 
 

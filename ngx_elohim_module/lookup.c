@@ -193,7 +193,8 @@ ngx_http_elohim_heard(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         /* It changes faster than it can be asked about: what is known is younger
            than the request, and not kept. Of another store nothing is known. */
 
-        if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp)) {
+        if (ngx_http_elohim_gen_alien(elcf->store, &ctx->stamp,
+                                      r->connection->log)) {
             *status = NGX_HTTP_SERVICE_UNAVAILABLE;
             return NGX_DECLINED;
         }

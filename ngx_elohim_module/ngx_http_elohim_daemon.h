@@ -152,7 +152,7 @@ ngx_uint_t ngx_http_elohim_gen_is(const ngx_http_elohim_store_t *store,
 ngx_uint_t ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store,
     ngx_log_t *log);
 ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
-    const ngx_http_elohim_stamp_t *stamp);
+    const ngx_http_elohim_stamp_t *stamp, ngx_log_t *log);
 
 /* ask: NGX_AGAIN when the request waits and ngx_http_elohim_resume will be
    called, NGX_DECLINED when the daemon is away. */

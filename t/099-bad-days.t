@@ -577,8 +577,12 @@ subtest 'kills under hits, fills and purges' => sub {
 
     # what was begun and what is over goes; what is left is known
     ok( waits( sub { !half($p) } ), 'nothing half is left' );
+    my $owner  = "$p->{dir}/owner";
+    my $before = Doorway::Stand::slurp($owner);
     is( purge( $stand, 'all=1' ), 200, 'everything is purged' );
-    ok( waits( sub { !$p->files } ),  '... and no file is left behind' );
+    ok( waits( sub { !$p->files } ), '... and no file is left behind' );
+    ok( waits( sub { Doorway::Stand::slurp($owner) ne $before } ),
+        '... which is written down' );
     ok( waits( sub { $p->get($_) } ), '... and all is fetched anew' )
       for @blobs;
     my $files = $p->files;
@@ -698,7 +702,7 @@ subtest 'another store has other bytes' => sub {
     rename $stand->store, $stand->store . '.old';
     $fill->(1);
 
-    # the name of the page is looked at twice a second
+    # each worker looks at the name of the page twice a second
     ok(
         Doorway::Stand::wait_for(
             1, sub { $stand->get('/api/blob/same')->{body} eq $texts[1] }
