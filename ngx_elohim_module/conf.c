@@ -4,6 +4,7 @@
    same one, so that a worker keeps one connection and one mapping to each. */
 
 #include "ngx_http_elohim_disk.h"
+#include "ngx_http_elohim_fill.h"
 
 
 #define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000 /* ms */
@@ -409,5 +410,6 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
 void
 ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_elohim_feeds_exit();
     elo_sha256_forget();
 }

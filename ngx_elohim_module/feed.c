@@ -436,6 +436,23 @@ ngx_http_elohim_feeds_check(void)
 }
 
 
+/* The worker ends: nobody comes for what lingers. */
+
+void
+ngx_http_elohim_feeds_exit(void)
+{
+    ngx_queue_t             *q;
+    ngx_http_elohim_feed_t  *f;
+
+    q = &ngx_http_elohim_feed_lingering;
+
+    while (q->next && !ngx_queue_empty(q)) {
+        f = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t, queue);
+        ngx_http_elohim_feed_forget(&f->retry);
+    }
+}
+
+
 /* What an answer that isn't bytes means for those who wait. */
 
 static void

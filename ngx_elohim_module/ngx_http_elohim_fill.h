@@ -121,6 +121,7 @@ ngx_int_t ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
 ngx_uint_t ngx_http_elohim_feeds(void);
 /* Ends those of this worker whose bytes were purged: who follows looks anew. */
 void ngx_http_elohim_feeds_check(void);
+void ngx_http_elohim_feeds_exit(void);
 
 /* feed_link: a kept connection, or NULL; a new one (NGX_AGAIN: the socket's backlog is
    full; NGX_ERROR with ngx_socket_errno); it isn't needed any more. */
