@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/http/wire_auth.h"
+#include "common/http/wire_document.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -14,6 +15,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     elo_wire_session_t session;
     elo_wire_access_t access;
     elo_wire_keys_t keys;
+    elo_document_t doc;
     elo_media_desc_t m;
     elo_recipe_t r;
     elo_grant_t g;
@@ -33,6 +35,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         rc = elo_wire_put_session(&b, &session);
     } else if (elo_wire_get_access(msg, &access) == ELO_OK) {
         rc = elo_wire_put_access(&b, &access);
+    } else if (elo_wire_get_document(msg, &doc) == ELO_OK) {
+        rc = elo_wire_put_document(&b, &doc);
     } else {
         return 0;
     }

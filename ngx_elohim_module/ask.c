@@ -14,7 +14,7 @@
 
 
 static ngx_http_elohim_question_t *ngx_http_elohim_ask_create(
-    ngx_http_elohim_backend_t *b, ngx_http_elohim_ctx_t *ctx,
+    ngx_http_elohim_backend_t *b, const ngx_http_elohim_stamp_t *stamp,
     const ngx_str_t *path, uint32_t hash, ngx_msec_t timeout);
 static void ngx_http_elohim_ask_cleanup(void *data);
 
@@ -70,6 +70,7 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
             ngx_str_rbtree_lookup(&b->questions, &key, hash);
 
     ctx->keep = q == NULL;
+    ngx_http_elohim_metric_asks(ctx);
 
     if (q == NULL) {
 
@@ -77,7 +78,8 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        q = ngx_http_elohim_ask_create(b, ctx, path, hash, elcf->ask_timeout);
+        q = ngx_http_elohim_ask_create(b, ctx->mapped ? &ctx->stamp : NULL,
+                                       path, hash, elcf->ask_timeout);
         if (q == NULL) {
             return NGX_ERROR;
         }
@@ -92,6 +94,39 @@ ngx_http_elohim_ask(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
        daemon once. If the connection has died unseen, others that wait may fail by
        it, and must not be resumed from within this request. */
 
+    ngx_post_event(&b->retry, &ngx_posted_events);
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_elohim_listen(ngx_http_elohim_backend_t *b,
+    ngx_http_elohim_store_t *store, const ngx_str_t *path, ngx_msec_t timeout,
+    ngx_http_elohim_listener_t *l)
+{
+    ngx_int_t                    rc;
+    ngx_http_elohim_stamp_t      stamp;
+    ngx_http_elohim_question_t  *q;
+
+    if (ngx_http_elohim_is_asked(b, path)) {
+        return NGX_BUSY;
+    }
+
+    if (ngx_http_elohim_ask_connect(b) == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_elohim_gen_stamp(store, &stamp, ngx_cycle->log);
+
+    q = ngx_http_elohim_ask_create(b, rc == NGX_OK ? &stamp : NULL, path,
+                                   ngx_crc32_long(path->data, path->len),
+                                   timeout);
+    if (q == NULL) {
+        return NGX_ERROR;
+    }
+
+    q->listener = l;
     ngx_post_event(&b->retry, &ngx_posted_events);
 
     return NGX_AGAIN;
@@ -164,7 +199,7 @@ ngx_http_elohim_probe(ngx_http_request_t *r)
 
 static ngx_http_elohim_question_t *
 ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
-    ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path, uint32_t hash,
+    const ngx_http_elohim_stamp_t *stamp, const ngx_str_t *path, uint32_t hash,
     ngx_msec_t timeout)
 {
     ngx_http_elohim_question_t  *q;
@@ -179,8 +214,13 @@ ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
     ngx_memcpy(q->path, path->data, path->len);
 
     q->backend = b;
-    q->stamp = ctx->stamp;
-    q->mapped = ctx->mapped;
+    q->began = ngx_http_elohim_us();
+    q->mapped = stamp != NULL;
+
+    if (stamp) {
+        q->stamp = *stamp;
+    }
+
     q->sn.node.key = hash;
     q->sn.str.data = q->path;
     q->sn.str.len = path->len;
@@ -192,6 +232,7 @@ ngx_http_elohim_ask_create(ngx_http_elohim_backend_t *b,
     ngx_rbtree_insert(&b->questions, &q->sn.node);
     ngx_queue_insert_tail(&b->pending, &q->queue);
     ngx_add_timer(&q->timer, timeout);
+    ngx_http_elohim_count(ELO_M_QUESTIONS, 1);
 
     return q;
 }
@@ -221,6 +262,26 @@ ngx_http_elohim_ask_unlink(ngx_http_elohim_question_t *q)
 }
 
 
+static void
+ngx_http_elohim_ask_tell(ngx_http_elohim_question_t *q, ngx_uint_t status,
+    size_t len)
+{
+    ngx_str_t                    body;
+    ngx_http_elohim_listener_t  *l;
+
+    l = q->listener;
+
+    if (l == NULL) {
+        return;
+    }
+
+    q->listener = NULL;
+    body.data = q->body;
+    body.len = q->body ? len : 0;
+    l->handler(l, status, q->mapped ? &q->stamp : NULL, &body);
+}
+
+
 /* Gives the answer to all that wait and frees the question. A waiter that is
    resumed may end others: they leave the queue by themselves. */
 
@@ -232,6 +293,8 @@ ngx_http_elohim_ask_deliver(ngx_http_elohim_question_t *q, ngx_uint_t status,
     ngx_http_request_t      *r;
     ngx_http_elohim_ctx_t   *ctx;
     ngx_http_elohim_wait_t  *w;
+
+    ngx_http_elohim_ask_tell(q, status, len);
 
     while (!ngx_queue_empty(&q->waiters)) {
         h = ngx_queue_head(&q->waiters);
@@ -320,8 +383,8 @@ ngx_http_elohim_ask_begin(ngx_http_elohim_backend_t *b)
 
     /* only descriptors are looked at: a problem document is read past */
 
-    if (b->reply.status == NGX_HTTP_OK && b->reply.is_wire
-        && b->reply.length)
+    if (b->reply.status == NGX_HTTP_OK && b->reply.length
+        && (b->reply.is_wire || (q->listener && q->listener->plain)))
     {
         q->body = ngx_alloc(b->reply.length, ngx_cycle->log);
         if (q->body == NULL) {
@@ -367,6 +430,8 @@ ngx_http_elohim_ask_end(ngx_http_elohim_backend_t *b)
                       "elohimd at \"%V\" is back", &b->addr.name);
     }
 
+    ngx_http_elohim_count(ELO_M_QUESTIONS_ANSWERED, 1);
+    ngx_http_elohim_observe(ELO_M_QUESTION_SECONDS, q->began);
     ngx_http_elohim_ask_unlink(q);
     ngx_http_elohim_ask_deliver(q, status, b->reply.length);
 }
@@ -391,7 +456,9 @@ ngx_http_elohim_ask_cleanup(void *data)
     ctx->wait.question = NULL;
     ngx_queue_remove(&ctx->wait.queue);
 
-    if (ngx_queue_empty(&q->waiters) && !q->is_sent && !q->unlinked) {
+    if (ngx_queue_empty(&q->waiters) && q->listener == NULL && !q->is_sent
+        && !q->unlinked)
+    {
         ngx_http_elohim_ask_unlink(q);
         ngx_http_elohim_ask_deliver(q, 0, 0);
     }

@@ -28,14 +28,16 @@ ngx_http_elohim_is_small(const ngx_http_elohim_ctx_t *ctx,
 
 
 static void
-ngx_http_elohim_body_key(ngx_http_request_t *r, elo_cache_class_t klass,
+ngx_http_elohim_body_key(const u_char *ns, elo_cache_class_t klass,
     const ngx_http_elohim_zone_t *zn, const elo_digest_t *digest,
     elo_cache_key_t *out)
 {
     u_char                 *p;
     ngx_http_elohim_key_t   key;
 
-    p = ngx_http_elohim_auth_key(r, NGX_HTTP_ELOHIM_BODY_TYPE, &key);
+    p = key.data;
+    *p++ = NGX_HTTP_ELOHIM_BODY_TYPE;
+    p = ngx_cpymem(p, ns, NGX_HTTP_ELOHIM_NS_LEN);
     *p++ = (u_char) klass;
     p = ngx_cpymem(p, digest->b, sizeof(digest->b));
     key.len = p - key.data;
@@ -65,9 +67,11 @@ ngx_http_elohim_complete_get(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     elo_shelf_hit_t               hit;
     elo_cache_class_t             klass;
     ngx_http_elohim_zone_t       *zn;
+    ngx_http_elohim_loc_conf_t   *elcf;
     ngx_http_elohim_main_conf_t  *emcf;
 
     emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
     zn = emcf->zone->data;
 
     if (!ngx_http_elohim_is_small(ctx, zn, body)
@@ -78,7 +82,7 @@ ngx_http_elohim_complete_get(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     s = zn->shelf[NGX_HTTP_ELOHIM_COMPLETE];
     klass = elo_cache_class(ctx->reach);
-    ngx_http_elohim_body_key(r, klass, zn, body->digest, &key);
+    ngx_http_elohim_body_key(elcf->ns, klass, zn, body->digest, &key);
 
     if (elo_shelf_find(s, &key, ngx_http_elohim_zone_now(), &hit)
         && hit.len == body->size)
@@ -93,6 +97,7 @@ ngx_http_elohim_complete_get(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         {
             elo_shelf_count_hit(s, &key, &hit);
             ngx_http_elohim_body_of(body, p, out);
+            ctx->tier = ELO_BY_SOURCE_COMPLETE;
             return NGX_OK;
         }
     }
@@ -127,15 +132,56 @@ ngx_http_elohim_read_now(ngx_fd_t fd, u_char *p, size_t len, off_t offset)
 }
 
 
+ngx_uint_t
+ngx_http_elohim_complete_has(ngx_http_elohim_main_conf_t *emcf,
+    const u_char *ns, elo_cache_class_t klass, const elo_digest_t *digest)
+{
+    uint32_t                 seq;
+    elo_cache_key_t          key;
+    elo_shelf_hit_t          hit;
+    ngx_http_elohim_zone_t  *zn;
+
+    zn = emcf->zone->data;
+    ngx_http_elohim_body_key(ns, klass, zn, digest, &key);
+
+    return elo_zone_enter(zn->z, &seq)
+           && elo_shelf_find(zn->shelf[NGX_HTTP_ELOHIM_COMPLETE], &key,
+                             ngx_http_elohim_zone_now(), &hit)
+           && elo_zone_is_same(zn->z, seq);
+}
+
+
+void
+ngx_http_elohim_complete_put(ngx_http_elohim_main_conf_t *emcf,
+    const u_char *ns, elo_cache_class_t klass, const elo_digest_t *digest,
+    const ngx_http_elohim_stamp_t *stamp, elo_slice_t bytes)
+{
+    elo_cache_key_t          key;
+    elo_shelf_stamp_t        st;
+    ngx_http_elohim_zone_t  *zn;
+
+    zn = emcf->zone->data;
+    ngx_http_elohim_body_key(ns, klass, zn, digest, &key);
+    ngx_http_elohim_stamp_put(stamp, &st);
+
+    if (ngx_http_elohim_zone_lock(zn) == NGX_OK) {
+        elo_ignore(elo_shelf_put(
+            zn->shelf[NGX_HTTP_ELOHIM_COMPLETE], &key, klass, &st, bytes,
+            ngx_http_elohim_zone_now()
+            + (uint32_t) emcf->cache.ttl[NGX_HTTP_ELOHIM_TTL_CONTENT]));
+        /* what isn't admitted is read again */
+
+        ngx_http_elohim_zone_unlock(zn);
+    }
+}
+
+
 ngx_int_t
 ngx_http_elohim_complete_fill(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     const ngx_file_t *file, ngx_http_elohim_body_t *out)
 {
     u_char                       *p;
-    elo_cache_key_t               key;
-    elo_shelf_stamp_t             stamp;
-    elo_cache_class_t             klass;
     ngx_http_elohim_zone_t       *zn;
     ngx_http_elohim_loc_conf_t   *elcf;
     ngx_http_elohim_main_conf_t  *emcf;
@@ -163,20 +209,9 @@ ngx_http_elohim_complete_fill(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    klass = elo_cache_class(ctx->reach);
-    ngx_http_elohim_body_key(r, klass, zn, body->digest, &key);
-    ngx_http_elohim_stamp_put(&ctx->basis, &stamp);
-
-    if (ngx_http_elohim_zone_lock(zn) == NGX_OK) {
-        elo_ignore(elo_shelf_put(
-            zn->shelf[NGX_HTTP_ELOHIM_COMPLETE], &key, klass, &stamp,
-            elo_slice(p, body->size),
-            ngx_http_elohim_zone_now()
-            + (uint32_t) emcf->cache.ttl[NGX_HTTP_ELOHIM_TTL_CONTENT]));
-        /* what isn't admitted is read again */
-
-        ngx_http_elohim_zone_unlock(zn);
-    }
+    ngx_http_elohim_complete_put(emcf, elcf->ns, elo_cache_class(ctx->reach),
+                                 body->digest, &ctx->basis,
+                                 elo_slice(p, body->size));
 
     ngx_http_elohim_body_of(body, p, out);
 

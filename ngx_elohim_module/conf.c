@@ -5,6 +5,7 @@
 
 #include "ngx_http_elohim_disk.h"
 #include "ngx_http_elohim_fill.h"
+#include "ngx_http_elohim_warm.h"
 
 
 #define NGX_HTTP_ELOHIM_ASK_TIMEOUT    5000 /* ms */
@@ -20,6 +21,7 @@
 #define NGX_HTTP_ELOHIM_FILL_MINE      64
 #define NGX_HTTP_ELOHIM_FILL_TIMEOUT   10000 /* ms */
 #define NGX_HTTP_ELOHIM_READ_AHEAD     2
+#define NGX_HTTP_ELOHIM_SEGMENTS       1 /* ahead of who is watching */
 
 
 static ngx_int_t ngx_http_elohim_merge_upstream(ngx_conf_t *cf,
@@ -63,6 +65,8 @@ ngx_http_elohim_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&emcf->stores, cf->pool, 1, sizeof(void *)) != NGX_OK
         || ngx_array_init(&emcf->backends, cf->pool, 1, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&emcf->warm_sources, cf->pool, 1, sizeof(void *))
            != NGX_OK)
     {
         return NULL;
@@ -125,6 +129,8 @@ ngx_http_elohim_create_loc_conf(ngx_conf_t *cf)
     conf->login_rate = NGX_CONF_UNSET;
     conf->pass_connections = NGX_CONF_UNSET;
     conf->read_ahead = NGX_CONF_UNSET;
+    conf->warm = NGX_CONF_UNSET;
+    conf->warm_segments = NGX_CONF_UNSET;
     conf->max_headers = NGX_CONF_UNSET;
     conf->rules = NGX_CONF_UNSET_PTR;
     conf->speeds = NGX_CONF_UNSET_PTR;
@@ -174,6 +180,9 @@ ngx_http_elohim_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pass_connections, prev->pass_connections, 0);
     ngx_conf_merge_value(conf->read_ahead, prev->read_ahead,
                          NGX_HTTP_ELOHIM_READ_AHEAD);
+    ngx_conf_merge_value(conf->warm, prev->warm, 1);
+    ngx_conf_merge_value(conf->warm_segments, prev->warm_segments,
+                         NGX_HTTP_ELOHIM_SEGMENTS);
     ngx_conf_merge_value(conf->max_headers, prev->max_headers,
                          NGX_HTTP_ELOHIM_MAX_HEADERS);
     ngx_conf_merge_ptr_value(conf->rules, prev->rules, NULL);
@@ -297,7 +306,8 @@ ngx_http_elohim_check(ngx_conf_t *cf, ngx_http_elohim_loc_conf_t *conf)
     emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_elohim_module);
     emcf->enabled = 1;
 
-    return NGX_CONF_OK;
+    return ngx_http_elohim_add_warm_source(cf, conf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -336,8 +346,18 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
 
     if (emcf->enabled && (ngx_http_elohim_add_zone(cf, emcf) != NGX_OK
                           || ngx_http_elohim_add_rate_zone(cf, emcf) != NGX_OK
-                          || ngx_http_elohim_add_fill_zone(cf, emcf) != NGX_OK))
+                          || ngx_http_elohim_add_metric_zone(cf, emcf)
+                             != NGX_OK
+                          || ngx_http_elohim_add_fill_zone(cf, emcf) != NGX_OK
+                          || ngx_http_elohim_add_warm_zone(cf, emcf) != NGX_OK))
     {
+        return NGX_ERROR;
+    }
+
+    if (emcf->shown && !emcf->enabled) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"elohim_cache_status\" has nothing to show: no "
+                      "location has \"elohim on\"");
         return NGX_ERROR;
     }
 
@@ -362,6 +382,13 @@ ngx_http_elohim_postconfiguration(ngx_conf_t *cf)
         }
 
         *h = ngx_http_elohim_redact_log;
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_elohim_metric_request;
     }
 
     if (emcf->enabled && emcf->counts) {
@@ -393,23 +420,33 @@ ngx_http_elohim_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_elohim_metric_start(emcf);
+
     if (ngx_http_elohim_sweep_start(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (emcf->disk && emcf->disk->zone) {
+        /* a file that may not grow (RLIMIT_FSIZE) is an errno, as a full disk is */
+        (void) signal(SIGXFSZ, SIG_IGN);
         ngx_http_elohim_disk_start(emcf->disk, cycle);
     }
 
-    return emcf->fills ? ngx_http_elohim_fill_init(cycle, emcf) : NGX_OK;
+    if (emcf->fills == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_elohim_fill_init(cycle, emcf) == NGX_OK
+           ? ngx_http_elohim_warm_start(cycle, emcf) : NGX_ERROR;
 }
 
 
-/* The module's own memory goes before the process does. */
+/* The module's own memory goes before the process does, and files that only it has. */
 
 void
 ngx_http_elohim_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_elohim_feeds_exit();
+    ngx_http_elohim_warm_exit();
+    ngx_http_elohim_feed_exit();
     elo_sha256_forget();
 }

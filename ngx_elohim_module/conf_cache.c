@@ -41,6 +41,12 @@ static const ngx_http_elohim_word_t  ngx_http_elohim_ttl_words[] = {
     { NULL, 0 }
 };
 
+static const ngx_http_elohim_word_t  ngx_http_elohim_stale_words[] = {
+    { "updating", NGX_HTTP_ELOHIM_WHILE_UPDATING },
+    { "error", NGX_HTTP_ELOHIM_WHILE_AWAY },
+    { NULL, 0 }
+};
+
 static const ngx_http_elohim_word_t  ngx_http_elohim_floor_words[] = {
     { "private", ELO_CACHE_PRIVATE },
     { "community", ELO_CACHE_COMMUNITY },
@@ -49,6 +55,10 @@ static const ngx_http_elohim_word_t  ngx_http_elohim_floor_words[] = {
 
 static const time_t  ngx_http_elohim_ttls[NGX_HTTP_ELOHIM_TTLS] = {
     3600, 300, 60, 1 /* seconds; a generation ends it before */
+};
+
+static const time_t  ngx_http_elohim_stales[NGX_HTTP_ELOHIM_WHILES] = {
+    60, 3600 /* seconds; a generation ends it before */
 };
 
 static const ngx_int_t  ngx_http_elohim_floors[ELO_CACHE_CLASSES] = {
@@ -65,6 +75,10 @@ ngx_http_elohim_create_cache_conf(ngx_http_elohim_cache_conf_t *c)
 
     for (i = 0; i < NGX_HTTP_ELOHIM_TTLS; i++) {
         c->ttl[i] = -1;
+    }
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_WHILES; i++) {
+        c->stale[i] = -1;
     }
 
     for (i = 0; i < NGX_HTTP_ELOHIM_TIERS; i++) {
@@ -94,6 +108,12 @@ ngx_http_elohim_init_cache_conf(ngx_http_elohim_cache_conf_t *c)
     for (i = 0; i < NGX_HTTP_ELOHIM_TTLS; i++) {
         if (c->ttl[i] < 0) {
             c->ttl[i] = ngx_http_elohim_ttls[i];
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_WHILES; i++) {
+        if (c->stale[i] < 0) {
+            c->stale[i] = ngx_http_elohim_stales[i];
         }
     }
 
@@ -278,14 +298,13 @@ ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* elohim_cache_ttl content=1h lists=300s agent=60s unknown=1s */
+/* Times by their names. */
 
-char *
-ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static char *
+ngx_http_elohim_set_times(ngx_conf_t *cf, const ngx_http_elohim_word_t *words,
+    time_t *times)
 {
-    ngx_http_elohim_main_conf_t  *emcf = conf;
-
-    time_t       ttl;
+    time_t       t;
     ngx_int_t    what;
     ngx_str_t   *value, name, text;
     ngx_uint_t   i;
@@ -298,28 +317,52 @@ ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        what = ngx_http_elohim_word(cf, ngx_http_elohim_ttl_words, &name);
+        what = ngx_http_elohim_word(cf, words, &name);
         if (what == NGX_ERROR) {
             return NGX_CONF_ERROR;
         }
 
-        if (emcf->cache.ttl[what] >= 0) {
+        if (times[what] >= 0) {
             return "is duplicate";
         }
 
-        ttl = ngx_parse_time(&text, 1);
+        t = ngx_parse_time(&text, 1);
 
-        if (ttl == (time_t) NGX_ERROR || ttl > INT32_MAX / 2) {
+        if (t == (time_t) NGX_ERROR || t > INT32_MAX / 2) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" is no time: write such as \"60s\"",
                                &value[i]);
             return NGX_CONF_ERROR;
         }
 
-        emcf->cache.ttl[what] = ttl;
+        times[what] = t;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* elohim_cache_ttl content=1h lists=300s agent=60s unknown=1s */
+
+char *
+ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_main_conf_t  *emcf = conf;
+
+    return ngx_http_elohim_set_times(cf, ngx_http_elohim_ttl_words,
+                                     emcf->cache.ttl);
+}
+
+
+/* elohim_cache_stale updating=60s error=1h */
+
+char *
+ngx_http_elohim_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_elohim_main_conf_t  *emcf = conf;
+
+    return ngx_http_elohim_set_times(cf, ngx_http_elohim_stale_words,
+                                     emcf->cache.stale);
 }
 
 

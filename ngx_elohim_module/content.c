@@ -49,6 +49,8 @@ ngx_http_elohim_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_elohim_metric_begin(ctx);
+
     if (ngx_http_elohim_check_headers(r, ctx) != NGX_OK
         || ngx_http_elohim_admit(r, ctx, NGX_HTTP_ELOHIM_BY_ADDRESS) != NGX_OK)
     {
@@ -135,7 +137,8 @@ ngx_http_elohim_go(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         }
 
         (void) ngx_http_elohim_settle(ctx, NGX_HTTP_ELOHIM_ANONYMOUS);
-        return ngx_http_elohim_pass(r, ctx, 0);
+        rc = ngx_http_elohim_document(r, ctx);
+        return rc == NGX_DECLINED ? ngx_http_elohim_pass(r, ctx, 0) : rc;
     }
 
     rc = ngx_http_elohim_session(r, ctx);
@@ -190,6 +193,11 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
     res = ngx_http_elohim_resource(ctx->route.kind);
 
+    rc = ngx_http_elohim_document(r, ctx);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
     if (res->operator && elcf->writes
         && ctx->session.who == NGX_HTTP_ELOHIM_ANONYMOUS)
     {
@@ -237,6 +245,7 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         ctx->allowed.len = 0;
         ctx->has_access = 0;
         ctx->status = 0;
+        ctx->late.len = 0;
 
         if (ctx->stale) {
 
@@ -254,6 +263,109 @@ ngx_http_elohim_run(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 
         ctx->stale = 1;
     }
+}
+
+
+/* How long after its time a descriptor of this class is kept, in case the daemon is away
+   then: what everybody may have. */
+
+static time_t
+ngx_http_elohim_late(ngx_http_request_t *r, elo_cache_class_t klass)
+{
+    ngx_http_elohim_main_conf_t  *emcf;
+
+    emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
+
+    return klass == ELO_CACHE_COMMONS
+           ? emcf->cache.stale[NGX_HTTP_ELOHIM_WHILE_AWAY] : 0;
+}
+
+
+/* Of the descriptor in ctx->msg. */
+
+static elo_cache_class_t
+ngx_http_elohim_msg_class(const ngx_http_elohim_ctx_t *ctx)
+{
+    uint8_t         reach;
+    const uint8_t  *p, *end;
+
+    end = ctx->msg.data + ctx->msg.len;
+    p = elo_rd_skip(ctx->msg.data, end,
+                    ELO_WIRE_HEADER_LEN + NGX_HTTP_ELOHIM_HEAD_REACH);
+
+    return elo_cache_class(elo_rd_u8(p, end, &reach) != NULL
+                           && reach <= ELO_REACH_COMMONS
+                           ? (elo_reach_t) reach : ELO_REACH_PRIVATE);
+}
+
+
+/* Is the time over of what was found? Then it is put aside. */
+
+static ngx_uint_t
+ngx_http_elohim_is_late(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    time_t  late;
+
+    late = ngx_http_elohim_late(r, ngx_http_elohim_msg_class(ctx));
+
+    if ((time_t) (ctx->basis.expires - ngx_http_elohim_zone_now()) > late
+        || late == 0)
+    {
+        return 0;
+    }
+
+    ctx->late = ctx->msg;
+
+    if (ctx->msg.data == ctx->buf) { /* where the answer will be */
+        ctx->late.data = ngx_pstrdup(r->pool, &ctx->msg);
+        if (ctx->late.data == NULL) {
+            ctx->late.len = 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* How old it is, and how long it is good for. */
+
+static void
+ngx_http_elohim_found(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_int_t  left, ttl;
+
+    left = (int32_t) (ctx->basis.expires - ngx_http_elohim_zone_now())
+           - ngx_http_elohim_late(r, ngx_http_elohim_msg_class(ctx));
+    ttl = ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT);
+
+    ctx->ttl = left;
+    ctx->age = ngx_max(ttl - left, 0);
+    ctx->has_age = 1;
+}
+
+
+/* Nobody answers: what is past its time but not revoked, if there is such; NGX_OK, or
+   ANSWERED. */
+
+static ngx_int_t
+ngx_http_elohim_without(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_http_elohim_loc_conf_t  *elcf;
+
+    elcf = ngx_http_get_module_loc_conf(r, ngx_http_elohim_module);
+
+    if (ctx->late.len == 0
+        || !ngx_http_elohim_gen_valid(elcf->store, &ctx->basis,
+                                      r->connection->log))
+    {
+        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+    }
+
+    ctx->msg = ctx->late;
+    ctx->cache = NGX_HTTP_ELOHIM_OLD;
+    ngx_http_elohim_found(r, ctx);
+
+    return NGX_OK;
 }
 
 
@@ -289,6 +401,7 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ctx->asked == 0 && !ctx->stale && !ctx->unsure
         && ngx_http_elohim_unknown_get(r, ctx))
     {
+        ctx->cache = NGX_HTTP_ELOHIM_HIT;
         return ngx_http_elohim_end(ctx, ngx_http_elohim_not_found(r));
     }
 
@@ -296,9 +409,11 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         && ngx_http_elohim_shm_get(emcf->zone, &ctx->key, elcf->store, r->pool,
                                    ctx->buf, sizeof(ctx->buf), &ctx->msg,
                                    &ctx->basis)
-           == NGX_OK)
+           == NGX_OK
+        && !ngx_http_elohim_is_late(r, ctx))
     {
         ctx->cache = NGX_HTTP_ELOHIM_HIT;
+        ngx_http_elohim_found(r, ctx);
         return NGX_OK;
     }
 
@@ -311,11 +426,12 @@ ngx_http_elohim_obtain(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     switch (ngx_http_elohim_ask(r, ctx, &path)) {
     case NGX_AGAIN:
         ctx->asked++;
+        ctx->collapsed = !ctx->keep;
         ngx_http_elohim_wait(r);
         return NGX_AGAIN;
 
     case NGX_DECLINED:
-        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+        return ngx_http_elohim_without(r, ctx);
 
     default:
         return ngx_http_elohim_end(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -348,18 +464,10 @@ ngx_http_elohim_keeps(ngx_http_elohim_ctx_t *ctx)
 static void
 ngx_http_elohim_keep(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
 {
-    uint8_t                       reach;
-    const uint8_t                *p, *end;
     elo_cache_class_t             klass;
     ngx_http_elohim_main_conf_t  *emcf;
 
-    end = ctx->msg.data + ctx->msg.len;
-    p = elo_rd_skip(ctx->msg.data, end,
-                    ELO_WIRE_HEADER_LEN + NGX_HTTP_ELOHIM_HEAD_REACH);
-
-    klass = elo_cache_class(elo_rd_u8(p, end, &reach) != NULL
-                            && reach <= ELO_REACH_COMMONS
-                            ? (elo_reach_t) reach : ELO_REACH_PRIVATE);
+    klass = ngx_http_elohim_msg_class(ctx);
 
     emcf = ngx_http_get_module_main_conf(r, ngx_http_elohim_module);
     ngx_http_elohim_shm_miss(emcf->zone, &ctx->key, klass);
@@ -367,7 +475,8 @@ ngx_http_elohim_keep(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
     if (ctx->keep && ngx_http_elohim_keeps(ctx)) {
         ngx_http_elohim_shm_put(
             emcf->zone, &ctx->key, klass, &ctx->msg, &ctx->stamp,
-            ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT));
+            ngx_http_elohim_ttl(r, NGX_HTTP_ELOHIM_TTL_CONTENT)
+                + ngx_http_elohim_late(r, klass));
     }
 }
 
@@ -428,7 +537,7 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         /* fall through */
 
     case NGX_HTTP_GATEWAY_TIME_OUT: /* no answer at all */
-        return ngx_http_elohim_end(ctx, ngx_http_elohim_away(r));
+        return ngx_http_elohim_without(r, ctx);
 
     case NGX_HTTP_NOT_FOUND:
     case 410:
@@ -481,7 +590,8 @@ ngx_http_elohim_received(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ctx->cache = NGX_HTTP_ELOHIM_MISS;
+    ctx->cache = ctx->late.len ? NGX_HTTP_ELOHIM_EXPIRED
+                               : NGX_HTTP_ELOHIM_MISS;
     ngx_http_elohim_keep(r, ctx);
 
     return NGX_OK;

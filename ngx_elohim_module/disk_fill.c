@@ -14,7 +14,7 @@
 #include "ngx_http_elohim_disk.h"
 
 
-#define NGX_HTTP_ELOHIM_FILL_ORPHAN  60  /* s: nobody has taken it over */
+#define NGX_HTTP_ELOHIM_FILL_ORPHAN  5   /* s: nobody has taken it over */
 #define NGX_HTTP_ELOHIM_FILL_LOST    600 /* s: its writer does nothing */
 #define NGX_HTTP_ELOHIM_FILL_STAY    2   /* s: of what isn't kept */
 #define NGX_HTTP_ELOHIM_FILL_STAYING 64  /* files that do so */
@@ -91,6 +91,27 @@ ngx_http_elohim_disk_is_filled(ngx_http_elohim_index_t *x,
             && x->filling[i].has_entry
             && ngx_memcmp(&x->filling[i].key, key, sizeof(*key)) == 0)
         {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Is one of those that are being filled, or stay for a moment, over by a purge? Its
+   file may be whole, or become so. */
+
+ngx_uint_t
+ngx_http_elohim_disk_has_stale(ngx_http_elohim_index_t *x)
+{
+    ngx_uint_t                        i;
+    const ngx_http_elohim_filling_t  *f;
+
+    for (i = 0; i < x->n_filling; i++) {
+        f = &x->filling[i];
+
+        if (f->file && ngx_http_elohim_disk_is_stale(x, f)) {
             return 1;
         }
     }

@@ -162,6 +162,8 @@ ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_disk_unlock(d);
 
     if (dropped) {
+        ngx_http_elohim_count(ELO_M_PIECES_BAD, 1);
+
         /* somebody may have emptied the directory: that is one warning */
         level = d->bad_at && ngx_current_msec - d->bad_at
                              < NGX_HTTP_ELOHIM_DISK_TOLD

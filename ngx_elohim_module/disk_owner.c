@@ -406,6 +406,8 @@ ngx_http_elohim_purge_apply(ngx_http_elohim_disk_t *d,
             break;
         }
 
+        ngx_http_elohim_count(ELO_M_PURGES, 1);
+
         if (purge.kind == ELO_PURGE_BLOB) {
             slot = ngx_http_elohim_disk_slot(d, &purge.digest);
             __atomic_fetch_add(&x->purged[slot], 1, __ATOMIC_RELEASE);

@@ -194,7 +194,8 @@ ngx_http_elohim_sweep_walk(ngx_http_elohim_disk_t *d)
         && x->gone_head == x->gone_tail)
     {
         x->walk_on = 0;
-        keep = x->walk_whole
+        /* (I4) */
+        keep = x->walk_whole && !ngx_http_elohim_disk_has_stale(x)
                && ngx_memcmp(&x->walk_stores, &x->kept, sizeof(x->kept)) != 0;
         o = x->walk_stores;
     }

@@ -117,6 +117,7 @@ ngx_http_elohim_verify_judge(ngx_http_elohim_check_t *c)
     ngx_http_elohim_place_t  place;
 
     if (c->rc == NGX_OK) {
+        ngx_http_elohim_count(ELO_M_PIECES_CHECKED, 1);
         ngx_http_elohim_disk_is_checked(c->disk, &c->piece, c->place.file);
 
         rc = ngx_http_elohim_disk_find(&c->piece, &place);

@@ -29,6 +29,7 @@ typedef struct {
     ngx_event_t                 retry;
     ngx_msec_t                  timeout;
     ngx_msec_t                  since;  /* of the last progress */
+    uint64_t                    began;  /* us; 0: a byte has come */
     ngx_http_elohim_reply_t     reply;
     uint32_t                    skip;   /* bytes that are there already */
     size_t                      left;   /* of the body */
@@ -131,6 +132,7 @@ ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
     f->backend = backend;
     f->timeout = timeout;
     f->since = ngx_current_msec;
+    f->began = ngx_http_elohim_us();
     f->question.len = question->len;
     f->question.data = f->text;
     ngx_memcpy(f->text, question->data, question->len);
@@ -350,6 +352,21 @@ ngx_http_elohim_feed_linger(ngx_http_elohim_feed_t *f)
 }
 
 
+void
+ngx_http_elohim_feed_exit(void)
+{
+    ngx_queue_t             *q;
+    ngx_http_elohim_feed_t  *f;
+
+    q = &ngx_http_elohim_feed_lingering;
+
+    while (q->next && !ngx_queue_empty(q)) {
+        f = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t, queue);
+        ngx_http_elohim_feed_forget(&f->retry);
+    }
+}
+
+
 static void
 ngx_http_elohim_feed_end(ngx_http_elohim_feed_t *f, ngx_uint_t status,
     time_t retry_after)
@@ -433,23 +450,6 @@ ngx_http_elohim_feeds_check(void)
 {
     ngx_http_elohim_feed_purged(&ngx_http_elohim_feed_running, 0);
     ngx_http_elohim_feed_purged(&ngx_http_elohim_feed_lingering, 1);
-}
-
-
-/* The worker ends: nobody comes for what lingers. */
-
-void
-ngx_http_elohim_feeds_exit(void)
-{
-    ngx_queue_t             *q;
-    ngx_http_elohim_feed_t  *f;
-
-    q = &ngx_http_elohim_feed_lingering;
-
-    while (q->next && !ngx_queue_empty(q)) {
-        f = ngx_queue_data(ngx_queue_head(q), ngx_http_elohim_feed_t, queue);
-        ngx_http_elohim_feed_forget(&f->retry);
-    }
 }
 
 
@@ -584,6 +584,13 @@ ngx_http_elohim_feed_put(ngx_http_elohim_feed_t *f, const u_char *p, size_t n)
     if (ngx_http_elohim_disk_write(&f->writer, p, n) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    if (f->began) {
+        ngx_http_elohim_observe(ELO_M_FILL_SECONDS, f->began);
+        f->began = 0;
+    }
+
+    ngx_http_elohim_count(ELO_M_FILL_BYTES, n);
 
     f->since = ngx_current_msec;
     f->lost = 0;

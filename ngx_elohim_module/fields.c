@@ -5,19 +5,34 @@
 #include "ngx_http_elohim_module.h"
 
 
+/* By ctx->cache. Of a hit what is constant; ttl follows where it is known. */
+
 static const ngx_str_t  ngx_http_elohim_cache_words[] = {
     ngx_null_string,
     ngx_string("HIT"),
     ngx_string("MISS"),
-    ngx_string("MISS")
+    ngx_string("MISS"),
+    ngx_string("EXPIRED"),
+    ngx_string("STALE"),
+    ngx_string("UPDATING"),
+    ngx_string("REVALIDATED"),
+    ngx_string("BYPASS")
 };
 
 static const ngx_str_t  ngx_http_elohim_cache_status[] = {
     ngx_null_string,
-    ngx_string("elohim; hit"),
-    ngx_string("elohim; fwd=miss; stored"),
-    ngx_string("elohim; fwd=miss")
+    ngx_string("Doorway; hit"),
+    ngx_string("Doorway; fwd=miss; stored"),
+    ngx_string("Doorway; fwd=miss"),
+    ngx_string("Doorway; fwd=stale; stored"),
+    ngx_string("Doorway; hit; detail=stale"),
+    ngx_string("Doorway; hit; detail=updating"),
+    ngx_string("Doorway; fwd=stale; fwd-status=304; stored"),
+    ngx_string("Doorway; fwd=bypass")
 };
+
+static const ngx_str_t  ngx_http_elohim_collapsed =
+    ngx_string("Doorway; fwd=miss; collapsed");
 
 
 /* What an uploader said of his bytes, unless it could break a header. */
@@ -165,6 +180,71 @@ ngx_http_elohim_marks(ngx_http_request_t *r, const ngx_http_elohim_ctx_t *ctx)
 }
 
 
+const ngx_str_t *
+ngx_http_elohim_cache_word(const ngx_http_elohim_ctx_t *ctx)
+{
+    return ctx && ctx->cache != NGX_HTTP_ELOHIM_NO_CACHE
+           ? &ngx_http_elohim_cache_words[ctx->cache] : NULL;
+}
+
+
+/* RFC 9211, 2: a number is a hit's, of this side's clock; RFC 9111, 5.1. Of what is
+   somebody's own there are none: they would tell when he was here before. */
+
+static ngx_int_t
+ngx_http_elohim_age_fields(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
+    ngx_str_t *status)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    static const ngx_str_t  age = ngx_string("Age");
+
+    p = ngx_cpymem(ctx->text, status->data, status->len);
+    status->data = ctx->text;
+    p = ngx_sprintf(p, "; ttl=%D", ctx->ttl);
+    status->len = p - ctx->text;
+
+    value.data = p;
+    p = ngx_sprintf(p, "%uD", ctx->age);
+    value.len = p - value.data;
+
+    return ngx_http_elohim_header(r, &age, &value) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_elohim_cache_fields(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx)
+{
+    ngx_str_t  status;
+
+    static const ngx_str_t  x_cache = ngx_string("X-Cache");
+    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
+
+    if (ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE) {
+        return NGX_OK;
+    }
+
+    status = ctx->collapsed && ctx->cache == NGX_HTTP_ELOHIM_MISS
+             ? ngx_http_elohim_collapsed
+             : ngx_http_elohim_cache_status[ctx->cache];
+
+    if (ctx->has_age && !ctx->own && !ngx_http_elohim_is_his(ctx)
+        && (ctx->cache == NGX_HTTP_ELOHIM_HIT
+            || ctx->cache == NGX_HTTP_ELOHIM_OLD
+            || ctx->cache == NGX_HTTP_ELOHIM_UPDATING)
+        && ngx_http_elohim_age_fields(r, ctx, &status) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_elohim_header(r, &x_cache,
+                                  &ngx_http_elohim_cache_words[ctx->cache])
+           && ngx_http_elohim_header(r, &cache_status, &status)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 /* ETag and Repr-Digest of what is sent, and who may keep it. nginx's own
    filters for ranges, conditions and compression are told to stay away: they
    would not know about this entity tag's strength. */
@@ -183,11 +263,12 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
     static const ngx_str_t  no_store = ngx_string("no-store");
     static const ngx_str_t  nobody = ngx_string("private, no-store");
     static const ngx_str_t  himself = ngx_string("private, no-cache");
-    static const ngx_str_t  x_cache = ngx_string("X-Cache");
-    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
 
     r->allow_ranges = 0;
     r->disable_not_modified = 1;
+
+    ngx_http_elohim_metric_header(ctx);
+
 #if (NGX_HTTP_GZIP)
     if (!body->compress) {
         r->gzip_tested = 1;
@@ -235,12 +316,7 @@ ngx_http_elohim_body_fields(ngx_http_request_t *r,
 
     if (ngx_http_elohim_header(r, &cache_control, control) == NULL
         || ngx_http_elohim_marks(r, ctx) != NGX_OK
-        || ngx_http_elohim_header(r, &x_cache,
-                                  &ngx_http_elohim_cache_words[ctx->cache])
-           == NULL
-        || ngx_http_elohim_header(r, &cache_status,
-                                  &ngx_http_elohim_cache_status[ctx->cache])
-           == NULL)
+        || ngx_http_elohim_cache_fields(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }

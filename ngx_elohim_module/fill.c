@@ -5,6 +5,7 @@
    nobody: then one who follows goes on in his place. */
 
 #include "ngx_http_elohim_fill.h"
+#include "ngx_http_elohim_warm.h"
 
 
 #define NGX_HTTP_ELOHIM_FILL_WATCH  250  /* ms between looks at the owners */
@@ -258,6 +259,7 @@ ngx_http_elohim_seat_take(ngx_uint_t slot)
     }
 
     f = ngx_http_elohim_seat_first(seat);
+    ngx_http_elohim_count(ELO_M_FILLS_TAKEN, 1);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "elohim: a worker does not go on with the fill \"%V\", "
@@ -346,6 +348,8 @@ ngx_http_elohim_fill_watch_handler(ngx_event_t *ev)
 static void
 ngx_http_elohim_fill_full(void)
 {
+    ngx_http_elohim_warm_crowded();
+
     if (ngx_http_elohim_full_told
         && ngx_current_msec - ngx_http_elohim_full_told
            < NGX_HTTP_ELOHIM_FILL_TELL)
@@ -386,11 +390,26 @@ ngx_http_elohim_fill_begin(const ngx_http_elohim_piece_t *piece,
         rc = ngx_http_elohim_fills_claim(piece, all, again, claim);
     }
 
+    if (rc == NGX_AGAIN
+        && ngx_http_elohim_fills_is_orphan(claim->fill, timeout)
+        && ngx_http_elohim_fills_take(claim, timeout) == NGX_OK)
+    {
+        /* its owner has gone, and nobody waited: it is gone on with, or begun anew */
+
+        if (ngx_http_elohim_feed(claim, backend, question, timeout) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        ngx_http_elohim_fills_end(claim, NGX_HTTP_ELOHIM_FILL_LOST, 0);
+        rc = ngx_http_elohim_fills_claim(piece, all, again, claim);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (ngx_http_elohim_feed(claim, backend, question, timeout) == NGX_OK) {
+        ngx_http_elohim_count(ELO_M_FILLS, 1);
         return NGX_OK;
     }
 
@@ -430,6 +449,7 @@ ngx_http_elohim_fill_follow(ngx_http_elohim_follow_t *f, ngx_uint_t again)
 
     f->id = claim.id;
     f->status = 0;
+    f->is_first = rc == NGX_OK;
 
     if (rc == NGX_AGAIN && claim.fill->status) {
         ngx_http_elohim_fill_read(f, claim.fill);

@@ -136,6 +136,13 @@ ngx_http_elohim_fills_unlock(void)
 }
 
 
+ngx_uint_t
+ngx_http_elohim_fills_active(void)
+{
+    return ngx_http_elohim_fills ? ngx_http_elohim_fills->active : 0;
+}
+
+
 ngx_http_elohim_fill_t *
 ngx_http_elohim_fills_slot(ngx_uint_t i)
 {
@@ -526,6 +533,8 @@ ngx_http_elohim_fills_end(const ngx_http_elohim_claim_t *claim,
             ngx_http_elohim_fills_free(f);
 
         } else {
+            ngx_http_elohim_count(status == NGX_HTTP_OK
+                                  ? ELO_M_FILLS_DONE : ELO_M_FILLS_FAILED, 1);
             f->ended = ngx_current_msec;
             f->retry_after = retry_after;
             __atomic_store_n(&f->status, status, __ATOMIC_SEQ_CST);

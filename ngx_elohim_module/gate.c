@@ -191,7 +191,9 @@ ngx_http_elohim_gate(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         return ngx_http_elohim_end(ctx, NGX_HTTP_ELOHIM_UNSURE);
     }
 
-    if (ctx->cache == NGX_HTTP_ELOHIM_MISS) {
+    if (ctx->cache == NGX_HTTP_ELOHIM_MISS
+        || ctx->cache == NGX_HTTP_ELOHIM_EXPIRED)
+    {
         ngx_http_elohim_unknown_put(r, ctx);
     }
 

@@ -15,6 +15,7 @@
 #define NGX_HTTP_ELOHIM_DEAD_BEAT   900 /* ms; a change holds in a second */
 #define NGX_HTTP_ELOHIM_STAT_PAUSE  500 /* ms; with the beat below a second */
 #define NGX_HTTP_ELOHIM_NS_MS       1000000
+#define NGX_HTTP_ELOHIM_NS_US       1000
 #define NGX_HTTP_ELOHIM_GEN_LATE    UINT32_MAX
 
 
@@ -117,6 +118,25 @@ ngx_http_elohim_gen_current(ngx_http_elohim_store_t *store, ngx_log_t *log)
 
     return store->page != NULL
            && ngx_http_elohim_gen_beats(store, NGX_HTTP_ELOHIM_DEAD_BEAT);
+}
+
+
+uint64_t
+ngx_http_elohim_gen_age(ngx_http_elohim_store_t *store, ngx_log_t *log)
+{
+    uint64_t  beat, now;
+
+    ngx_http_elohim_gen_look(store, log);
+
+    if (store->page == NULL) {
+        return NGX_HTTP_ELOHIM_NO_BEAT;
+    }
+
+    beat = __atomic_load_n(&store->page->heartbeat_ns, __ATOMIC_RELAXED)
+           / NGX_HTTP_ELOHIM_NS_US;
+    now = ngx_http_elohim_us();
+
+    return now > beat ? now - beat : 0;
 }
 
 

@@ -195,6 +195,7 @@ ngx_http_elohim_send_text(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     }
 
     ngx_str_set(&body.cache_control, "public, no-cache");
+    ctx->tier = ELO_BY_SOURCE_METADATA;
 
     return ngx_http_elohim_serve(r, ctx, &body);
 }

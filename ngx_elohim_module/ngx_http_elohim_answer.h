@@ -6,6 +6,8 @@
 
 #include "ngx_http_elohim_request.h"
 
+#include "common/http/wire_document.h"
+
 /* What is to be sent: prefix, then extents of one file. */
 typedef struct {
     const ngx_http_elohim_key_t *key; /* must be the allowed one */
@@ -50,6 +52,15 @@ ngx_int_t ngx_http_elohim_complete_fill(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body,
     const ngx_file_t *file, ngx_http_elohim_body_t *out);
 
+/* Is it there? Into it, what was read while stamp held. Not of what is narrow. */
+struct ngx_http_elohim_main_conf_s;
+ngx_uint_t ngx_http_elohim_complete_has(
+    struct ngx_http_elohim_main_conf_s *emcf, const u_char *ns,
+    elo_cache_class_t klass, const elo_digest_t *digest);
+void ngx_http_elohim_complete_put(struct ngx_http_elohim_main_conf_s *emcf,
+    const u_char *ns, elo_cache_class_t klass, const elo_digest_t *digest,
+    const ngx_http_elohim_stamp_t *stamp, elo_slice_t bytes);
+
 /* sealed: begin: before the gate is asked; get: NGX_OK: the bytes, in the request's
    memory; NGX_DECLINED; NGX_ERROR; want: what is about to be passed on may be kept; is
    it, now that there is its header? */
@@ -63,6 +74,10 @@ ngx_uint_t ngx_http_elohim_sealed_is_wanted(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_sealed_filter(void *data, ssize_t bytes);
 
+/* document_send: d, which borrows from the request's pool; ctx has its age */
+ngx_int_t ngx_http_elohim_document_send(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx, const elo_document_t *d);
+
 /* piece: what the daemon doesn't keep, from pieces; body is copied */
 ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
@@ -72,6 +87,9 @@ ngx_int_t ngx_http_elohim_piece(ngx_http_request_t *r,
 ngx_str_t ngx_http_elohim_type(elo_slice_t content_type);
 ngx_int_t ngx_http_elohim_body_fields(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_http_elohim_body_t *body);
+/* X-Cache, Cache-Status, and Age of a hit, as ctx->cache says. */
+ngx_int_t ngx_http_elohim_cache_fields(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_marks(ngx_http_request_t *r,
     const ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_content_fields(ngx_http_request_t *r,
@@ -93,6 +111,9 @@ elo_err_t ngx_http_elohim_pass_check(ngx_http_request_t *r,
 ngx_buf_t *ngx_http_elohim_pass_request(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx);
 ngx_int_t ngx_http_elohim_pass_body(void *data, ngx_chain_t *in);
+/* The path at the daemon, at p (NGX_HTTP_ELOHIM_TARGET_MAX); its end. */
+#define NGX_HTTP_ELOHIM_TARGET_MAX 256
+u_char *ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p);
 /* pass_agent: at p, or counts when p is NULL */
 size_t ngx_http_elohim_pass_caller(const ngx_http_elohim_ctx_t *ctx,
     u_char *p);

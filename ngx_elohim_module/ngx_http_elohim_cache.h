@@ -130,6 +130,7 @@ struct ngx_http_elohim_follow_s {
     ngx_uint_t slot;   /* private, as is the rest */
     uint64_t id;
     unsigned is_in:1;
+    unsigned is_first:1; /* for it the fill was begun */
 };
 
 /* Follows the fill of f->piece, which begins unless it is under way in any worker.

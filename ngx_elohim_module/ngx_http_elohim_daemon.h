@@ -36,8 +36,8 @@ typedef struct {
     uint64_t epoch;
     uint64_t generation;
     uint64_t agent_generation; /* with has_agent, as is the next */
-    uint32_t slot;
-    uint32_t agent_slot;
+    uint32_t slot, agent_slot;
+    uint32_t expires; /* of one that was found: seconds of the zone's clock */
     unsigned has_agent:1;
 } ngx_http_elohim_stamp_t;
 
@@ -99,6 +99,16 @@ typedef struct {
     unsigned ready:1;   /* the queues are set up */
 } ngx_http_elohim_backend_t;
 
+/* Who hears an answer without a request; part of its owner's memory. body is empty when
+   there is none, and borrowed; stamp is the page's when the question was asked, or NULL:
+   there was no page. */
+typedef struct ngx_http_elohim_listener_s ngx_http_elohim_listener_t;
+struct ngx_http_elohim_listener_s {
+    void (*handler)(ngx_http_elohim_listener_t *l, ngx_uint_t status,
+        const ngx_http_elohim_stamp_t *stamp, const ngx_str_t *body);
+    unsigned plain:1; /* the answer is a text */
+};
+
 /* A question on its way, and who waits for its answer. */
 struct ngx_http_elohim_question_s {
     ngx_str_node_t sn; /* by path; must be first */
@@ -106,8 +116,10 @@ struct ngx_http_elohim_question_s {
     ngx_queue_t waiters;
     ngx_event_t timer;
     ngx_http_elohim_backend_t *backend;
+    ngx_http_elohim_listener_t *listener; /* or NULL; heard before those wait */
     ngx_http_elohim_stamp_t stamp;
-    u_char *body; /* of a wire answer; owned */
+    uint64_t began; /* us */
+    u_char *body; /* of a wire answer, or a text that is listened for; owned */
     unsigned mapped:1;
     unsigned is_sent:1;
     unsigned resent:1;
@@ -128,12 +140,6 @@ void ngx_http_elohim_shm_put(ngx_shm_zone_t *zone,
     const ngx_str_t *msg, const ngx_http_elohim_stamp_t *stamp, time_t ttl);
 void ngx_http_elohim_shm_drop(ngx_shm_zone_t *zone,
     const ngx_http_elohim_key_t *key);
-/* True when this call changed the mark. */
-ngx_uint_t ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
-    ngx_uint_t away);
-/* What a tier of it (METADATA, COMPLETE) holds and has counted. */
-void ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
-    elo_cache_class_t klass, elo_tier_stat_t *out);
 
 /* gen: NGX_DECLINED when there is no page to go by. */
 ngx_int_t ngx_http_elohim_gen_stamp(ngx_http_elohim_store_t *store,
@@ -152,6 +158,12 @@ ngx_uint_t ngx_http_elohim_gen_alien(ngx_http_elohim_store_t *store,
    called, NGX_DECLINED when the daemon is away. */
 ngx_int_t ngx_http_elohim_ask(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx, const ngx_str_t *path);
+/* The same for a listener: NGX_AGAIN: its handler is called once, never from within;
+   NGX_BUSY: an equal question is on its way, whose answer others keep; NGX_DECLINED,
+   NGX_ERROR. */
+ngx_int_t ngx_http_elohim_listen(ngx_http_elohim_backend_t *b,
+    ngx_http_elohim_store_t *store, const ngx_str_t *path, ngx_msec_t timeout,
+    ngx_http_elohim_listener_t *l);
 ngx_uint_t ngx_http_elohim_is_asked(ngx_http_elohim_backend_t *b,
     const ngx_str_t *path);
 /* NGX_OK when the daemon can be reached, NGX_DECLINED when it is away. */

@@ -15,8 +15,9 @@
    (I4) A piece is good while the counters of purges that it was entered with are as
    they were: purged[] of its blob, and era[] of its class. A purge is a count; what
    it has made stale is unlinked by the sweeper. What a start reads counts as entered
-   at zero, and DIR/owner says up to which purge that is so. What is being filled is
-   dropped by its writer, what nobody writes any more by the sweeper.
+   at zero, and DIR/owner says up to which purge that is so: no purge stands there
+   while a file that it has made stale is being filled, or stays. What is being filled
+   is dropped by its writer, what nobody writes any more by the sweeper.
    (I5) File numbers are never used again: whoever unlinks one twice hurts nobody. */
 #ifndef NGX_HTTP_ELOHIM_DISK_H
 #define NGX_HTTP_ELOHIM_DISK_H
@@ -134,6 +135,7 @@ ngx_uint_t ngx_http_elohim_disk_is_stale(const ngx_http_elohim_index_t *x,
     const ngx_http_elohim_filling_t *f);
 ngx_uint_t ngx_http_elohim_disk_is_filled(ngx_http_elohim_index_t *x,
     const elo_cache_key_t *key, const ngx_http_elohim_filling_t *f);
+ngx_uint_t ngx_http_elohim_disk_has_stale(ngx_http_elohim_index_t *x);
 void ngx_http_elohim_disk_enter(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_filling_t *f, const ngx_http_elohim_writer_t *w);
 ngx_int_t ngx_http_elohim_disk_leave(ngx_http_elohim_disk_t *d,

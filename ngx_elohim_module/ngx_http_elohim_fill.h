@@ -95,6 +95,8 @@ void ngx_http_elohim_fills_publish(const ngx_http_elohim_claim_t *claim,
 /* status LOST: nothing of it is kept. */
 void ngx_http_elohim_fills_end(const ngx_http_elohim_claim_t *claim,
     ngx_uint_t status, time_t retry_after);
+/* How many are under way, in all workers. */
+ngx_uint_t ngx_http_elohim_fills_active(void);
 void ngx_http_elohim_fills_wait(ngx_http_elohim_fill_t *fill);
 ngx_http_elohim_fill_t *ngx_http_elohim_fills_slot(ngx_uint_t i);
 ngx_uint_t ngx_http_elohim_fills_index(const ngx_http_elohim_fill_t *fill);
@@ -121,7 +123,6 @@ ngx_int_t ngx_http_elohim_feed(const ngx_http_elohim_claim_t *claim,
 ngx_uint_t ngx_http_elohim_feeds(void);
 /* Ends those of this worker whose bytes were purged: who follows looks anew. */
 void ngx_http_elohim_feeds_check(void);
-void ngx_http_elohim_feeds_exit(void);
 
 /* feed_link: a kept connection, or NULL; a new one (NGX_AGAIN: the socket's backlog is
    full; NGX_ERROR with ngx_socket_errno); it isn't needed any more. */

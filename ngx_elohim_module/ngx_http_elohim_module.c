@@ -47,6 +47,11 @@ static ngx_conf_num_bounds_t  ngx_http_elohim_ahead_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_elohim_segments_bounds = {
+    ngx_conf_check_num_bounds, 0, 8
+};
+
+
 static ngx_command_t  ngx_http_elohim_commands[] = {
 
     { ngx_string("elohim"),
@@ -84,6 +89,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       0,
       NULL },
 
+    { ngx_string("elohim_cache_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_elohim_set_cache_stale,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("elohim_cache_path"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_elohim_set_cache_path,
@@ -102,6 +114,13 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_elohim_set_cache_floors,
       NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("elohim_cache_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_elohim_set_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
@@ -195,6 +214,20 @@ static ngx_command_t  ngx_http_elohim_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_elohim_loc_conf_t, read_ahead),
       &ngx_http_elohim_ahead_bounds },
+
+    { ngx_string("elohim_warm"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, warm),
+      NULL },
+
+    { ngx_string("elohim_warm_segments"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_elohim_loc_conf_t, warm_segments),
+      &ngx_http_elohim_segments_bounds },
 
     { ngx_string("elohim_max_headers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,

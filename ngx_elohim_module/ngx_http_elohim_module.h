@@ -15,6 +15,7 @@
 #include "ngx_http_elohim_cache.h"
 #include "ngx_http_elohim_zone.h"
 #include "ngx_http_elohim_guard.h"
+#include "ngx_http_elohim_metric.h"
 
 /* elohim_verify: when the bytes of a piece on disk are checked */
 #define NGX_HTTP_ELOHIM_VERIFY_FIRST 0
@@ -27,6 +28,9 @@ typedef struct ngx_http_elohim_main_conf_s {
     ngx_shm_zone_t *zone; /* its data: ngx_http_elohim_zone_t */
     ngx_shm_zone_t *rates; /* of clients, by address: rate.c */
     ngx_shm_zone_t *fills; /* of all workers: fills.c */
+    ngx_shm_zone_t *warms; /* likewise: warm.c */
+    ngx_array_t warm_sources; /* ngx_http_elohim_loc_conf_t *: one of each */
+    ngx_shm_zone_t *metrics; /* of all processes: metric.c */
     ngx_int_t fill_connections;     /* of a worker */
     ngx_int_t fill_connections_all; /* of all workers */
     ngx_msec_t fill_timeout;        /* without progress */
@@ -34,6 +38,7 @@ typedef struct ngx_http_elohim_main_conf_s {
     ngx_uint_t verify;                   /* elohim_verify */
     unsigned enabled:1; /* some location has elohim on */
     unsigned counts:1;  /* some elohim_rate is of bytes */
+    unsigned shown:1;   /* some location has elohim_cache_status */
 } ngx_http_elohim_main_conf_t;
 
 typedef struct {
@@ -51,6 +56,8 @@ typedef struct {
     ngx_int_t login_rate; /* logins a second and client; 0: any number */
     ngx_int_t pass_connections; /* held by uploads; 0: a worker's part */
     ngx_int_t read_ahead; /* pieces that are fetched before they are asked for */
+    ngx_flag_t warm; /* the daemon's lists are taken in */
+    ngx_int_t warm_segments; /* those ahead of who is watching */
     ngx_int_t max_headers; /* lines of a request's header; 0: any number */
     ngx_http_elohim_rules_t *rules; /* elohim_rate; NULL: none */
     ngx_http_elohim_speeds_t *speeds; /* elohim_delivery_rate; NULL: none */
@@ -89,6 +96,8 @@ void ngx_http_elohim_init_cache_conf(ngx_http_elohim_cache_conf_t *c);
 char *ngx_http_elohim_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_elohim_set_cache_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_elohim_set_cache_stale(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_elohim_set_cache_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_elohim_set_cache_floors(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -104,6 +113,8 @@ ngx_int_t ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf);
 ngx_int_t ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
     ngx_http_elohim_main_conf_t *emcf);
+/* feed: the process ends, and files that nobody else can have with it. */
+void ngx_http_elohim_feed_exit(void);
 /* disk_conf */
 char *ngx_http_elohim_set_cache_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_ELOHIM_PATH_MAX   256
 #define NGX_HTTP_ELOHIM_INLINE_MSG 320 /* a grant fits, without allocation */
+#define NGX_HTTP_ELOHIM_TEXT_LEN   96
 
 /* Store's file went away or is shorter than granted: ask again. */
 #define NGX_HTTP_ELOHIM_STALE NGX_DECLINED
@@ -43,7 +44,12 @@ typedef enum {
     NGX_HTTP_ELOHIM_NO_CACHE = 0,
     NGX_HTTP_ELOHIM_HIT,
     NGX_HTTP_ELOHIM_MISS,
-    NGX_HTTP_ELOHIM_FORWARD /* asked, and not to be kept */
+    NGX_HTTP_ELOHIM_FORWARD, /* asked, and not to be kept */
+    NGX_HTTP_ELOHIM_EXPIRED, /* its time was over: asked */
+    NGX_HTTP_ELOHIM_OLD,     /* likewise, and sent: nobody could be asked */
+    NGX_HTTP_ELOHIM_UPDATING, /* likewise: somebody asks */
+    NGX_HTTP_ELOHIM_REVALIDATED, /* asked, and still the same */
+    NGX_HTTP_ELOHIM_BYPASS /* the daemon's own answer */
 } ngx_http_elohim_cache_e;
 
 typedef enum {
@@ -76,11 +82,19 @@ struct ngx_http_elohim_ctx_s {
     ngx_http_elohim_stamp_t basis; /* of the descriptor, when cache is HIT */
     ngx_uint_t status;             /* of the answer; 0: none yet */
     ngx_str_t msg;
-    ngx_str_t held;    /* the descriptor, while access is asked about */
+    ngx_str_t held;    /* the descriptor, while access is asked about; a document,
+                          while it is asked whether it still holds */
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+    ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
+    uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
+    ngx_uint_t tier; /* ELO_BY_SOURCE_...: where the bytes came from */
+    uint32_t age; /* s since what is served came, when has_age */
+    int32_t ttl;  /* s that it is good for, likewise; below 0: it isn't */
+    uint64_t began;  /* us, when this request is timed; 0: it isn't */
+    uint64_t began_asking; /* us, of the first question; 0: there was none */
     u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
 
@@ -110,6 +124,10 @@ struct ngx_http_elohim_ctx_s {
     unsigned head_sent:1; /* of the request that is passed on */
     unsigned filled:1;    /* its first piece had to be fetched */
     unsigned deaf:1;      /* the daemon hears no more of the body */
+    unsigned plain:1;     /* no document, or not any more */
+    unsigned has_age:1;
+    unsigned collapsed:1; /* the question for it was another request's */
+    u_char text[NGX_HTTP_ELOHIM_TEXT_LEN]; /* of header fields */
     u_char buf[NGX_HTTP_ELOHIM_INLINE_MSG];
 };
 
@@ -128,6 +146,10 @@ typedef struct {
 
 /* route */
 ngx_http_elohim_ctx_t *ngx_http_elohim_get_ctx(ngx_http_request_t *r);
+/* What the log is told about, also when an error_page has the request now; or NULL.
+   keep: it is about to have it. */
+ngx_http_elohim_ctx_t *ngx_http_elohim_logged(ngx_http_request_t *r);
+void ngx_http_elohim_keep_logged(ngx_http_request_t *r);
 ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
     ngx_http_elohim_ctx_t *ctx, u_char type, ngx_http_elohim_key_t *key,
     ngx_str_t *path, u_char *path_buf);
@@ -136,6 +158,14 @@ ngx_int_t ngx_http_elohim_make_key(const u_char *ns,
 const ngx_http_elohim_resource_t *ngx_http_elohim_resource(
     elo_route_kind_t kind);
 u_char ngx_http_elohim_wire_type(elo_route_kind_t kind);
+
+/* The word for what the cache did; NULL: nothing. */
+const ngx_str_t *ngx_http_elohim_cache_word(const ngx_http_elohim_ctx_t *ctx);
+
+/* document: NGX_DECLINED: it is none that everybody is told alike, or is to be passed
+   on; else as a handler returns. */
+ngx_int_t ngx_http_elohim_document(ngx_http_request_t *r,
+    ngx_http_elohim_ctx_t *ctx);
 
 /* content */
 ngx_int_t ngx_http_elohim_handler(ngx_http_request_t *r);

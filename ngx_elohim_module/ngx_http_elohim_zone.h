@@ -23,7 +23,14 @@ typedef enum {
     NGX_HTTP_ELOHIM_TTLS
 } ngx_http_elohim_ttl_e;
 
-/* elohim_cache_zone, _ttl, _policy, _floors. 0 or -1: not said. */
+/* How long what is over may be shown to everybody, at most. */
+typedef enum {
+    NGX_HTTP_ELOHIM_WHILE_UPDATING = 0,
+    NGX_HTTP_ELOHIM_WHILE_AWAY, /* the daemon is, or has no answer */
+    NGX_HTTP_ELOHIM_WHILES
+} ngx_http_elohim_while_e;
+
+/* elohim_cache_zone, _ttl, _stale, _policy, _floors. 0 or -1: not said. */
 typedef struct {
     ngx_str_t name;
     size_t size;
@@ -31,6 +38,7 @@ typedef struct {
     ssize_t max_body;
     ngx_uint_t entries; /* of each shelf */
     time_t ttl[NGX_HTTP_ELOHIM_TTLS];
+    time_t stale[NGX_HTTP_ELOHIM_WHILES];
     ngx_int_t policy[NGX_HTTP_ELOHIM_TIERS];
     ngx_int_t floor_pm[ELO_CACHE_CLASSES];
 } ngx_http_elohim_cache_conf_t;
@@ -84,5 +92,12 @@ void ngx_http_elohim_stamp_get(const elo_shelf_stamp_t *from,
 
 /* sweep: a worker's timer. */
 ngx_int_t ngx_http_elohim_sweep_start(ngx_cycle_t *cycle);
+
+/* shm: true when this call changed the mark. */
+ngx_uint_t ngx_http_elohim_shm_away(ngx_shm_zone_t *zone, ngx_uint_t backend,
+    ngx_uint_t away);
+/* What a tier of it (METADATA, COMPLETE) holds and has counted. */
+void ngx_http_elohim_shm_stat(ngx_shm_zone_t *zone, ngx_uint_t tier,
+    elo_cache_class_t klass, elo_tier_stat_t *out);
 
 #endif

@@ -57,6 +57,7 @@ ngx_http_elohim_ask_fail(ngx_queue_t *failed, ngx_uint_t status)
             q->body = NULL;
         }
 
+        ngx_http_elohim_count(ELO_M_QUESTIONS_FAILED, 1);
         ngx_http_elohim_ask_unlink(q);
         ngx_http_elohim_ask_deliver(q, status, 0);
     }

@@ -69,6 +69,12 @@ ngx_http_elohim_pass(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
 
     ctx->operator = operator;
 
+    if ((r->method & NGX_HTTP_ELOHIM_READ)
+        && (ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE || ctx->sealed))
+    {
+        ctx->cache = NGX_HTTP_ELOHIM_BYPASS;
+    }
+
     if (operator && ngx_http_elohim_is_foreign(r)) {
         return ngx_http_elohim_problem(r, NGX_HTTP_FORBIDDEN,
                                        elo_err_code(ELO_EFOREIGN),

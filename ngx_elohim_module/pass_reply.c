@@ -295,11 +295,6 @@ static ngx_int_t
 ngx_http_elohim_sealed_headers(ngx_http_request_t *r,
     ngx_http_elohim_ctx_t *ctx)
 {
-    static const ngx_str_t  x_cache = ngx_string("X-Cache");
-    static const ngx_str_t  bypass = ngx_string("BYPASS");
-    static const ngx_str_t  cache_status = ngx_string("Cache-Status");
-    static const ngx_str_t  forward = ngx_string("elohim; fwd=bypass");
-
     if (r != r->main
         || (!ngx_http_elohim_is_bytes(r)
             && r->upstream->headers_in.status_n != NGX_HTTP_NOT_MODIFIED))
@@ -308,8 +303,7 @@ ngx_http_elohim_sealed_headers(ngx_http_request_t *r,
     }
 
     if (ngx_http_elohim_marks(r, ctx) != NGX_OK
-        || ngx_http_elohim_header(r, &x_cache, &bypass) == NULL
-        || ngx_http_elohim_header(r, &cache_status, &forward) == NULL)
+        || ngx_http_elohim_cache_fields(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -8,9 +8,6 @@
 #include "common/base/err.h"
 
 
-#define NGX_HTTP_ELOHIM_TARGET_MAX 256
-
-
 /* In lower case, and from whom it is passed on. Never what this side says itself of
    a caller (pass_agent.c), nor a credential. */
 
@@ -100,7 +97,7 @@ ngx_http_elohim_pass_compat(ngx_http_elohim_ctx_t *ctx, u_char *p,
 }
 
 
-static u_char *
+u_char *
 ngx_http_elohim_pass_target(ngx_http_elohim_ctx_t *ctx, u_char *p)
 {
     char  canon[ELO_ADDR_CANON_LEN + 1];

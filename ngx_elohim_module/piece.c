@@ -287,6 +287,9 @@ ngx_http_elohim_piece_start(ngx_http_elohim_pieces_t *p)
 
     r = p->request;
 
+    p->ctx->tier = p->body.size <= ELO_TREE_CHUNK ? ELO_BY_SOURCE_WHOLE
+                                                  : ELO_BY_SOURCE_CHUNK;
+
     if (p->ctx->filled) {
         p->ctx->fill_time = ngx_current_msec - p->asked;
     }

@@ -287,8 +287,10 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
         p->following = 1;
 
         if (!p->started) {
+            ngx_http_elohim_metric_asks(p->ctx);
             p->ctx->filled = 1;
             p->ctx->cache = NGX_HTTP_ELOHIM_MISS;
+            p->ctx->collapsed = !f->is_first;
         }
     }
 

@@ -95,6 +95,7 @@ ngx_http_elohim_problem_str(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t   out;
 
     if (ngx_http_elohim_has_error_page(r, status)) {
+        ngx_http_elohim_keep_logged(r);
         return status;
     }
 

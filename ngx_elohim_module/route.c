@@ -33,7 +33,7 @@ ngx_http_elohim_get_ctx(ngx_http_request_t *r)
         return NULL;
     }
 
-    ngx_memzero(ctx, offsetof(ngx_http_elohim_ctx_t, buf));
+    ngx_memzero(ctx, offsetof(ngx_http_elohim_ctx_t, text));
     ctx->uri = r->uri;
     ctx->ceiling = ngx_http_elohim_ceiling(r);
 
@@ -43,6 +43,56 @@ ngx_http_elohim_get_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_elohim_module);
 
     return ctx;
+}
+
+
+/* It holds the context while nginx forgets it. */
+
+static void
+ngx_http_elohim_logged_mark(void *data)
+{
+}
+
+
+void
+ngx_http_elohim_keep_logged(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    if (ctx == NULL || r != r->main) {
+        return;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cln) { /* else the log has less to say */
+        cln->handler = ngx_http_elohim_logged_mark;
+        cln->data = ctx;
+    }
+}
+
+
+ngx_http_elohim_ctx_t *
+ngx_http_elohim_logged(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+
+    if (ctx != NULL || (!r->internal && !r->filter_finalize)) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_elohim_logged_mark) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
 }
 
 

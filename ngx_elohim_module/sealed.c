@@ -135,6 +135,7 @@ ngx_http_elohim_sealed_get(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
         {
             elo_shelf_count_hit(s, &key, &hit);
             *bytes = elo_slice(copy->data, size);
+            ctx->tier = ELO_BY_SOURCE_COMPLETE;
             return NGX_OK;
         }
     }

@@ -429,6 +429,7 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     file->log = r->connection->log;
     file->directio = of.is_directio;
     *out = file;
+    ctx->tier = ELO_BY_SOURCE_EXTENT;
 
     return NGX_OK;
 }

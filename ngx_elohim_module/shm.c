@@ -46,6 +46,7 @@ ngx_http_elohim_shm_get(ngx_shm_zone_t *zone, const ngx_http_elohim_key_t *key,
         }
 
         ngx_http_elohim_stamp_get(&hit.stamp, stamp);
+        stamp->expires = hit.item.expires;
 
         if (!ngx_http_elohim_gen_valid(store, stamp, ngx_cycle->log)) {
             return NGX_DECLINED;

@@ -14,6 +14,10 @@ static ngx_int_t ngx_http_elohim_agent_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_elohim_tier_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_elohim_age_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_class_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_elohim_request_variable(ngx_http_request_t *r,
@@ -41,6 +45,12 @@ static ngx_http_variable_t  ngx_http_elohim_vars[] = {
 
     { ngx_string("elohim_fill_time"), NULL,
       ngx_http_elohim_fill_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("elohim_tier"), NULL,
+      ngx_http_elohim_tier_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("elohim_age"), NULL,
+      ngx_http_elohim_age_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("elohim_class"), NULL,
       ngx_http_elohim_class_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -95,15 +105,13 @@ static ngx_int_t
 ngx_http_elohim_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const char             *text;
+    const ngx_str_t        *word;
     ngx_http_elohim_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    ctx = ngx_http_elohim_logged(r);
+    word = ngx_http_elohim_cache_word(ctx);
 
-    text = ctx == NULL || ctx->cache == NGX_HTTP_ELOHIM_NO_CACHE ? NULL
-           : ctx->cache == NGX_HTTP_ELOHIM_HIT ? "HIT" : "MISS";
-
-    return ngx_http_elohim_set_text(v, text);
+    return ngx_http_elohim_set_text(v, word ? (const char *) word->data : NULL);
 }
 
 
@@ -113,7 +121,7 @@ ngx_http_elohim_reach_variable(ngx_http_request_t *r,
 {
     ngx_http_elohim_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    ctx = ngx_http_elohim_logged(r);
 
     return ngx_http_elohim_set_text(
         v, ctx && ctx->decision != NGX_HTTP_ELOHIM_UNDECIDED
@@ -129,7 +137,7 @@ ngx_http_elohim_decision_variable(ngx_http_request_t *r,
 {
     ngx_http_elohim_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    ctx = ngx_http_elohim_logged(r);
 
     return ngx_http_elohim_set_text(
         v, ctx && ctx->decision != NGX_HTTP_ELOHIM_UNDECIDED
@@ -146,7 +154,7 @@ ngx_http_elohim_agent_variable(ngx_http_request_t *r,
     char                   *text;
     ngx_http_elohim_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    ctx = ngx_http_elohim_logged(r);
 
     if (ctx == NULL || !ngx_http_elohim_is_agent(ctx)) {
         return ngx_http_elohim_set_text(v, NULL);
@@ -173,7 +181,7 @@ ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     u_char                 *p;
     ngx_http_elohim_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_elohim_module);
+    ctx = ngx_http_elohim_logged(r);
 
     if (ctx == NULL || !ctx->filled) {
         return ngx_http_elohim_set_text(v, NULL);
@@ -185,6 +193,55 @@ ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     }
 
     *ngx_sprintf(p, "%M", (ngx_msec_t) ctx->fill_time) = '\0';
+
+    return ngx_http_elohim_set_text(v, (const char *) p);
+}
+
+
+/* Where the bytes came from; nothing when the daemon gave them, or there were none. */
+
+static ngx_int_t
+ngx_http_elohim_tier_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_elohim_ctx_t  *ctx;
+
+#define ELO_BY_SOURCE(name, text)  text,
+    static const char *const  names[] = {
+#include "common/base/metrics.def"
+    };
+
+    ctx = ngx_http_elohim_logged(r);
+
+    return ngx_http_elohim_set_text(
+        v, ctx && ctx->tier != ELO_BY_SOURCE_NONE ? names[ctx->tier] : NULL);
+}
+
+
+/* Seconds since what was served came; nothing when it came for this request. */
+
+static ngx_int_t
+ngx_http_elohim_age_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    ngx_http_elohim_ctx_t  *ctx;
+
+    ctx = ngx_http_elohim_logged(r);
+
+    if (ctx == NULL || !ctx->has_age
+        || ctx->cache == NGX_HTTP_ELOHIM_MISS
+        || ctx->cache == NGX_HTTP_ELOHIM_BYPASS)
+    {
+        return ngx_http_elohim_set_text(v, NULL);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT32_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(p, "%uD", ctx->age) = '\0';
 
     return ngx_http_elohim_set_text(v, (const char *) p);
 }

@@ -196,7 +196,8 @@ sub code_of {
 
 sub same_head {
     my ($res) = @_;
-    return $res->{raw} =~ s/\r\n\r\n.*//sr =~ s/^Date:.*\r\n//mr;
+    return $res->{raw} =~ s/\r\n\r\n.*//sr =~ s/^(?:Date|Age):.*\r\n//mgr
+      =~ s/; ttl=[0-9]+//r;
 }
 
 subtest 'what is no token' => sub {

@@ -110,6 +110,10 @@ sub plain {
     my $raw = $res->{raw};
 
     $raw =~ s/^Date:[^\n]*\n//mi;
+
+    # what is there for everybody is kept from the second time on
+    $raw =~ s/^(?:Age|X-Cache|Cache-Status):[^\n]*\n//gmi
+      if $res->{status} == 200;
     $raw =~ s/\Q$name\E/X/g;
     return $raw;
 }

@@ -499,7 +499,8 @@ subtest 'times' => sub {
     ok( is_shared( $stand, $marker ), 'its bytes, too' );
     ok(
         Doorway::Stand::wait_for(
-            $WAIT_S, sub { cached( $stand->get("/api/blob/$hash") ) eq 'MISS' }
+            $WAIT_S,
+            sub { cached( $stand->get("/api/blob/$hash") ) eq 'EXPIRED' }
         ),
         'it is asked about again'
     );
@@ -566,7 +567,7 @@ subtest 'the clock jumps' => sub {
     };
     my $is_over = sub {
         return Doorway::Stand::wait_for( $WAIT_S,
-            sub { cached( $stand->get("/api/blob/$hash") ) eq 'MISS' } );
+            sub { cached( $stand->get("/api/blob/$hash") ) eq 'EXPIRED' } );
     };
     my $now = 1900 + (gmtime)[5];
     warm( $stand, "/api/blob/$hash" );

@@ -775,9 +775,16 @@ subtest 'no room' => sub {
     # one fill at a time, which is somebody's
     my $blob = $b{busy};
     $http = $conf->{http} . ' elohim_fill_connections 1 1;';
+    Doorway::Stand::spew( "$dir/nginx/error.log", '' );
     $stand->start_nginx( %$conf, http => $http );
+    ok(
+        Doorway::Stand::wait_for(
+            $WAIT_S, sub { $stand->error_log =~ /pieces found/ }
+        ),
+        'the cache is read'
+    );
     my $c = client( $stand->port, $blob );
-    pump( [$c], sub { length body($c) == $HALF } );
+    ok( pump( [$c], sub { length body($c) == $HALF } ), 'one is under way' );
     $res = get( $stand->port, $b{full} );
     ok( $res->{body} eq $b{full}{bytes}, 'no fill left: passed on' );
     is( scalar asked( $b{full}, 'api/blob' ), 2, '... to the daemon' );

@@ -105,6 +105,7 @@ static const resource_t table[] = {
     { ELO_OWN_MEDIA, false, { ON(GET, media) } },
     { ELO_OWN_RECIPE, false, { ON(GET, recipe) } },
     { ELO_OWN_FEED, true, { ON(GET, feed) } },
+    { ELO_OWN_DOCUMENT, true, { ON(GET, document) } },
     { ELO_OWN_KEYS, true, { ON(GET, keys) } },
     { ELO_OWN_SESSION, true, { ON(GET, session) } },
     { ELO_OWN_URL, true, { ON(GET, url_session) } },

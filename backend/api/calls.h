@@ -31,6 +31,7 @@ enum {
     ELO_OWN_REPORT,       /* /api/media/report */
     ELO_OWN_WARM,         /* /internal/v1/warm */
     ELO_OWN_FEED,         /* /internal/v1/chunk/{addr|id}/{number}?reach= */
+    ELO_OWN_DOCUMENT,     /* /internal/v1/document/{tag | -}{path} */
 };
 
 /* Fills route and sort of c; a kind as above, or ELO_ROUTE_UNKNOWN. */
@@ -113,6 +114,7 @@ void elo_call_handoff_post(elo_call_t *c);
 void elo_call_handoff_delete(elo_call_t *c);
 void elo_call_version(elo_call_t *c);
 void elo_call_grant(elo_call_t *c);
+void elo_call_document(elo_call_t *c);
 void elo_call_keys(elo_call_t *c);
 void elo_call_session(elo_call_t *c);
 void elo_call_url_session(elo_call_t *c);

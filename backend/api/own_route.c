@@ -6,6 +6,7 @@
 
 #include "common/auth/agent_text.h"
 #include "common/base/num.h"
+#include "common/http/wire_document.h"
 #include "common/manifest/model.h"
 
 #define PARTS_MAX 5 /* recipe, id, version, track, number */
@@ -208,8 +209,13 @@ static const struct {
 int
 elo_own_route(elo_slice_t path, elo_call_t *c)
 {
-    elo_slice_t part[PARTS_MAX];
+    elo_slice_t part[PARTS_MAX], documents = ELO_SLICE(ELO_WIRE_DOCUMENTS);
 
+    if (elo_slice_has_prefix(path, documents)) {
+        c->route.id =
+            elo_slice(path.p + documents.len, path.len - documents.len);
+        return ELO_OWN_DOCUMENT;
+    }
     for (size_t i = 0; i < ELO_COUNT(whole); i++) {
         if (elo_slice_eq(path, elo_slice_str(whole[i].path))) {
             return whole[i].kind;

@@ -14,7 +14,7 @@
 #define LINE_MAX   (ELO_CONTENT_ID_MAX + ELO_SHA256_HEX_LEN + 96)
 #define LINE_UNITS 64u /* of one line */
 #define SOON_S     1u  /* when there is more, or may be */
-#define LATER_S    15u
+#define LATER_S    5u
 #define RUN_LEN    16u
 
 typedef struct {

@@ -152,8 +152,9 @@ struct elo_http_req_s {
     size_t room_at;    /* what out had before elo_http_res_room */
     char chunk_head[ELO_HTTP_CHUNK_HEAD_LEN];
     uint64_t res_left;
+    elo_http_diverted_cb diverted_cb; /* NULL: the client gets it */
     elo_http_written_cb written_cb;
-    void *written_ctx;
+    void *diverted_ctx, *written_ctx;
     uv_write_t write;
     uv_write_t write_continue;
     uv_shutdown_t shutdown;

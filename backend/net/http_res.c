@@ -415,6 +415,48 @@ elo_http_res_headerf(elo_http_req_t *c, const char *name, const char *fmt, ...)
 }
 
 
+void
+elo_http_res_divert(elo_http_req_t *c, elo_http_diverted_cb cb, void *ctx)
+{
+    assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE
+           && !c->is_streaming && c->diverted_cb == NULL);
+    c->diverted_cb = cb;
+    c->diverted_ctx = ctx;
+}
+
+
+/* It isn't sent in one piece. */
+static void
+undivert(elo_http_req_t *c)
+{
+    elo_http_diverted_cb cb = c->diverted_cb;
+
+    if (cb != NULL) {
+        c->diverted_cb = NULL;
+        cb(c->diverted_ctx, c, 0, elo_slice(NULL, 0), elo_slice(NULL, 0));
+    }
+}
+
+
+static void
+divert(elo_http_req_t *c, elo_slice_t body)
+{
+    elo_http_diverted_cb cb = c->diverted_cb;
+    int status = c->status;
+    elo_buf_t fields = c->fields;
+
+    c->diverted_cb = NULL;
+    c->status = 200;
+    elo_buf_init(&c->fields, ELO_HTTP_FIELDS_LEN_MAX);
+    if (elo_buf_err(&fields) != ELO_OK) {
+        status = 500; /* there is nothing right to say */
+        elo_buf_clear(&fields);
+    }
+    cb(c->diverted_ctx, c, status, elo_buf_slice(&fields), body);
+    elo_buf_dispose(&fields);
+}
+
+
 static void
 send_whole(elo_http_req_t *c, uint64_t len, elo_slice_t body)
 {
@@ -430,6 +472,10 @@ send_whole(elo_http_req_t *c, uint64_t len, elo_slice_t body)
 void
 elo_http_res_send(elo_http_req_t *c, elo_slice_t body)
 {
+    if (c->diverted_cb != NULL) {
+        divert(c, body);
+        return;
+    }
     send_whole(c, body.len, elo_res_is_bare(c) ? elo_slice(NULL, 0) : body);
 }
 
@@ -437,6 +483,7 @@ elo_http_res_send(elo_http_req_t *c, elo_slice_t body)
 void
 elo_http_res_send_head(elo_http_req_t *c, uint64_t len)
 {
+    undivert(c);
     send_whole(c, len, elo_slice(NULL, 0));
 }
 
@@ -448,8 +495,8 @@ elo_http_res_room(elo_http_req_t *c, size_t len)
 
     assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE
            && !c->is_streaming);
-    if (c->is_closed || elo_res_is_bare(c) || elo_buf_err(&c->fields) != ELO_OK
-        || elo_buf_err(&c->out) != ELO_OK)
+    if (c->is_closed || elo_res_is_bare(c) || c->diverted_cb != NULL
+        || elo_buf_err(&c->fields) != ELO_OK || elo_buf_err(&c->out) != ELO_OK)
     {
         return NULL;
     }
@@ -490,6 +537,7 @@ elo_http_res_open(elo_http_req_t *c)
 
     assert(c->magic == ELO_HTTP_MAGIC && c->state == ELO_CONN_EXCHANGE
            && !c->is_streaming);
+    undivert(c);
     c->is_streaming = true;
     c->is_open = !has_no_body(c->status);
     c->is_chunked = c->is_open && !c->head.is_http10;
@@ -523,6 +571,7 @@ elo_http_res_stream(elo_http_req_t *c, uint64_t len)
         elo_http_res_send_head(c, 0);
         return;
     }
+    undivert(c);
     c->is_streaming = true;
     c->res_left = len;
     if (!c->is_closed && put_head(c, len)) {
@@ -583,6 +632,7 @@ elo_http_res_abort(elo_http_req_t *c)
 {
     assert(c->magic == ELO_HTTP_MAGIC);
     if (c->state == ELO_CONN_EXCHANGE) {
+        undivert(c);
         elo_conn_close(c);
         elo_conn_exchange_end(c);
     }

@@ -145,6 +145,15 @@ void elo_http_res_send(elo_http_req_t *req, elo_slice_t body);
 /* Ends a HEAD exchange that stands for a body of len bytes. */
 void elo_http_res_send_head(elo_http_req_t *req, uint64_t len);
 
+/* What the handler sends is given to cb in place of the client, once: status, fields as
+   lines, body, borrowed for the call. cb then answers, at once, as if nothing had been
+   said. Of what isn't sent in one piece, or given up, cb hears with status 0, and must
+   not answer. */
+typedef void (*elo_http_diverted_cb)(void *ctx, elo_http_req_t *req, int status,
+                                     elo_slice_t fields, elo_slice_t body);
+void elo_http_res_divert(elo_http_req_t *req, elo_http_diverted_cb cb,
+                         void *ctx);
+
 /* Room for a body of len > 0 bytes that the caller fills at once, before it
    returns to the loop: then elo_http_res_send_room ends the exchange, or
    elo_http_res_drop_room forgets status, headers and room for another answer.

@@ -14,6 +14,7 @@
 #include "backend/store/put_internal.h"
 #include "backend/store/store_internal.h"
 #include "backend/store/wide.h"
+#include "common/http/wire_document.h"
 
 #define DEL_BATCH 64 /* keys of versions collected before they are deleted */
 
@@ -84,6 +85,34 @@ stays(const elo_rec_node_t *a, const elo_rec_node_t *b, const elo_digest_t *d)
 }
 
 
+/* May everybody find it in a list? */
+static bool
+is_listed(const elo_rec_node_t *n)
+{
+    return n->current != 0 && (n->flags & ELO_NODE_IS_TOMB) == 0
+           && n->reach == ELO_REACH_COMMONS;
+}
+
+
+/* What everybody is shown of lists, beside each node itself: what has left one is gone
+   at once, what is new in one may be late (common/http/wire_document.h). */
+static void
+mark_lists(node_op_t *o, const elo_rec_node_t *was)
+{
+    bool was_listed = is_listed(was);
+
+    if (was_listed
+        && (!is_listed(&o->is) || was->life != o->is.life
+            || was->owner != o->is.owner))
+    {
+        elo_slots_mark(&o->slots, ELO_GEN_NARROWED);
+    }
+    if (was_listed || is_listed(&o->is)) {
+        elo_slots_mark(&o->slots, ELO_GEN_CHANGED);
+    }
+}
+
+
 /* What becomes of the blobs when the references of was are replaced by those of
    o->is, which is done already. */
 static elo_err_t
@@ -111,6 +140,7 @@ orphans_move(elo_kv_tx_t *tx, node_op_t *o, const elo_rec_node_t *was)
         }
     }
     elo_slots_mark(&o->slots, o->id);
+    mark_lists(o, was);
     return elo_purge_node_tx(o->s, tx, was, &o->is, &o->slots, &o->purged);
 }
 

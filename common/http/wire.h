@@ -45,7 +45,7 @@
 #define ELO_WIRE_HEADER_LEN 8
 #define ELO_WIRE_TYPE       "application/vnd.elohim.wire"
 
-/* 4 to 6: wire_auth.h */
+/* 4 to 6: wire_auth.h; 7: wire_document.h */
 enum { ELO_WIRE_GRANT = 1, ELO_WIRE_MEDIA = 2, ELO_WIRE_RECIPE = 3 };
 
 /* flags of elo_wire_head_t */

@@ -72,6 +72,10 @@ test_routes(void **state)
         { "/api/care/scrub/now", 0 },
         { "/internal/v1/", 0 },
         { "/internal/v1/grant", 0 },
+        { "/internal/v1/document/-/api/content", ELO_OWN_DOCUMENT },
+        { "/internal/v1/document/-/a/b/c/d/e/f/g", ELO_OWN_DOCUMENT },
+        { "/internal/v1/document/", ELO_OWN_DOCUMENT },
+        { "/internal/v1/document", 0 },
         { "/internal/v1/recipe/a/b/c/d/e/f", 0 },
         { "", 0 },
     };

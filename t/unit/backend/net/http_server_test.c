@@ -339,6 +339,37 @@ test_pipelining(void **state)
 }
 
 
+/* What a handler says is taken aside, and another answer is given. */
+static void
+test_diverted(void **state)
+{
+    const char *answer;
+
+    (void) state;
+    answer = ask("GET /diverted HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+    assert_int_equal(status_of(answer), 200);
+    assert_non_null(strstr(answer, "\r\n\r\n<404|X-Of: the first\r\n"));
+    assert_non_null(strstr(answer, "|not here>"));
+
+    /* of what isn't sent in one piece, that there is none */
+    answer =
+        ask("GET /diverted-stream HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+    assert_int_equal(status_of(answer), 200);
+    assert_non_null(strstr(answer, "X-Of: the first\r\n"));
+    assert_non_null(strstr(answer, "\r\n0\r\n\r\n"));
+    answer = ask("GET /diverted-abort HTTP/1.1\r\n" H "\r\n");
+    assert_string_equal(answer, "");
+    answer = ask("GET /lost HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+    assert_non_null(strstr(answer, "lost 2"));
+
+    /* and the next exchange of the connection is its own */
+    answer = ask("GET /diverted HTTP/1.1\r\n" H "\r\n"
+                 "GET /small HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+    assert_non_null(strstr(answer, "|not here>HTTP/1.1 200 OK"));
+    assert_non_null(strstr(answer, "\r\n\r\nsmall"));
+}
+
+
 static void
 test_answers(void **state)
 {
@@ -791,6 +822,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_diverted),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_hostile_chunks),
         cmocka_unit_test(test_too_large),

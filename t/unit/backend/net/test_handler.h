@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_handler: what test_server.h answers, beside what is in test_whole.h and
-   test_open.h.
+/* test_handler: what test_server.h answers, beside what is in test_whole.h,
+   test_open.h and test_divert.h.
 
      GET  /small           "small"
      GET  /echo            the fields X-In and X-Split as they came or went
@@ -15,7 +15,7 @@
 #ifndef T_UNIT_NET_TEST_HANDLER_H
 #define T_UNIT_NET_TEST_HANDLER_H
 
-#include "t/unit/backend/net/test_open.h"
+#include "t/unit/backend/net/test_divert.h"
 
 static inline void ts_on_body(void *ctx, elo_slice_t bytes, elo_err_t err);
 
@@ -130,7 +130,9 @@ ts_get(elo_http_req_t *req, elo_slice_t path)
     ts_job_t *job;
     char text[16];
 
-    if (ts_get_open(req, path) || ts_get_room(req, path)) {
+    if (ts_get_open(req, path) || ts_get_room(req, path)
+        || ts_get_diverted(req, path))
+    {
         return;
     }
     if (elo_slice_eq(path, ELO_SLICE("/later"))) {
@@ -152,6 +154,9 @@ ts_get(elo_http_req_t *req, elo_slice_t path)
                            req);
     } else if (elo_slice_eq(path, ELO_SLICE("/seen"))) {
         (void) snprintf(text, sizeof(text), "%u", ts_seen);
+        ts_reply(req, 200, text);
+    } else if (elo_slice_eq(path, ELO_SLICE("/lost"))) {
+        (void) snprintf(text, sizeof(text), "lost %u", ts_lost);
         ts_reply(req, 200, text);
     } else if (elo_slice_eq(path, ELO_SLICE("/not-modified"))) {
         ts_reply(req, 304, "not to be sent");

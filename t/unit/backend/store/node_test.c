@@ -4,7 +4,7 @@
    the generations: whatever changes what a grant says revokes it. */
 #include "t/unit/backend/store/side_dir.h"
 
-#include "common/http/wire.h"
+#include "common/http/wire_document.h"
 
 #define ID(s) ELO_SLICE(s)
 
@@ -576,15 +576,62 @@ test_many(void **state)
 }
 
 
+/* Which of the two slots of lists have been bumped since the last call. */
+static unsigned
+lists_bumped(elo_store_t *s)
+{
+    static uint64_t narrowed, changed;
+    const elo_gen_page_t *gen = elo_store_gen(s);
+    uint64_t n = elo_gen_load(gen, elo_gen_slot(ELO_GEN_NARROWED));
+    uint64_t c = elo_gen_load(gen, elo_gen_slot(ELO_GEN_CHANGED));
+    unsigned got = (n != narrowed ? 2u : 0) | (c != changed ? 1u : 0);
+
+    narrowed = n;
+    changed = c;
+    return got;
+}
+
+
+static void
+test_lists(void **state)
+{
+    static const struct {
+        const char *what;
+        elo_reach_t reach;
+        unsigned bumped;
+    } rows[] = {
+        { "narrow, and new", ELO_REACH_LOCAL, 0 },
+        { "narrow, and narrower", ELO_REACH_PRIVATE, 0 },
+        { "for everybody", ELO_REACH_COMMONS, 1 },
+        { "still for everybody", ELO_REACH_COMMONS, 1 },
+        { "for almost everybody", ELO_REACH_REGIONAL, 3 },
+        { "not for everybody, still", ELO_REACH_REGIONAL, 0 },
+        { "for everybody again", ELO_REACH_COMMONS, 1 },
+        { "for nobody", ELO_REACH_PRIVATE, 3 },
+    };
+    dir_t *d = *state;
+
+    (void) lists_bumped(d->s);
+    for (uint64_t i = 0; i < ELO_COUNT(rows); i++) {
+        assert_int_equal(
+            put_node(d->s, "a", i + 1, rows[i].reach, NULL, rows[i].what),
+            ELO_OK);
+        if (lists_bumped(d->s) != rows[i].bumped) {
+            fail_msg("%s", rows[i].what);
+        }
+    }
+}
+
+
 int
 main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, dir_setup, dir_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_versions), TEST(test_refusals),    TEST(test_references),
-        TEST(test_cursor),   TEST(test_generations), TEST(test_quiet),
-        TEST(test_many),     TEST(test_texts),       TEST(test_many_versions),
-        TEST(test_orphans),
+        TEST(test_versions),      TEST(test_lists),   TEST(test_refusals),
+        TEST(test_references),    TEST(test_cursor),  TEST(test_generations),
+        TEST(test_quiet),         TEST(test_many),    TEST(test_texts),
+        TEST(test_many_versions), TEST(test_orphans),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
