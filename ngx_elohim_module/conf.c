@@ -3,6 +3,8 @@
    them. Backends and stores are listed once for all locations that name the
    same one, so that a worker keeps one connection and one mapping to each. */
 
+#include "ngx_http_elohim_disk.h"
+#include "ngx_http_elohim_fill.h"
 #include "ngx_http_elohim_warm.h"
 
 

@@ -102,7 +102,7 @@ typedef struct {
     ngx_uint_t tries;
     unsigned busy:1;
     u_char question[sizeof("/internal/v1/chunk/") + ELO_ADDR_CANON_LEN + 1
-                    + NGX_INT32_LEN];
+                    + NGX_INT32_LEN + sizeof("?reach=neighborhood")];
 } ngx_http_elohim_warm_fill_t;
 
 /* A source, in this worker. */

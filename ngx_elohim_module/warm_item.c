@@ -4,6 +4,7 @@
    what can't be had is left: it is fetched when a client asks for it. */
 
 #include "ngx_http_elohim_fill.h"
+#include "ngx_http_elohim_piece.h"
 #include "ngx_http_elohim_warm.h"
 
 #include "common/base/hash_tree.h"
@@ -347,7 +348,6 @@ static void
 ngx_http_elohim_warm_name(ngx_http_elohim_warm_t *w,
     ngx_http_elohim_follow_t *follow, u_char *question)
 {
-    char                      canon[ELO_ADDR_CANON_LEN + 1];
     elo_grant_t              *g;
     ngx_http_elohim_piece_t  *piece;
 
@@ -362,11 +362,7 @@ ngx_http_elohim_warm_name(ngx_http_elohim_warm_t *w,
         g->size - w->line.piece * ELO_TREE_CHUNK, (uint64_t) ELO_TREE_CHUNK);
     piece->klass = w->ahead.klass;
 
-    elo_addr_canon(&g->digest, canon);
-    follow->question.data = question;
-    follow->question.len = ngx_sprintf(question, "/internal/v1/chunk/%s/%uD",
-                                       canon, piece->index)
-                           - question;
+    follow->question = ngx_http_elohim_piece_question(piece, question);
 }
 
 
