@@ -328,7 +328,7 @@ sub left_dirty {
 sub by_clients {
     my ($stand) = @_;
     my %n = map {
-        $_ => scalar grep { ( readlink // '' ) =~ /^socket/ }
+        $_ => scalar grep { ( readlink($_) // '' ) =~ /^socket/ }
           glob "/proc/$_/fd/*"
     } workers( $stand->nginx_pid );
     return sort { $n{$a} <=> $n{$b} } keys %n;
@@ -578,11 +578,21 @@ subtest 'kills under hits, fills and purges' => sub {
     # what was begun and what is over goes; what is left is known
     ok( waits( sub { !half($p) } ), 'nothing half is left' );
     is( purge( $stand, 'all=1' ), 200, 'everything is purged' );
-    ok( waits( sub { !$p->files } ),  '... and no file is left behind' );
+    ok( waits( sub { !$p->files } ), '... and no file is left behind' );
+
+    # that is written down, after what may have been on its way already
+    for my $i ( 1 .. 2 ) {
+        my $owner = Doorway::Stand::slurp("$p->{dir}/owner");
+        purge( $stand, 'address=sha256-' . sprintf '%064x', $i );
+        ok(
+            waits( sub { Doorway::Stand::slurp("$p->{dir}/owner") ne $owner } ),
+            '... and written down'
+        );
+    }
     ok( waits( sub { $p->get($_) } ), '... and all is fetched anew' )
       for @blobs;
     my $files = $p->files;
-    $p->stop if forgive($stand);
+    forgive($stand);
     $p->stop;
     Doorway::Stand::spew( $stand->dir . '/nginx/error.log', '' );
     $p->start;
