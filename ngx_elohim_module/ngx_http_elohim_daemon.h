@@ -99,9 +99,8 @@ typedef struct {
     unsigned ready:1;   /* the queues are set up */
 } ngx_http_elohim_backend_t;
 
-/* Who hears an answer without a request; part of its owner's memory. body is empty when
-   there is none, and borrowed; stamp is the page's when the question was asked, or NULL:
-   there was no page. */
+/* Who hears an answer without a request; part of its owner's memory. body: borrowed, or
+   empty; stamp: the page's when it was asked; NULL: there was no page. */
 typedef struct ngx_http_elohim_listener_s ngx_http_elohim_listener_t;
 struct ngx_http_elohim_listener_s {
     void (*handler)(ngx_http_elohim_listener_t *l, ngx_uint_t status,
