@@ -80,6 +80,10 @@ struct ngx_http_elohim_ctx_s {
     ngx_uint_t asked;  /* questions for the descriptor so far */
     ngx_uint_t repeats; /* of questions about who asks */
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
+#if (NGX_THREADS)
+    /* what nginx hands a file to a thread by; when it was seen */
+    ngx_int_t (*thread_handler)(ngx_thread_task_t *task, ngx_file_t *file);
+#endif
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     u_char asking;     /* type of the latter that is on its way; 0: none */
     ngx_int_t rc;
