@@ -2,8 +2,9 @@
 /* resident: what lies in the page cache already is sent by the worker itself, although
    "aio threads" is on: a thread is for what waits for a disk, and handing a range
    over to one and back costs as much as sending it. nginx can't tell the two apart;
-   the kernel can (cachestat, Linux 6.5). Where it doesn't tell, or isn't sure,
-   nothing changes.
+   the kernel can (cachestat, Linux 6.5; newer ones only to who might write the file).
+   Where it doesn't tell, short parts are read to see whether that would wait, which
+   costs less than a thread, too; all else is a thread's as it was.
 
    What is looked at is what this pass of the filter may send, so a slow client's
    rest is looked at again when he takes it. Only short parts are: of a long one the
@@ -11,15 +12,12 @@
 
 #include "ngx_http_elohim_module.h"
 
-#include <sys/syscall.h>
-
 
 #define NGX_HTTP_ELOHIM_RESIDENT_MAX    (1024 * 1024) /* bytes looked at */
+#define NGX_HTTP_ELOHIM_RESIDENT_READ   (64 * 1024)   /* bytes read, otherwise */
+#define NGX_HTTP_ELOHIM_RESIDENT_PAGE   4096          /* at a time, over another */
 #define NGX_HTTP_ELOHIM_RESIDENT_PAUSE  1000 /* ms, after it wasn't told */
-
-#ifndef SYS_cachestat
-#define SYS_cachestat  451 /* the same for all machines */
-#endif
+#define NGX_HTTP_ELOHIM_CACHESTAT       451 /* its number on all machines */
 
 
 #if (NGX_THREADS)
@@ -41,9 +39,37 @@ typedef struct {
 
 static ngx_http_output_body_filter_pt  ngx_http_elohim_next_resident_filter;
 
-/* worker: until then it isn't asked of files of the store, and of the cache: newer
-   kernels tell of a file only to who may write it */
+/* worker: until then it isn't asked of files of the store, and of the cache, which
+   may be another user's */
 static ngx_msec_t  ngx_http_elohim_untold[2];
+
+
+/* Can it be read at once? */
+
+static ngx_uint_t
+ngx_http_elohim_is_read(ngx_fd_t fd, off_t from, off_t to)
+{
+    size_t         len, left;
+    ngx_uint_t     n;
+    struct iovec   iov[NGX_HTTP_ELOHIM_RESIDENT_READ
+                       / NGX_HTTP_ELOHIM_RESIDENT_PAGE];
+
+    static u_char  page[NGX_HTTP_ELOHIM_RESIDENT_PAGE];
+
+    len = to - from;
+
+    if (len > NGX_HTTP_ELOHIM_RESIDENT_READ) {
+        return 0;
+    }
+
+    for (n = 0, left = len; left; n++) {
+        iov[n].iov_base = page;
+        iov[n].iov_len = ngx_min(left, sizeof(page));
+        left -= iov[n].iov_len;
+    }
+
+    return preadv2(fd, iov, n, from, RWF_NOWAIT) == (ssize_t) len;
+}
 
 
 /* Can all of it be sent without waiting for a disk? */
@@ -52,17 +78,19 @@ static ngx_uint_t
 ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
     ngx_msec_t *untold)
 {
-    char                               byte;
-    struct iovec                       iov;
     ngx_http_elohim_cachestat_t        stat;
     ngx_http_elohim_cachestat_range_t  range;
+
+    if (*untold && (ngx_msec_int_t) (ngx_current_msec - *untold) < 0) {
+        return ngx_http_elohim_is_read(fd, from, to);
+    }
 
     range.off = from;
     range.len = to - from;
 
-    if (syscall(SYS_cachestat, fd, &range, &stat, 0) != 0) {
+    if (syscall(NGX_HTTP_ELOHIM_CACHESTAT, fd, &range, &stat, 0) != 0) {
         *untold = ngx_current_msec + NGX_HTTP_ELOHIM_RESIDENT_PAUSE;
-        return 0;
+        return ngx_http_elohim_is_read(fd, from, to);
     }
 
     if (stat.cached < (uint64_t) ((to - 1) / (off_t) ngx_pagesize
@@ -73,10 +101,7 @@ ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
 
     /* a page that is only being read counts as cached: the last one comes last */
 
-    iov.iov_base = &byte;
-    iov.iov_len = 1;
-
-    return preadv2(fd, &iov, 1, to - 1, RWF_NOWAIT) == 1;
+    return ngx_http_elohim_is_read(fd, to - 1, to);
 }
 
 
@@ -177,8 +202,6 @@ ngx_http_elohim_choose_sender(ngx_http_request_t *r,
     untold = &ngx_http_elohim_untold[ctx->pieces != NULL];
 
     if (n <= NGX_HTTP_ELOHIM_RESIDENT_MAX
-        && (*untold == 0
-            || (ngx_msec_int_t) (ngx_current_msec - *untold) >= 0)
         && ngx_http_elohim_is_chain_resident(r->out, untold)
         && ngx_http_elohim_is_chain_resident(in, untold))
     {

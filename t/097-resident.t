@@ -36,7 +36,7 @@ my ($worker) = split ' ',
   Doorway::Stand::slurp( "/proc/${\ $stand->nginx_pid }/task/"
       . "${\ $stand->nginx_pid }/children" );
 
-# A kernel that can't tell leaves all to threads.
+# Where the kernel doesn't tell, threads have what is longer than is read to see.
 my $told = is_told();
 
 # How often the worker's threads have run.
@@ -103,7 +103,7 @@ subtest 'what is in memory' => sub {
       )
     {
         my $turns = turns_for(@$row);
-        $told
+        $told || $row->[1] <= $SHORT
           ? is( $turns, 0, 'no thread had to do with it' )
           : cmp_ok( $turns, '>', 0, 'threads had to do with it' );
     }
