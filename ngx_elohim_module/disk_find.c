@@ -52,8 +52,6 @@ ngx_int_t
 ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
     ngx_http_elohim_place_t *place)
 {
-    elo_cache_key_t          key;
-    elo_tier_item_t          item;
     ngx_http_elohim_rec_t    rec;
     ngx_http_elohim_disk_t  *d;
 
@@ -64,9 +62,11 @@ ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
     }
 
     ngx_http_elohim_disk_purge(d);
-    ngx_http_elohim_disk_key(d, piece, &key);
+    ngx_http_elohim_disk_key(d, piece, &place->key);
 
-    if (ngx_http_elohim_disk_get(d, piece, &key, &item, &rec) != NGX_OK) {
+    if (ngx_http_elohim_disk_get(d, piece, &place->key, &place->item, &rec)
+        != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -83,12 +83,12 @@ ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
 
 void
 ngx_http_elohim_disk_count(const ngx_http_elohim_piece_t *piece,
-    ngx_uint_t is_hit)
+    const ngx_http_elohim_place_t *place)
 {
+    uint32_t                 now;
     elo_tier_t              *t;
     elo_cache_key_t          key;
-    elo_tier_item_t          item;
-    ngx_http_elohim_rec_t    copy, *rec;
+    ngx_http_elohim_rec_t   *rec;
     ngx_http_elohim_disk_t  *d;
 
     d = ngx_http_elohim_disk;
@@ -98,27 +98,22 @@ ngx_http_elohim_disk_count(const ngx_http_elohim_piece_t *piece,
     }
 
     t = ngx_http_elohim_disk_tier(d, ngx_http_elohim_disk_tier_of(piece));
-    ngx_http_elohim_disk_key(d, piece, &key);
 
-    if (!is_hit) {
+    if (place == NULL) {
+        ngx_http_elohim_disk_key(d, piece, &key);
         elo_tier_miss(t, &key, piece->klass);
         return;
     }
 
-    if (ngx_http_elohim_disk_get(d, piece, &key, &item, &copy) != NGX_OK) {
-        /* it went while it was served */
-        return;
-    }
-
-    elo_tier_hit(t, &key, &item);
+    elo_tier_hit(t, &place->key, &place->item);
 
     /* a record that has changed hands meanwhile is only used a little later */
 
-    rec = ngx_http_elohim_disk_rec(d, item.aux);
+    rec = ngx_http_elohim_disk_rec(d, place->item.aux);
+    now = ngx_http_elohim_disk_now();
 
-    if (copy.used != ngx_http_elohim_disk_now()) {
-        __atomic_store_n(&rec->used, ngx_http_elohim_disk_now(),
-                         __ATOMIC_RELAXED);
+    if (rec && __atomic_load_n(&rec->used, __ATOMIC_RELAXED) != now) {
+        __atomic_store_n(&rec->used, now, __ATOMIC_RELAXED);
     }
 }
 

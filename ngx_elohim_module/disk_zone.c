@@ -298,20 +298,13 @@ ngx_http_elohim_disk_key(ngx_http_elohim_disk_t *d,
     const ngx_http_elohim_piece_t *piece, elo_cache_key_t *key)
 {
     uint8_t                   name[1 + 4 + ELO_SHA256_LEN];
-    uint64_t                  h;
-    ngx_uint_t                i;
-    ngx_http_elohim_index_t  *x;
-
-    x = ngx_http_elohim_disk_index(d);
 
     name[0] = (uint8_t) piece->klass;
     ngx_memcpy(name + 1, &piece->index, 4);
     ngx_memcpy(name + 5, piece->digest.b, ELO_SHA256_LEN);
 
-    for (i = 0; i < 2; i++) {
-        h = elo_shorthash(x->secret[i], elo_slice(name, sizeof(name)));
-        ngx_memcpy(key->b + 8 * i, &h, 8);
-    }
+    elo_shorthash128(ngx_http_elohim_disk_index(d)->secret[1],
+                     elo_slice(name, sizeof(name)), key->b);
 }
 
 

@@ -96,6 +96,7 @@ ngx_http_elohim_is_active(elo_slice_t type)
 
     for (i = 0; inert[i].len; i++) {
         if (type.len >= inert[i].len
+            && ngx_tolower(type.p[0]) == inert[i].data[0]
             && ngx_strncasecmp((u_char *) type.p, inert[i].data, inert[i].len)
                == 0
             && (inert[i].data[inert[i].len - 1] == '/'

@@ -41,6 +41,8 @@ ngx_int_t ngx_http_elohim_chain(ngx_http_request_t *r,
 ngx_int_t ngx_http_elohim_multipart(ngx_http_request_t *r,
     const ngx_http_elohim_body_t *body, ngx_file_t *file,
     const elo_range_set_t *set, ngx_chain_t ***tail);
+/* resident: at the start, what chooses who sends a file: the worker, or a thread */
+void ngx_http_elohim_add_resident_filter(void);
 
 /* complete: the body in memory, in *out and the request's pool: of the zone; read from
    the file that was opened for it, and put there. NGX_DECLINED: it isn't one of

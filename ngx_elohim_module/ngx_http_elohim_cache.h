@@ -38,6 +38,10 @@ typedef struct {
     off_t file_size; /* identity: as the file must be found */
     time_t mtime;
     ngx_file_uniq_t uniq;
+
+    /* private: by disk_find, for disk_count */
+    elo_cache_key_t key;
+    elo_tier_item_t item;
 } ngx_http_elohim_place_t;
 
 /* ---- disk: files of pieces ---- */
@@ -65,9 +69,9 @@ struct ngx_http_elohim_verify_s {
 ngx_int_t ngx_http_elohim_disk_verify(ngx_http_elohim_verify_t *v);
 void ngx_http_elohim_disk_verify_leave(ngx_http_elohim_verify_t *v);
 
-/* For the policy: a client wanted it, and it was there or not. */
+/* For the policy: a client wanted it, and it was found there; NULL: it wasn't. */
 void ngx_http_elohim_disk_count(const ngx_http_elohim_piece_t *piece,
-    ngx_uint_t is_hit);
+    const ngx_http_elohim_place_t *place);
 /* The file isn't what its place says: out of the index, and unlinked. */
 void ngx_http_elohim_disk_bad(const ngx_http_elohim_piece_t *piece,
     const ngx_http_elohim_place_t *place);

@@ -46,7 +46,7 @@ struct ngx_http_elohim_pieces_s {
     ngx_msec_t asked;   /* when the first piece was; also since when it waits */
     ngx_uint_t tries;   /* to have a piece, without a byte of it */
 
-    ngx_pool_t *pool;   /* holds the file open; NULL: there is none */
+    ngx_pool_t *pool;   /* holds the file open; NULL: none, or the request's does */
     ngx_file_t file;
     off_t offset;       /* in it, of the piece */
     uint64_t number;    /* of the file */

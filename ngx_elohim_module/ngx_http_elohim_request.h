@@ -89,6 +89,10 @@ struct ngx_http_elohim_ctx_s {
     ngx_http_elohim_pieces_t *pieces; /* that are being sent; or NULL */
     ngx_str_t late;    /* a descriptor whose time is over, in case nobody answers */
     uint32_t held_at;  /* when what is held was right; seconds of the zone's clock */
+#if (NGX_THREADS)
+    /* what nginx hands a file to a thread by; when it was seen */
+    ngx_int_t (*thread_handler)(ngx_thread_task_t *task, ngx_file_t *file);
+#endif
     ngx_msec_int_t fill_time; /* ms to the first byte, when filled */
     ngx_uint_t tier; /* ELO_BY_SOURCE_...: where the bytes came from */
     uint32_t age; /* s since what is served came, when has_age */

@@ -94,6 +94,15 @@ ngx_http_elohim_piece_close(ngx_http_elohim_pieces_t *p)
 }
 
 
+/* The last piece is open as long as the request is, and needs no pool of its own. */
+
+static ngx_inline ngx_uint_t
+ngx_http_elohim_piece_is_last(const ngx_http_elohim_pieces_t *p)
+{
+    return p->set.n <= 1 && p->piece.index == (p->end - 1) / ELO_TREE_CHUNK;
+}
+
+
 /* grows: it is being written, and what it is doesn't matter yet. NGX_DECLINED: it isn't
    there, or not what the index says. */
 
@@ -102,6 +111,7 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
     const ngx_http_elohim_place_t *place, ngx_uint_t grows)
 {
     ngx_str_t                  path;
+    ngx_pool_t                *pool;
     ngx_http_request_t        *r;
     ngx_open_file_info_t       of;
     ngx_http_core_loc_conf_t  *clcf;
@@ -111,9 +121,15 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
 
     ngx_http_elohim_piece_shut(p);
 
-    p->pool = ngx_create_pool(NGX_MIN_POOL_SIZE, r->connection->log);
-    if (p->pool == NULL) {
-        return NGX_ERROR;
+    pool = r->pool;
+
+    if (grows || !ngx_http_elohim_piece_is_last(p)) {
+        pool = ngx_create_pool(NGX_MIN_POOL_SIZE, r->connection->log);
+        if (pool == NULL) {
+            return NGX_ERROR;
+        }
+
+        p->pool = pool;
     }
 
     path.len = place->path_len;
@@ -126,7 +142,7 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
     of.min_uses = clcf->open_file_cache_min_uses;
 
     if (ngx_open_cached_file(grows ? NULL : clcf->open_file_cache, &path, &of,
-                             p->pool)
+                             pool)
         != NGX_OK)
     {
         ngx_http_elohim_piece_shut(p);
@@ -190,7 +206,7 @@ ngx_http_elohim_piece_use(ngx_http_elohim_pieces_t *p,
 
     if (!p->counted) {
         p->counted = 1;
-        ngx_http_elohim_disk_count(piece, 1);
+        ngx_http_elohim_disk_count(piece, place);
     }
 
     p->is_open = 1;
@@ -262,7 +278,7 @@ ngx_http_elohim_piece_follow(ngx_http_elohim_pieces_t *p)
 
     if (!p->counted) {
         p->counted = 1;
-        ngx_http_elohim_disk_count(&p->piece, 0);
+        ngx_http_elohim_disk_count(&p->piece, NULL);
     }
 
     if (p->follow == NULL) {

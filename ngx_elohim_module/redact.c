@@ -84,6 +84,11 @@ ngx_http_elohim_is_hidden(ngx_http_elohim_path_t *path, const u_char *p,
         return after || len > NGX_HTTP_ELOHIM_NAMES;
     }
 
+    if (len && *p != 's' && *p != '.' && *p != '%') {
+        path->after = 0;
+        return after;
+    }
+
     dst = plain;
     src = (u_char *) p;
     ngx_unescape_uri(&dst, &src, len, 0);
@@ -213,7 +218,11 @@ ngx_http_elohim_has_segment(const ngx_str_t *uri)
     end = uri->data + uri->len;
 
     for (s = uri->data; s < end; s = stop + 1) {
-        for (stop = s; stop < end && *stop != '/'; stop++) { /* void */ }
+        stop = memchr(s, '/', end - s);
+
+        if (stop == NULL) {
+            stop = end;
+        }
 
         if (ngx_http_elohim_is_hidden(&path, s, stop - s)) {
             return 1;
@@ -239,7 +248,8 @@ ngx_http_elohim_redact_log(ngx_http_request_t *r)
     /* nginx's own handler shows that, too */
 
     if (m->args.len || ngx_http_elohim_has_segment(&m->uri)
-        || ngx_http_elohim_has_segment(&m->unparsed_uri)
+        || (m->unparsed_uri.data != m->uri.data
+            && ngx_http_elohim_has_segment(&m->unparsed_uri))
         || (referer && (ngx_strlchr(referer->value.data,
                                     referer->value.data + referer->value.len,
                                     '?')

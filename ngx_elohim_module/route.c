@@ -146,7 +146,8 @@ ngx_http_elohim_make_key(const u_char *ns, ngx_http_elohim_ctx_t *ctx,
         p = ngx_cpymem(p, NGX_HTTP_ELOHIM_ASK_GRANT,
                        sizeof(NGX_HTTP_ELOHIM_ASK_GRANT) - 1);
 
-        if (elo_addr_parse(id, &ctx->digest) == ELO_OK) {
+        if (ctx->route.has_digest) {
+            ctx->digest = ctx->route.digest;
             ctx->by_hash = 1;
             k = ngx_cpymem(k, ctx->digest.b, sizeof(ctx->digest.b));
 

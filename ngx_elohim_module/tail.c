@@ -3,7 +3,8 @@
    (sub_filter, gzip and its like, addition, SSI, image filters), which it therefore
    needs a module of its own for: "config" says where it stands. A digest is of what
    we gave; they say that they have changed it by an entity tag that is weak, or
-   gone. Spec: RFC 9530, 3 (Repr-Digest); RFC 9110, 8.8.1. */
+   gone. Spec: RFC 9530, 3 (Repr-Digest); RFC 9110, 8.8.1. Behind those filters it is
+   also known what nginx would have a thread send: resident.c. */
 
 #include "ngx_http_elohim_module.h"
 
@@ -96,6 +97,8 @@ ngx_http_elohim_tail_init(ngx_conf_t *cf)
 {
     ngx_http_elohim_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_elohim_tail_filter;
+
+    ngx_http_elohim_add_resident_filter();
 
     return NGX_OK;
 }
