@@ -217,7 +217,8 @@ include t/crash/crash.mk
 
 # ---- module: built in a copy of nginx's own tree ----
 
-MODULE_SRC := config common/sources.list $(wildcard ngx_elohim_module/*.[ch]) \
+MODULE_SRC := config common/sources.list \
+  $(wildcard ngx_elohim_module/*.[ch] ngx_elohim_module/*/*.[ch]) \
   $(wildcard common/*/*.[ch] common/*/*.def)
 
 $(BUILD)/nginx.stamp: tools/nginx-tree config common/sources.list

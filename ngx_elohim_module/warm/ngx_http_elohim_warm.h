@@ -9,7 +9,7 @@
 
 #include "common/http/warm_list.h"
 
-#define NGX_HTTP_ELOHIM_WARM_SOURCES  16 /* daemons and stores that are warmed from */
+#define NGX_HTTP_ELOHIM_WARM_SOURCES  16 /* daemons and stores */
 #define NGX_HTTP_ELOHIM_WARM_FILLS    4  /* of each at a time */
 #define NGX_HTTP_ELOHIM_WARM_LINES    8  /* that are asked for at a time */
 

@@ -13,7 +13,7 @@
 #define NGX_HTTP_ELOHIM_NEXT_MOST  32  /* at a time, of a worker */
 #define NGX_HTTP_ELOHIM_NEXT_POOL  1024
 #define NGX_HTTP_ELOHIM_NEXT_GAP   (256 * 1024) /* is read, too */
-#define NGX_HTTP_ELOHIM_NEXT_BYTES (32 * 1024 * 1024) /* of a segment, at most */
+#define NGX_HTTP_ELOHIM_NEXT_BYTES (32 * 1024 * 1024) /* of a segment */
 #define NGX_HTTP_ELOHIM_NEXT_TIME  0xffffff
 
 #define NGX_HTTP_ELOHIM_ASKED_FOR  0
