@@ -8,7 +8,9 @@
 
 #include "common/base/num.h"
 
-#define SENDS_MAX 64u /* at a time: each has a chunk in memory */
+/* At a time: what all workers of a Doorway may fill at once (elohim_fill_connections),
+   and some for others. Each has a chunk in memory while it is written. */
+#define SENDS_MAX (256u + 64u)
 
 typedef struct {
     elo_fallback_wait_t wait; /* first */
