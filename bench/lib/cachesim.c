@@ -4,6 +4,8 @@
    is a cell: "NAME PART PER_MILLE POLICY requests misses bytes missed_bytes
    nanoseconds", these of one request. PART: all, or a tier of several; PER_MILLE of
    the part's bytes is what the cache holds.
+   cachesim room BYTES FILE: all of the trace through a cache of that size: "POLICY
+   requests hits", for those that a tier of chunks is compared with.
    cachesim cost: what a hit and a miss of a full tier cost: "POLICY objects hit_ns
    miss_ns bytes", these of one object in the tier, beside its own. */
 #include "bench/lib/sim.h"
@@ -103,6 +105,30 @@ cells(const char *name, const char *part, const sim_trace_t *t,
 }
 
 
+static void
+room(uint64_t capacity, const sim_trace_t *t)
+{
+    for (size_t k = 0; k < ELO_COUNT(rows); k++) {
+        const row_t *row = &rows[k];
+        uint32_t n_hits = 0;
+        sim_cache_t *c;
+
+        if (strchr(row->parts, 'k') == NULL) {
+            continue;
+        }
+        c = row->peer != NULL
+                ? row->peer(t, capacity)
+                : sim_ours(row->policy, t, capacity, t->n_objects);
+        for (uint32_t i = 0; i < t->n_requests; i++) {
+            n_hits += c->ask(c, t->requests[i]) ? 1 : 0;
+        }
+        printf("%s %" PRIu32 " %" PRIu32 "\n", row->name, t->n_requests,
+               n_hits);
+        c->free(c);
+    }
+}
+
+
 /* ---- costs ---- */
 
 static void
@@ -186,6 +212,22 @@ cost(const row_t *row, uint32_t n)
 }
 
 
+static void
+read_trace(const char *name, const char *file, sim_trace_t *t)
+{
+    FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
+
+    if (in == NULL) {
+        fprintf(stderr, "cachesim: %s can't be read\n", file);
+        exit(1);
+    }
+    sim_trace_read(in, name, t);
+    if (in != stdin) {
+        (void) fclose(in);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -203,6 +245,12 @@ main(int argc, char **argv)
         }
         return 0;
     }
+    if (argc == 4 && strcmp(argv[1], "room") == 0) {
+        read_trace(argv[1], argv[3], &t);
+        room(strtoull(argv[2], NULL, 10), &t);
+        sim_trace_free(&t);
+        return 0;
+    }
     if (argc != 3 && argc != 4) {
         fprintf(stderr, "usage: cachesim NAME FILE [POLICY]\n");
         return 2;
@@ -210,13 +258,7 @@ main(int argc, char **argv)
     if (strcmp(argv[2], "gen") == 0) {
         sim_trace_make(SIM_GEN_REQUESTS, &t);
     } else {
-        FILE *in = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "r");
-
-        if (in == NULL) {
-            fprintf(stderr, "cachesim: %s can't be read\n", argv[2]);
-            return 1;
-        }
-        sim_trace_read(in, argv[1], &t);
+        read_trace(argv[1], argv[2], &t);
     }
     cells(argv[1], "all", &t, only);
     for (int tier = 0; tier < (int) SIM_TIERS; tier++) {
