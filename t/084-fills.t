@@ -27,8 +27,9 @@ my $HALF   = $MIB / 2;
 my %blob;
 my %b;
 
-# How its chunks are answered: plain; gate: the second half when it is opened; break:
-# the first time only half of it; hang: the same without an end; or a status.
+# How its chunks are answered: plain; gate: the second half when it is opened; drip: the
+# same, and a byte now and then meanwhile; break: the first time only half of it; hang:
+# the same without an end; or a status.
 sub blob {
     my ( $name, $size, $how ) = @_;
     my $bytes = Doorway::Stand::noise( $size, $name );
@@ -90,8 +91,14 @@ sub chunk_answer {
                 sysread $sock, my $in, 1;    # until the other side has enough
                 return;
             }
-            Doorway::Stand::wait_for( 2 * $WAIT_S, sub { -e gate($blob) } );
             my $rest = substr $all, $half;
+            Doorway::Stand::wait_for(
+                2 * $WAIT_S,
+                sub {
+                    syswrite $sock, substr $rest, 0, 1, '' if $how eq 'drip';
+                    -e gate($blob);
+                }
+            );
             while ( length $rest ) {
                 my $n = syswrite $sock, $rest or return;
                 substr $rest, 0, $n, '';
@@ -138,7 +145,7 @@ sub answer {
   [ exact       => 2 * $MIB ],
   [ crowd       => $MIB, 'gate' ],
   [ killed      => $MIB, 'gate' ],
-  [ frozen      => $MIB, 'gate' ],
+  [ frozen      => $MIB, 'drip' ],
   [ left        => $MIB, 'gate' ],
   [ reload      => $MIB, 'gate' ],
   [ many        => $MIB + 5, 'gate' ],
@@ -712,21 +719,29 @@ subtest 'after a restart' => sub {
     return;
 };
 
+# How often a worker has gone on with another's fill, which the log tells.
+sub taken { return scalar( () = $stand->error_log =~ /does not go on with/g ) }
+
+# Its fill has progress until it is stopped, however long the test takes for that.
 subtest 'a worker hangs' => sub {
     my $blob  = $b{frozen};
     my $first = client( $port{both}, $blob );
 
-    pump( [$first], sub { length body($first) == $HALF } );
+    ok( pump( [$first], sub { length body($first) >= $HALF } ), 'half of it' );
     my $pid   = field( $first, 'X-Pid' );
     my $other = other_worker( $port{both}, $blob, $pid );
+    ok( pump( [$other], sub { length body($other) >= $HALF } ),
+        '... at the other worker, too' );
     kill 'STOP', $pid;
     open_gate($blob);
     pump( [$other] );
+    is( taken(), 1, 'another goes on with it' );
     kill 'CONT', $pid;
     right( 'who waits elsewhere', $blob, $other );
     pump( [$first] );
     right( 'who was stopped', $blob, $first );
-    is_deeply( [ asked($blob) ], [ 0, "0\@$HALF" ], 'from where it was' );
+    my ($from) = ( asked($blob) )[-1] =~ /\A0\@(\d+)\z/;
+    cmp_ok( $from // 0, '>=', $HALF, 'from where it was' );
     return;
 };
 
