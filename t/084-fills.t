@@ -703,7 +703,7 @@ subtest 'a thousand at once' => sub {
 $stand->stop_nginx;
 Doorway::Stand::spew( "$dir/nginx/error.log", '' );
 $stand->start_nginx( %$conf,
-    http => $conf->{http} . ' elohim_fill_timeout 700ms;' );
+    http => $conf->{http} . ' elohim_fill_timeout 1500ms;' );
 
 subtest 'after a restart' => sub {
     ok(
@@ -762,10 +762,17 @@ subtest 'the connection breaks, the daemon hangs' => sub {
 
     $c = client( $stand->port, $b{hanging}, 'Connection: keep-alive' );
     my $begin = time;
+    my $taken = taken();
     pump( [$c] );
     is( length body($c), $HALF, 'for ever: what there is' );
     is( $c->{open},      0,     '... and the connection ends' );
     cmp_ok( time - $begin, '<', 10, '... in time' );
+    is( taken(), $taken, '... since an owner who waits is not taken for dead' );
+    is_deeply(
+        [ asked( $b{hanging} ) ],
+        [ 0, "0\@$HALF" ],
+        '... and asks again once'
+    );
     like( $stand->error_log, qr/a body ends at byte/, '... says the log' );
 
     $c = client( $stand->port, $b{ends}, 'Connection: keep-alive' );
