@@ -32,9 +32,14 @@ my $port = $stand->start_nginx(
     config => 'location / { elohim on; }',
     http   => 'sendfile on; aio threads; open_file_cache max=10;'
 );
-my ($worker) = split ' ',
-  Doorway::Stand::slurp( "/proc/${\ $stand->nginx_pid }/task/"
-      . "${\ $stand->nginx_pid }/children" );
+
+# The master listens before it has one.
+my $children =
+  "/proc/${\ $stand->nginx_pid }/task/${\ $stand->nginx_pid }/children";
+my $worker =
+  Doorway::Stand::wait_for( 20,
+    sub { ( split ' ', Doorway::Stand::slurp($children) )[0] } )
+  // die "no worker\n";
 
 # Where the kernel doesn't tell, threads have what is longer than is read to see.
 my $told = is_told();

@@ -39,7 +39,7 @@ typedef struct {
     unsigned                    kept:1; /* the connection has been used before */
     unsigned                    lost:1; /* no progress since it was lost */
     unsigned                    in_body:1;
-    unsigned                    timed_out:1;
+    unsigned                    timed_out:2; /* so often since */
     u_char                      buf[NGX_HTTP_ELOHIM_FEED_HEAD];
     u_char                      text[1]; /* question, then what is sent */
 } ngx_http_elohim_feed_t;
@@ -268,7 +268,9 @@ ngx_http_elohim_feed_connect(ngx_http_elohim_feed_t *f)
 
 
 /* The connection is gone, or the daemon has no time. At once again if there was
-   progress since the last time; else after a pause, until patience ends. */
+   progress since the last time; else after a pause, until patience ends. That is longer
+   than those who follow wait for a sign of life: each try is one. Taken over, the
+   fill would have a new patience each time, and no end. */
 
 static void
 ngx_http_elohim_feed_lost(ngx_http_elohim_feed_t *f)
@@ -280,21 +282,25 @@ ngx_http_elohim_feed_lost(ngx_http_elohim_feed_t *f)
         return;
     }
 
+    ngx_http_elohim_fills_publish(&f->claim, f->writer.have);
+
     if (!f->lost) {
         f->lost = 1;
         ngx_http_elohim_feed_connect(f);
         return;
     }
 
-    if (ngx_current_msec - f->since
-        >= (f->timed_out ? 2 * f->timeout : f->timeout))
+    /* nginx's timers may be a little early */
+
+    if (f->timed_out > 1
+        || ngx_current_msec - f->since
+           >= (f->timed_out ? 2 * f->timeout : f->timeout))
     {
         ngx_http_elohim_feed_end(f, f->timed_out ? NGX_HTTP_GATEWAY_TIME_OUT
                                                  : NGX_HTTP_BAD_GATEWAY, 0);
         return;
     }
 
-    ngx_http_elohim_fills_publish(&f->claim, f->writer.have);
     ngx_add_timer(&f->retry, NGX_HTTP_ELOHIM_FEED_PAUSE);
 }
 
@@ -718,7 +724,7 @@ ngx_http_elohim_feed_read(ngx_event_t *rev)
                           &f->backend->addr.name);
         }
 
-        f->timed_out = 1;
+        f->timed_out++;
         ngx_http_elohim_feed_lost(f);
         return;
     }

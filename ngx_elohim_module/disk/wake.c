@@ -5,9 +5,10 @@
    and new workers have different ones. There are fewer eventfds than process slots;
    who shares one is woken once too often, which costs a look.
 
-   A worker hears each write even if another has emptied the counter: edges are
-   reported to each epoll. Other event methods see a level, which is why it is
-   read. */
+   Each write is an edge, which each epoll reports that finds the counter above zero by
+   then: so nobody may empty it, who shares it would miss the write. At one write a
+   nanosecond it is full after 500 years. Other event methods see a level, which is
+   why it is read with them; who misses a write so looks by himself. */
 
 #include "ngx_http_elohim_fill.h"
 
@@ -94,7 +95,10 @@ ngx_http_elohim_wake_handler(ngx_event_t *rev)
 
     c = rev->data;
 
-    if (read(c->fd, &n, sizeof(uint64_t)) == -1 && ngx_errno != NGX_EAGAIN) {
+    if (!(ngx_event_flags & NGX_USE_CLEAR_EVENT)
+        && read(c->fd, &n, sizeof(uint64_t)) == -1
+        && ngx_errno != NGX_EAGAIN)
+    {
         ngx_log_error(NGX_LOG_ALERT, rev->log, ngx_errno,
                       "elohim: read() of an eventfd failed");
     }
