@@ -6,6 +6,10 @@
    Where it doesn't tell, short parts are read to see whether that would wait, which
    costs less than a thread, too; all else is a thread's as it was.
 
+   A page that is still being read counts as cached, and a worker that sends it waits
+   for the disk. So for a while after something wasn't cached, nothing is believed
+   that wasn't read: short parts are, page by page, longer ones are a thread's.
+
    What is looked at is what this pass of the filter may send, so a slow client's
    rest is looked at again when he takes it. Only short parts are: of a long one the
    socket takes a part each time, and looking at all of it would cost more. */
@@ -17,6 +21,7 @@
 #define NGX_HTTP_ELOHIM_RESIDENT_READ   (64 * 1024)   /* bytes read, otherwise */
 #define NGX_HTTP_ELOHIM_RESIDENT_PAGE   4096          /* at a time, over another */
 #define NGX_HTTP_ELOHIM_RESIDENT_PAUSE  1000 /* ms, after it wasn't told */
+#define NGX_HTTP_ELOHIM_RESIDENT_DOUBT  250  /* ms, longer than a read takes */
 #define NGX_HTTP_ELOHIM_CACHESTAT       451 /* its number on all machines */
 
 
@@ -42,6 +47,16 @@ static ngx_http_output_body_filter_pt  ngx_http_elohim_next_resident_filter;
 /* worker: until then it isn't asked of files of the store, and of the cache, which
    may be another user's */
 static ngx_msec_t  ngx_http_elohim_untold[2];
+
+/* worker: until then pages may be being read, of any file */
+static ngx_msec_t  ngx_http_elohim_doubt;
+
+
+static ngx_uint_t
+ngx_http_elohim_is_before(ngx_msec_t until)
+{
+    return until && (ngx_msec_int_t) (ngx_current_msec - until) < 0;
+}
 
 
 /* Can it be read at once? */
@@ -81,7 +96,7 @@ ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
     ngx_http_elohim_cachestat_t        stat;
     ngx_http_elohim_cachestat_range_t  range;
 
-    if (*untold && (ngx_msec_int_t) (ngx_current_msec - *untold) < 0) {
+    if (ngx_http_elohim_is_before(*untold)) {
         return ngx_http_elohim_is_read(fd, from, to);
     }
 
@@ -96,10 +111,16 @@ ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
     if (stat.cached < (uint64_t) ((to - 1) / (off_t) ngx_pagesize
                                   - from / (off_t) ngx_pagesize + 1))
     {
+        ngx_http_elohim_doubt = ngx_current_msec
+                                + NGX_HTTP_ELOHIM_RESIDENT_DOUBT;
         return 0;
     }
 
-    /* a page that is only being read counts as cached: the last one comes last */
+    if (ngx_http_elohim_is_before(ngx_http_elohim_doubt)) {
+        return ngx_http_elohim_is_read(fd, from, to);
+    }
+
+    /* what others read isn't known of: of that the last page comes last */
 
     return ngx_http_elohim_is_read(fd, to - 1, to);
 }

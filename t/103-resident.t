@@ -125,6 +125,24 @@ subtest 'what is not' => sub {
     cmp_ok turns_for( 0, $MIB ), '>', 0, 'a gap';
 };
 
+# A page that is being read counts as cached: what is too long to be read page by page
+# isn't believed to be there until reads are over.
+subtest 'what may be being read' => sub {
+    plan skip_all => 'the kernel does not tell' if !$told;
+    drop();
+    cmp_ok turns_for( $MIB, $SHORT ), '>', 0, 'a thread has read it';
+    read_all();
+    cmp_ok turns_for( 0, $MIB ), '>', 0, 'a long part is a thread\'s';
+    is turns_for( 0, $SHORT ), 0, 'a short one is looked at';
+
+    my $end   = time + 10;
+    my $turns = 1;
+    while ( $turns && time < $end ) {
+        $turns = turns_for( 0, $MIB );
+    }
+    is $turns, 0, 'a long one is the worker\'s again';
+};
+
 subtest 'several ranges' => sub {
     read_all();
     my $res = $stand->get( "/api/blob/$hash",
