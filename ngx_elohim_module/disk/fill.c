@@ -51,9 +51,13 @@ ngx_http_elohim_fill_init(ngx_cycle_t *cycle,
         ngx_queue_init(&ngx_http_elohim_seats[i].followers);
     }
 
+    /* data: nginx's debug log looks there for the descriptor of a connection */
+
     ngx_http_elohim_look.handler = ngx_http_elohim_fill_look_handler;
+    ngx_http_elohim_look.data = emcf;
     ngx_http_elohim_look.log = cycle->log;
     ngx_http_elohim_watch.handler = ngx_http_elohim_fill_watch_handler;
+    ngx_http_elohim_watch.data = emcf;
     ngx_http_elohim_watch.log = cycle->log;
 
     ngx_http_elohim_fills_enter(emcf->fills);

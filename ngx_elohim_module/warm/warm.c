@@ -541,6 +541,7 @@ ngx_http_elohim_warm_start(ngx_cycle_t *cycle,
 
     ev = &ngx_http_elohim_warm_event;
     ev->handler = ngx_http_elohim_warm_handler;
+    ev->data = emcf; /* as in fill.c */
     ev->log = cycle->log;
     ev->cancelable = 1; /* nobody waits for it who ends */
 
