@@ -19,7 +19,9 @@ my $MIB   = 1 << 20;
 my $stand = Doorway::Stand->new( options => [ '--fallback', 'read' ] );
 
 $stand->start_daemon;
-$stand->start_nginx( http => "client_max_body_size 0;" );
+
+# the test alone takes from the lists
+$stand->start_nginx( http => "client_max_body_size 0; elohim_warm off;" );
 
 my $agents = Doorway::Agents->new($stand);
 my %agent =

@@ -146,6 +146,9 @@ sub metrics {
 sub start {
     my (%opt) = @_;
     $answered = 0;
+
+    # its questions come when they will
+    $opt{http} = ( $opt{http} // '' ) . ' elohim_warm off;';
     return $stand->start_nginx(%opt);
 }
 
