@@ -71,7 +71,10 @@ ngx_http_elohim_ahead_heard(ngx_http_elohim_listener_t *l, ngx_uint_t status,
                                                ngx_http_elohim_module);
 
     ngx_http_elohim_shm_put(emcf->zone, &a->key, a->klass, body, &a->stamp,
-                            emcf->cache.ttl[NGX_HTTP_ELOHIM_TTL_CONTENT]);
+                            emcf->cache.ttl[NGX_HTTP_ELOHIM_TTL_CONTENT]
+                            + (a->klass == ELO_CACHE_COMMONS
+                               ? emcf->cache.stale[NGX_HTTP_ELOHIM_WHILE_AWAY]
+                               : 0)); /* as content.c */
 
     a->msg.data = ngx_pnalloc(a->pool, body->len);
 
