@@ -15,6 +15,7 @@ my $CACHESTAT = 451;
 my $SIZE      = 4 << 20;
 my $SHORT     = 64 << 10;
 my $MIB       = 1 << 20;
+chomp( my $CPUS = qx(nproc) );
 
 my $stand = Doorway::Stand->new;
 $stand->start_daemon;
@@ -73,12 +74,33 @@ sub is_told {
     return syscall( $CACHESTAT, fileno $in, $range, $stat, 0 ) == 0;
 }
 
-# Out of the page cache, which dirty pages don't leave.
-sub drop {
+# Out of the page cache, but for dirty pages and what is on its way to somebody.
+sub let_go {
     system( 'sync', $file ) == 0 or die "sync failed\n";
     system("dd if=$file iflag=nocache count=0 2>/dev/null") == 0
       or die "dd failed\n";
     return;
+}
+
+# All of it. What was sent is held by each processor until it next receives something.
+sub drop {
+    Doorway::Stand::wait_for( 20,
+        sub {
+            let_go();
+            return 1 if !cached();
+            system( 'taskset', '-c', $_, 'curl', '-s', '-o', '/dev/null',
+                "http://127.0.0.1:$port/none" )
+              for 0 .. $CPUS - 1;
+            return 0;
+        } ) or die "${\ cached()} pages stay in the page cache\n";
+    return;
+}
+
+# How many of the file's pages are in the page cache, by mincore through fincore.
+sub cached {
+    my $n = qx(fincore --bytes --noheadings --output PAGES $file);
+    $? == 0 or die "fincore failed\n";
+    return $n + 0;
 }
 
 sub read_all {
@@ -155,7 +177,7 @@ subtest 'several ranges' => sub {
 
 # A client that takes the beginning, and the rest when nothing of it is in memory any
 # more; and the other way round.
-for my $row ( [ 'goes', \&read_all, \&drop ], [ 'comes', \&drop, \&read_all ] )
+for my $row ( [ 'goes', \&read_all, \&let_go ], [ 'comes', \&drop, \&read_all ] )
 {
     my ( $name, $first, $then ) = @$row;
     subtest "what $name while it is sent" => sub {
