@@ -71,9 +71,10 @@ struct elo_http_server_s {
     elo_http_req_t *conns;
     elo_http_req_t *kicked_first;
     elo_http_req_t *kicked_last;
-    size_t corked;         /* bytes that leave when the loop's turn is over */
-    bool is_turn_over;     /* they are leaving */
-    bool has_waiting;      /* a connection waits to be accepted */
+    size_t corked;     /* bytes that leave when the loop's turn is over */
+    bool is_turn_over; /* they are leaving */
+    bool has_waiting;  /* a connection waits to be accepted */
+    uint64_t shed_ms;  /* when a body was last cut that is still going, or 0 */
     uint64_t shed_told_ms; /* when the log heard of it last; 0: never */
     bool is_draining;
     bool is_ending;

@@ -128,16 +128,22 @@ slowest_body(const elo_http_server_t *s, uint64_t now)
 }
 
 
-/* Somebody comes, and few places are left: the slowest body makes room. */
+/* Somebody comes, and few places are left: the slowest body makes room, and no
+   further one while that is on its way. */
 static void
 shed(elo_http_server_t *s)
 {
     uint64_t now = uv_now(elo_loop_uv(s->loop));
-    elo_http_req_t *c = slowest_body(s, now);
+    elo_http_req_t *c;
 
+    if (s->shed_ms != 0 && now - s->shed_ms < ELO_HTTP_SHED_MS) {
+        return;
+    }
+    c = slowest_body(s, now);
     if (c == NULL) {
         return;
     }
+    s->shed_ms = now;
     if (s->shed_told_ms == 0 || now - s->shed_told_ms > ELO_HTTP_SHED_TELL_MS) {
         s->shed_told_ms = now;
         elo_log(ELO_LOG_WARN,
@@ -410,6 +416,7 @@ void
 elo_http_conn_gone(elo_http_server_t *s)
 {
     s->n_conns--;
+    s->shed_ms = 0;
     if (s->is_draining && s->n_conns == 0 && !s->is_ending) {
         close_handles(s);
         return;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +90,8 @@ test_server_start(test_server_t *s, uint32_t idle_ms, uint32_t max_conns)
     (void) snprintf(s->path, sizeof(s->path), "%s/s", s->dir);
     s->pid = fork();
     if (s->pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG,
+                     SIGKILL); /* a failed test stops nobody */
         (void) close(ready[0]);
         exit(ts_run(s->path, idle_ms, max_conns, ready[1]));
     }
