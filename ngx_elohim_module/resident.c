@@ -7,8 +7,10 @@
    costs less than a thread, too; all else is a thread's as it was.
 
    A page that is still being read counts as cached, and a worker that sends it waits
-   for the disk. So for a while after something wasn't cached, nothing is believed
-   that wasn't read: short parts are, page by page, longer ones are a thread's.
+   for the disk. So for a while after some of a file wasn't cached, nothing of that
+   file is believed that wasn't read: short parts are, page by page, longer ones are a
+   thread's. The kernel now and then misses a page that it is moving, so the rest of
+   what is served mustn't pay for one file's doubt.
 
    What is looked at is what this pass of the filter may send, so a slow client's
    rest is looked at again when he takes it. Only short parts are: of a long one the
@@ -22,6 +24,7 @@
 #define NGX_HTTP_ELOHIM_RESIDENT_PAGE   4096          /* at a time, over another */
 #define NGX_HTTP_ELOHIM_RESIDENT_PAUSE  1000 /* ms, after it wasn't told */
 #define NGX_HTTP_ELOHIM_RESIDENT_DOUBT  250  /* ms, longer than a read takes */
+#define NGX_HTTP_ELOHIM_RESIDENT_DOUBTS 8    /* files; of more, any file */
 #define NGX_HTTP_ELOHIM_CACHESTAT       451 /* its number on all machines */
 
 
@@ -48,14 +51,79 @@ static ngx_http_output_body_filter_pt  ngx_http_elohim_next_resident_filter;
    may be another user's */
 static ngx_msec_t  ngx_http_elohim_untold[2];
 
-/* worker: until then pages may be being read, of any file */
-static ngx_msec_t  ngx_http_elohim_doubt;
+/* worker: files (by info.st_ino, which who opens them for us sets) of which pages may
+   be being read, and until when; of any file, when more were in doubt at once */
+static struct {
+    ngx_file_uniq_t  file;
+    ngx_msec_t       until;
+} ngx_http_elohim_doubts[NGX_HTTP_ELOHIM_RESIDENT_DOUBTS];
+
+static ngx_msec_t  ngx_http_elohim_doubt_last; /* of them all */
+static ngx_msec_t  ngx_http_elohim_doubt_all;
 
 
 static ngx_uint_t
 ngx_http_elohim_is_before(ngx_msec_t until)
 {
     return until && (ngx_msec_int_t) (ngx_current_msec - until) < 0;
+}
+
+
+static void
+ngx_http_elohim_doubt(ngx_file_uniq_t file)
+{
+    ngx_msec_t  until;
+    ngx_uint_t  i, at;
+
+    until = ngx_current_msec + NGX_HTTP_ELOHIM_RESIDENT_DOUBT;
+    ngx_http_elohim_doubt_last = until;
+    at = NGX_HTTP_ELOHIM_RESIDENT_DOUBTS;
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_RESIDENT_DOUBTS; i++) {
+
+        if (ngx_http_elohim_doubts[i].file == file) {
+            at = i;
+            break;
+        }
+
+        if (!ngx_http_elohim_is_before(ngx_http_elohim_doubts[i].until)) {
+            at = i;
+        }
+    }
+
+    if (at == NGX_HTTP_ELOHIM_RESIDENT_DOUBTS) {
+        ngx_http_elohim_doubt_all = until;
+        return;
+    }
+
+    ngx_http_elohim_doubts[at].file = file;
+    ngx_http_elohim_doubts[at].until = until;
+}
+
+
+static ngx_uint_t
+ngx_http_elohim_is_doubtful(ngx_file_uniq_t file)
+{
+    ngx_uint_t  i;
+
+    if (!ngx_http_elohim_is_before(ngx_http_elohim_doubt_last)) {
+        return 0;
+    }
+
+    if (ngx_http_elohim_is_before(ngx_http_elohim_doubt_all)) {
+        return 1;
+    }
+
+    for (i = 0; i < NGX_HTTP_ELOHIM_RESIDENT_DOUBTS; i++) {
+
+        if (ngx_http_elohim_doubts[i].file == file
+            && ngx_http_elohim_is_before(ngx_http_elohim_doubts[i].until))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -90,11 +158,14 @@ ngx_http_elohim_is_read(ngx_fd_t fd, off_t from, off_t to)
 /* Can all of it be sent without waiting for a disk? */
 
 static ngx_uint_t
-ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
+ngx_http_elohim_is_resident(ngx_file_t *file, off_t from, off_t to,
     ngx_msec_t *untold)
 {
+    ngx_fd_t                           fd;
     ngx_http_elohim_cachestat_t        stat;
     ngx_http_elohim_cachestat_range_t  range;
+
+    fd = file->fd;
 
     if (ngx_http_elohim_is_before(*untold)) {
         return ngx_http_elohim_is_read(fd, from, to);
@@ -111,12 +182,11 @@ ngx_http_elohim_is_resident(ngx_fd_t fd, off_t from, off_t to,
     if (stat.cached < (uint64_t) ((to - 1) / (off_t) ngx_pagesize
                                   - from / (off_t) ngx_pagesize + 1))
     {
-        ngx_http_elohim_doubt = ngx_current_msec
-                                + NGX_HTTP_ELOHIM_RESIDENT_DOUBT;
+        ngx_http_elohim_doubt(ngx_file_uniq(&file->info));
         return 0;
     }
 
-    if (ngx_http_elohim_is_before(ngx_http_elohim_doubt)) {
+    if (ngx_http_elohim_is_doubtful(ngx_file_uniq(&file->info))) {
         return ngx_http_elohim_is_read(fd, from, to);
     }
 
@@ -163,8 +233,8 @@ ngx_http_elohim_is_chain_resident(ngx_chain_t *cl, ngx_msec_t *untold)
         b = cl->buf;
 
         if (b->in_file && b->file_pos < b->file_last
-            && !ngx_http_elohim_is_resident(b->file->fd, b->file_pos,
-                                            b->file_last, untold))
+            && !ngx_http_elohim_is_resident(b->file, b->file_pos, b->file_last,
+                                            untold))
         {
             return 0;
         }

@@ -425,6 +425,7 @@ ngx_http_elohim_open(ngx_http_request_t *r, ngx_http_elohim_ctx_t *ctx,
     }
 
     file->fd = of.fd;
+    file->info.st_ino = of.uniq;
     file->name = path;
     file->log = r->connection->log;
     file->directio = of.is_directio;

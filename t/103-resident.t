@@ -22,7 +22,12 @@ $stand->start_daemon;
 my $bytes = Doorway::Stand::noise( $SIZE, 'resident' );
 my $hash  = Doorway::Stand::hash_of($bytes);
 $stand->put($bytes);
-$stand->publish( id => 'resident', blobs => [$hash] );
+my $other = Doorway::Stand::noise( 2 * $MIB, 'other' );
+$stand->put($other);
+$stand->publish(
+    id    => 'resident',
+    blobs => [ $hash, Doorway::Stand::hash_of($other) ]
+);
 my $blobs = $stand->store . '/blobs';
 my ($file) =
   grep { ( -s $_ ) == $SIZE }
@@ -55,14 +60,15 @@ sub turns {
     return $n;
 }
 
-# A range is as it should be: how often threads ran meanwhile.
+# A range of $bytes, or of others, is as it should be: how often threads ran meanwhile.
 sub turns_for {
-    my ( $from, $len ) = @_;
+    my ( $from, $len, $of ) = ( @_, $bytes );
     my $before = turns();
     my $end    = $from + $len - 1;
-    my $res    = $stand->get( "/api/blob/$hash", "Range: bytes=$from-$end" );
+    my $path   = '/api/blob/' . Doorway::Stand::hash_of($of);
+    my $res    = $stand->get( $path, "Range: bytes=$from-$end" );
 
-    ok $res->{status} == 206 && $res->{body} eq substr( $bytes, $from, $len ),
+    ok $res->{status} == 206 && $res->{body} eq substr( $of, $from, $len ),
       "the bytes of $from, $len";
     return turns() - $before;
 }
@@ -163,6 +169,15 @@ subtest 'what may be being read' => sub {
         $turns = turns_for( 0, $MIB );
     }
     is $turns, 0, 'a long one is the worker\'s again';
+};
+
+# What is known of one file says nothing of another.
+subtest 'another file' => sub {
+    plan skip_all => 'the kernel does not tell' if !$told;
+    turns_for( 0, $MIB, $other );
+    drop();
+    cmp_ok turns_for( $MIB, $SHORT ), '>', 0, 'a thread has read it';
+    is turns_for( 0, $MIB, $other ), 0, 'the other is looked at';
 };
 
 subtest 'several ranges' => sub {

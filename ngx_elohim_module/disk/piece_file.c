@@ -167,7 +167,7 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
     }
 
     p->file.fd = of.fd;
-    p->file.name.len = 0;
+    p->file.info.st_ino = of.uniq;
     p->file.log = r->connection->log;
     p->file.directio = 0;
     ngx_str_set(&p->file.name, "piece of elohim's cache");
