@@ -16,7 +16,7 @@ use Doorway::Stand;
 
 my $WAIT_S = 20;
 my $MIB    = $Doorway::Pieces::MIB;
-my $HEAD   = $Doorway::Pieces::HEAD;
+my $FOOT   = $Doorway::Pieces::FOOT;
 
 # A new binary is executed by the name that the old one was.
 ( $ENV{TEST_NGINX_BINARY} ) =
@@ -117,7 +117,7 @@ subtest 'kept' => sub {
         is( scalar $p->files_of($blob), $n, '... and lies in files' );
         is( $p->passed($blob),          0,  '... nothing was passed on' );
     }
-    is( $p->bytes, 5000 + 4 * $MIB + 777 + 6 * $HEAD, 'and no others' );
+    is( $p->bytes, 5000 + 4 * $MIB + 777 + 6 * $FOOT, 'and no others' );
     for my $file ( $p->files ) {
         my ( $folder, $low ) = $file =~ m{/(..)/.{14}(..)\z};
         is( $folder,                  $low, 'a folder for each low byte' );
@@ -129,24 +129,25 @@ subtest 'kept' => sub {
 subtest 'the format' => sub {
     my ($file) = $p->files_of($small);
     my $bytes = Doorway::Stand::slurp($file);
-    my ( $magic, $version, $head, $number, $size, $index, $len, $class ) =
-      unpack 'a8 N N H16 Q> N N C', $bytes;
+    my $foot  = Doorway::Pieces::foot($file);
+    my ( $magic, $version, $own, $number, $size, $index, $len, $class ) =
+      unpack 'a8 N N H16 Q> N N C', $foot;
 
-    is( "$magic $version $head", "ELOPIECE 1 $HEAD", 'magic, version, head' );
+    is( "$magic $version $own", "ELOPIECE 2 $FOOT", 'magic, version, length' );
     like( $file, qr/\Q$number\E\z/, 'its number is its name' );
     is( "$size $index $len $class", '5000 0 5000 2',          'what it is of' );
-    is( unpack( 'H*', substr $bytes, 48, 32 ), $small->{hex}, 'digest' );
+    is( unpack( 'H*', substr $foot, 48, 32 ), $small->{hex}, 'digest' );
     is(
-        unpack( 'H*', substr $bytes, 80, 32 ),
+        unpack( 'H*', substr $foot, 80, 32 ),
         Digest::SHA::sha256_hex( $small->{bytes} ),
         'sum of the bytes'
     );
     is(
-        substr( $bytes, $HEAD - 32, 32 ),
-        Digest::SHA::sha256( substr $bytes, 0, $HEAD - 32 ),
-        'sum of the head'
+        substr( $foot, $FOOT - 32, 32 ),
+        Digest::SHA::sha256( substr $foot, 0, $FOOT - 32 ),
+        'sum of the foot'
     );
-    is( substr( $bytes, $HEAD ), $small->{bytes}, 'the bytes' );
+    is( substr( $bytes, 0, -$FOOT ), $small->{bytes}, 'the bytes' );
 };
 
 subtest 'a restart' => sub {
@@ -170,7 +171,7 @@ subtest 'what else lies there' => sub {
     my %own   = (
         'ab/00000000000000ab' => '',
         'ab/01000000000000ab' => 'x' x 100,
-        'ab/02000000000000ab' => "\0" x ( $HEAD + 5000 ),
+        'ab/02000000000000ab' => "\0" x ( $FOOT + 5000 ),
         'ab/03000000000000ab' => $whole,                      # another's number
         'ab/04000000000000ab' => substr( $whole, 0, 9000 ),
         'ab/05000000000000ab' => "$whole.",
@@ -213,11 +214,11 @@ subtest 'files that were changed' => sub {
     my %how = (
         truncated => sub { truncate $_[0], 6000 },
         emptied   => sub { truncate $_[0], 0 },
-        longer    => sub { $p->damage( $_[0], $HEAD + 5000, 'more' ) },
+        longer    => sub { $p->damage( $_[0], $FOOT + 5000, 'more' ) },
         gone      => sub { unlink $_[0] },
         swapped   => sub {
             my $other = Doorway::Stand::slurp( $_[0] );
-            substr $other, $HEAD + 7, 1, 'X';
+            substr $other, 7, 1, 'X';
             my @st = stat $_[0];
             Doorway::Stand::spew( "$_[0].x", $other );
             utime @st[ 8, 9 ], "$_[0].x";
@@ -249,8 +250,8 @@ subtest 'bytes that were changed' => sub {
     ok( $p->get($blob), 'there' );
     $p->stop;
     my @files = $p->files_of($blob);
-    $p->damage( $files[0], $HEAD,     '!' );
-    $p->damage( $files[1], -1 + -s _, '!' ) if -e $files[1];
+    $p->damage( $files[0], 0, '!' );
+    $p->damage( $files[1], -1 - $FOOT + -s _, '!' ) if -e $files[1];
     $p->start;
     ok( $p->read_through(4), 'read' );
     my $n    = $p->asked($blob);
@@ -266,7 +267,7 @@ subtest 'bytes that were changed' => sub {
     ok( $p->get($blob),      'right' ) for 1 .. 2;
     $n = $p->asked($blob);
     ok( $p->get($small), 'and another' );
-    $p->damage( ( $p->files_of($blob) )[0], $HEAD + 9, '!' );
+    $p->damage( ( $p->files_of($blob) )[0], 9, '!' );
     ok( $p->get($blob), 'right all the same' );
     is( $p->asked($blob), $n + 1, '... by fetching what was wrong' );
     $p->stop;
@@ -295,7 +296,7 @@ subtest 'bounds' => sub {
     cmp_ok( $p->bytes, '>', 8 * $MIB, '... and it is used' );
     cmp_ok(
         $most, '<=',
-        12 * $MIB + 4 * ( $MIB + $HEAD ),
+        12 * $MIB + 4 * ( $MIB + $FOOT ),
         '... at any time, but for what is on its way'
     );
     $p->stop;
@@ -500,7 +501,7 @@ subtest 'workers that are killed' => sub {
         ),
         'and again'
     );
-    cmp_ok( $p->bytes, '<=', 13 * $MIB + 4 * ( $MIB + $HEAD ), 'bounds hold' );
+    cmp_ok( $p->bytes, '<=', 13 * $MIB + 4 * ( $MIB + $FOOT ), 'bounds hold' );
 
     # what the dead had begun goes when the directory is read
     Doorway::Stand::spew( $stand->dir . '/nginx/error.log', '' );
@@ -509,7 +510,7 @@ subtest 'workers that are killed' => sub {
     ok( $p->read_through, 'read' );
     is(
         scalar(
-            grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
+            grep { substr( Doorway::Pieces::foot($_), 0, 8 ) ne 'ELOPIECE' }
               $p->files
         ),
         0,

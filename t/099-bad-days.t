@@ -24,7 +24,7 @@ use Doorway::Stand;
 my $WAIT_S = 20;
 my $KILLS  = $ENV{ELO_BAD_KILLS} // 60;
 my $MIB    = $Doorway::Pieces::MIB;
-my $HEAD   = $Doorway::Pieces::HEAD;
+my $FOOT   = $Doorway::Pieces::FOOT;
 
 # A new binary is executed by the name that the old one was.
 ( $ENV{TEST_NGINX_BINARY} ) =
@@ -56,15 +56,10 @@ sub pair {
     my (%bytes) = @_;
     my $source  = Doorway::Source->new(%bytes);
     my $stand   = Doorway::Stand->new(
-        options => [
-            '--fallback',           'read',
-            '--fallback-ports',     $source->port,
-            '--fallback-schemes',   'http',
-            '--fallback-addresses', '127.0.0.1/32',
-            '--fallback-probe',     '0s',
-            '--fallback-per-host',  '16',
-            '--fallback-jobs',      '16',
-        ]
+        options => $source->options(
+            '--fallback-per-host' => '16',
+            '--fallback-jobs'     => '16'
+        )
     );
     my $p = bless {
         stand => $stand,
@@ -188,7 +183,7 @@ sub rest {
 sub half {
     my ($p) = @_;
     return
-      grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
+      grep { substr( Doorway::Pieces::foot($_), 0, 8 ) ne 'ELOPIECE' }
       $p->files;
 }
 

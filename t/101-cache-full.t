@@ -76,7 +76,7 @@ subtest 'full' => sub {
     is( $p->passed($kept), 0, '... nor passing on' );
     is(
         scalar(
-            grep { substr( Doorway::Stand::slurp($_), 0, 8 ) ne 'ELOPIECE' }
+            grep { substr( Doorway::Pieces::foot($_), 0, 8 ) ne 'ELOPIECE' }
               $p->files
         ),
         0,

@@ -31,15 +31,7 @@ my %bytes  = (
 
 my $source = Doorway::Source->new(%bytes);
 my $stand  = Doorway::Stand->new(
-    options => [
-        '--fallback'           => 'read',
-        '--fallback-ports'     => $source->port,
-        '--fallback-schemes'   => 'http',
-        '--fallback-addresses' => '127.0.0.1/32',
-        '--fallback-probe'     => '0s',
-        '--fallback-stall'     => '1s',
-    ]
-);
+    options => $source->options( '--fallback-stall' => '1s' ) );
 $stand->start_daemon;
 $stand->start_nginx(
     workers => 2,

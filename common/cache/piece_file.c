@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* piece_file: encodes and parses. Nothing that is parsed is trusted: what a head says
+/* piece_file: encodes and parses. Nothing that is parsed is trusted: what a foot says
    must be what a piece can be. Format: docs/formats/cache-file.md. */
 #include "common/cache/piece_file.h"
 
 #include "common/base/crypto.h"
 #include "common/base/rd.h"
 
-#define VERSION    1u
-#define MAGIC_LEN  8u
-#define HEAD_MAGIC "ELOPIECE"
-#define OWN_MAGIC  "ELOOWNER"
-#define HEAD_SUM   (ELO_PIECE_HEAD - ELO_SHA256_LEN)
-#define HEAD_USED  112u
-#define OWN_SUM    (ELO_PIECE_OWNER_LEN - ELO_SHA256_LEN)
-#define NAME_HEX   16u
+#define FOOT_VERSION 2u
+#define OWN_VERSION  1u
+#define MAGIC_LEN    8u
+#define FOOT_MAGIC   "ELOPIECE"
+#define OWN_MAGIC    "ELOOWNER"
+#define FOOT_SUM     (ELO_PIECE_FOOT - ELO_SHA256_LEN)
+#define FOOT_USED    112u
+#define OWN_SUM      (ELO_PIECE_OWNER_LEN - ELO_SHA256_LEN)
+#define NAME_HEX     16u
 
 
 static uint8_t *
@@ -82,7 +83,7 @@ elo_piece_ok(uint64_t size, uint32_t index, uint32_t len,
 
 /* A blob of one piece has that piece's digest. */
 static bool
-head_ok(const elo_piece_head_t *h)
+foot_ok(const elo_piece_foot_t *h)
 {
     return h->file != 0 && elo_piece_ok(h->size, h->index, h->len, h->klass)
            && (h->size > ELO_PIECE_MAX
@@ -91,17 +92,17 @@ head_ok(const elo_piece_head_t *h)
 
 
 elo_err_t
-elo_piece_head_encode(const elo_piece_head_t *h, uint8_t out[ELO_PIECE_HEAD])
+elo_piece_foot_encode(const elo_piece_foot_t *h, uint8_t out[ELO_PIECE_FOOT])
 {
     uint8_t *p = out;
 
-    if (!head_ok(h)) {
+    if (!foot_ok(h)) {
         return ELO_EINVAL;
     }
-    memset(out, 0, ELO_PIECE_HEAD);
-    p = put_bytes(p, HEAD_MAGIC, MAGIC_LEN);
-    p = put_be32(p, VERSION);
-    p = put_be32(p, ELO_PIECE_HEAD);
+    memset(out, 0, ELO_PIECE_FOOT);
+    p = put_bytes(p, FOOT_MAGIC, MAGIC_LEN);
+    p = put_be32(p, FOOT_VERSION);
+    p = put_be32(p, ELO_PIECE_FOOT);
     p = put_be64(p, h->file);
     p = put_be64(p, h->size);
     p = put_be32(p, h->index);
@@ -109,7 +110,7 @@ elo_piece_head_encode(const elo_piece_head_t *h, uint8_t out[ELO_PIECE_HEAD])
     *p = (uint8_t) h->klass;
     p = put_bytes(p + 8, h->digest.b, sizeof(h->digest.b));
     memcpy(p, h->sha256.b, sizeof(h->sha256.b));
-    return put_sum(out, HEAD_SUM);
+    return put_sum(out, FOOT_SUM);
 }
 
 
@@ -124,19 +125,19 @@ is_zero(const uint8_t *p, const uint8_t *end)
 
 
 elo_err_t
-elo_piece_head_parse(const uint8_t in[ELO_PIECE_HEAD], elo_piece_head_t *out)
+elo_piece_foot_parse(const uint8_t in[ELO_PIECE_FOOT], elo_piece_foot_t *out)
 {
-    const uint8_t *p = in + MAGIC_LEN, *end = in + HEAD_SUM;
-    elo_piece_head_t h;
+    const uint8_t *p = in + MAGIC_LEN, *end = in + FOOT_SUM;
+    elo_piece_foot_t h;
     elo_slice_t digest, sha256;
-    uint32_t version, head;
+    uint32_t version, foot;
     uint8_t klass;
 
-    if (memcmp(in, HEAD_MAGIC, MAGIC_LEN) != 0 || !sum_is_right(in, HEAD_SUM)) {
+    if (memcmp(in, FOOT_MAGIC, MAGIC_LEN) != 0 || !sum_is_right(in, FOOT_SUM)) {
         return ELO_ECORRUPT;
     }
     p = elo_rd_be32(p, end, &version);
-    p = elo_rd_be32(p, end, &head);
+    p = elo_rd_be32(p, end, &foot);
     p = elo_rd_be64(p, end, &h.file);
     p = elo_rd_be64(p, end, &h.size);
     p = elo_rd_be32(p, end, &h.index);
@@ -148,14 +149,14 @@ elo_piece_head_parse(const uint8_t in[ELO_PIECE_HEAD], elo_piece_head_t *out)
     if (p == NULL) {
         return ELO_ECORRUPT;
     }
-    if (version != VERSION) {
+    if (version != FOOT_VERSION) {
         return ELO_EUNSUPPORTED;
     }
     h.klass = (elo_cache_class_t) klass;
     memcpy(h.digest.b, digest.p, sizeof(h.digest.b));
     memcpy(h.sha256.b, sha256.p, sizeof(h.sha256.b));
-    if (head != ELO_PIECE_HEAD || !is_zero(in + 41, in + 48)
-        || !is_zero(in + HEAD_USED, end) || !head_ok(&h))
+    if (foot != ELO_PIECE_FOOT || !is_zero(in + 41, in + 48)
+        || !is_zero(in + FOOT_USED, end) || !foot_ok(&h))
     {
         return ELO_ECORRUPT;
     }
@@ -217,7 +218,7 @@ elo_piece_owner_encode(const elo_piece_owner_t *o,
     }
     memset(out, 0, ELO_PIECE_OWNER_LEN);
     p = put_bytes(p, OWN_MAGIC, MAGIC_LEN);
-    p = put_be32(p, VERSION);
+    p = put_be32(p, OWN_VERSION);
     p = put_be32(p, o->n);
     p = put_be64(p, o->index_id);
     for (uint32_t i = 0; i < o->n; i++) {
@@ -245,7 +246,7 @@ elo_piece_owner_parse(elo_slice_t in, elo_piece_owner_t *out)
     p = elo_rd_be32(in.p + MAGIC_LEN, end, &version);
     p = elo_rd_be32(p, end, &o.n);
     p = elo_rd_be64(p, end, &o.index_id);
-    if (version != VERSION) {
+    if (version != OWN_VERSION) {
         return ELO_EUNSUPPORTED;
     }
     if (o.n > ELO_PIECE_STORES) {

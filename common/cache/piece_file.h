@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* piece_file: what the edge's cache directory holds: the head of a piece's file, its
+/* piece_file: what the edge's cache directory holds: the foot of a piece's file, its
    name, and the record in the file "owner". Pure. Byte tables and invariants:
    docs/formats/cache-file.md. */
 #ifndef ELO_CACHE_PIECE_FILE_H
@@ -10,7 +10,7 @@
 #include "common/base/hash_tree.h"
 #include "common/cache/tier.h"
 
-#define ELO_PIECE_HEAD 4096u /* bytes before the piece's own: a page */
+#define ELO_PIECE_FOOT 4096u /* bytes behind the piece's own */
 #define ELO_PIECE_MAX  ELO_TREE_CHUNK
 #define ELO_PIECE_NAME (2u + 1u + 16u) /* "xx/" and 16 hex digits */
 
@@ -22,20 +22,20 @@ typedef struct {
     uint32_t len;        /* of the piece */
     elo_cache_class_t klass;
     elo_digest_t sha256; /* of the piece */
-} elo_piece_head_t;
+} elo_piece_foot_t;
 
 /* Is there such a piece, and may it lie on a disk? Its length follows from size and
    index, and its class is wider than private. */
 bool elo_piece_ok(uint64_t size, uint32_t index, uint32_t len,
                   elo_cache_class_t klass);
 
-/* Writes the head of a piece that is ok. ELO_EINVAL: it isn't, or what is said of a
+/* Writes the foot of a piece that is ok. ELO_EINVAL: it isn't, or what is said of a
    blob of one piece isn't one digest. ELO_EINTERNAL: no SHA-256. */
-elo_err_t elo_piece_head_encode(const elo_piece_head_t *h,
-                                uint8_t out[ELO_PIECE_HEAD]) ELO_MUST_USE;
-/* ELO_ECORRUPT: no head, or a damaged one; ELO_EUNSUPPORTED: of another version. */
-elo_err_t elo_piece_head_parse(const uint8_t in[ELO_PIECE_HEAD],
-                               elo_piece_head_t *out) ELO_MUST_USE;
+elo_err_t elo_piece_foot_encode(const elo_piece_foot_t *h,
+                                uint8_t out[ELO_PIECE_FOOT]) ELO_MUST_USE;
+/* ELO_ECORRUPT: no foot, or a damaged one; ELO_EUNSUPPORTED: of another version. */
+elo_err_t elo_piece_foot_parse(const uint8_t in[ELO_PIECE_FOOT],
+                               elo_piece_foot_t *out) ELO_MUST_USE;
 
 /* Name below the directory, with a NUL. The folder is the number's low byte. */
 void elo_piece_name(uint64_t file, char out[ELO_PIECE_NAME + 1]);
@@ -62,7 +62,7 @@ typedef struct {
 /* n beyond ELO_PIECE_STORES: ELO_EINVAL. */
 elo_err_t elo_piece_owner_encode(const elo_piece_owner_t *o,
                                  uint8_t out[ELO_PIECE_OWNER_LEN]) ELO_MUST_USE;
-/* As elo_piece_head_parse; of any length. */
+/* As elo_piece_foot_parse; of any length. */
 elo_err_t elo_piece_owner_parse(elo_slice_t in,
                                 elo_piece_owner_t *out) ELO_MUST_USE;
 

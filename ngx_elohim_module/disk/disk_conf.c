@@ -104,7 +104,7 @@ ngx_http_elohim_path_tier(elo_tier_conf_t *conf,
     conf->max_entries = (uint32_t) ngx_min(
         capacity / object + NGX_HTTP_ELOHIM_DIR_SPARE,
         NGX_HTTP_ELOHIM_DIR_ENTRIES);
-    conf->max_object = ELO_PIECE_HEAD + ELO_PIECE_MAX;
+    conf->max_object = ELO_PIECE_FOOT + ELO_PIECE_MAX;
     conf->window_pct = NGX_HTTP_ELOHIM_DIR_WINDOW;
     conf->by_bytes = 1;
     conf->floor_pm[ELO_CACHE_COMMUNITY] = (uint32_t)

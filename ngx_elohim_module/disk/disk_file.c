@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* disk_file: writes the file of a piece: room first, then the bytes, the head last. A
+/* disk_file: writes the file of a piece: room first, then the bytes, the foot last. A
    disk that fails is left alone for a while. */
 
 #include "ngx_http_elohim_disk.h"
@@ -168,7 +168,7 @@ ngx_http_elohim_disk_allocate(ngx_http_elohim_writer_t *w)
     off_t            size;
     ngx_file_info_t  fi;
 
-    size = (off_t) ELO_PIECE_HEAD + w->piece.len;
+    size = (off_t) ELO_PIECE_FOOT + w->piece.len;
 
     if (fallocate(w->fd, 0, 0, size) == -1
         && (ngx_errno != EOPNOTSUPP || ftruncate(w->fd, size) == -1))
@@ -264,7 +264,7 @@ ngx_http_elohim_disk_rehash(ngx_http_elohim_writer_t *w)
 
     for (at = 0; at < w->have; at += n) {
         len = ngx_min(w->have - at, NGX_HTTP_ELOHIM_DISK_HASH);
-        n = pread(w->fd, buf, len, (off_t) ELO_PIECE_HEAD + at);
+        n = pread(w->fd, buf, len, at);
 
         if (n <= 0
             || elo_sha256_update(w->sha256, elo_slice(buf, n)) != ELO_OK)
@@ -309,7 +309,7 @@ ngx_http_elohim_disk_resume(ngx_http_elohim_disk_t *d,
     w->token = f->token;
     w->is_transient = !f->has_entry;
     w->place.uniq = (ngx_file_uniq_t) f->uniq;
-    w->place.file_size = (off_t) ELO_PIECE_HEAD + f->len;
+    w->place.file_size = (off_t) ELO_PIECE_FOOT + f->len;
 
     ngx_http_elohim_disk_unlock(d);
 
@@ -345,7 +345,7 @@ ngx_http_elohim_disk_write(ngx_http_elohim_writer_t *w, const u_char *p,
     }
 
     while (len) {
-        n = pwrite(w->fd, p, len, (off_t) ELO_PIECE_HEAD + w->have);
+        n = pwrite(w->fd, p, len, w->have);
 
         if (n == -1 && ngx_errno == NGX_EINTR) {
             continue;
@@ -379,15 +379,15 @@ ngx_http_elohim_disk_write(ngx_http_elohim_writer_t *w, const u_char *p,
 }
 
 
-/* The head is the last that is written: with it, the file is a piece. */
+/* The foot is the last that is written: with it, the file is a piece. */
 
 static ngx_int_t
 ngx_http_elohim_disk_seal(ngx_http_elohim_disk_t *d,
     ngx_http_elohim_writer_t *w)
 {
-    uint8_t           buf[ELO_PIECE_HEAD];
+    uint8_t           buf[ELO_PIECE_FOOT];
     ngx_file_info_t   fi;
-    elo_piece_head_t  h;
+    elo_piece_foot_t  h;
 
     h.file = w->place.file;
     h.digest = w->piece.digest;
@@ -402,14 +402,14 @@ ngx_http_elohim_disk_seal(ngx_http_elohim_disk_t *d,
         return NGX_DECLINED;
     }
 
-    if (elo_piece_head_encode(&h, buf) != ELO_OK) {
+    if (elo_piece_foot_encode(&h, buf) != ELO_OK) {
         ngx_log_error(NGX_LOG_ERR, d->log, 0,
                       "elohim cache \"%V\": bytes that came for a blob aren't "
                       "the blob's, they are dropped", &d->path->name);
         return NGX_DECLINED;
     }
 
-    if (pwrite(w->fd, buf, sizeof(buf), 0) != (ssize_t) sizeof(buf)
+    if (pwrite(w->fd, buf, sizeof(buf), w->piece.len) != (ssize_t) sizeof(buf)
         || ngx_fd_info(w->fd, &fi) == NGX_FILE_ERROR)
     {
         ngx_http_elohim_disk_failed(d, ngx_errno, "pwrite()");

@@ -151,7 +151,7 @@ ngx_http_elohim_disk_reserve(ngx_http_elohim_disk_t *d,
         return;
     }
 
-    size = (uint64_t) ELO_PIECE_HEAD + piece->len;
+    size = (uint64_t) ELO_PIECE_FOOT + piece->len;
 
     if (x->scan) {
         /* (I3) */
@@ -375,7 +375,7 @@ ngx_http_elohim_disk_place(uint64_t file, ngx_http_elohim_place_t *place)
     f = ngx_http_elohim_disk_by_file(x, file);
 
     if (f) {
-        place->file_size = (off_t) ELO_PIECE_HEAD + f->len;
+        place->file_size = (off_t) ELO_PIECE_FOOT + f->len;
         place->uniq = (ngx_file_uniq_t) f->uniq;
     }
 

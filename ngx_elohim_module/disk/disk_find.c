@@ -71,7 +71,7 @@ ngx_http_elohim_disk_find(const ngx_http_elohim_piece_t *piece,
     }
 
     ngx_http_elohim_disk_name(d, rec.file, place);
-    place->file_size = (off_t) ELO_PIECE_HEAD + rec.len;
+    place->file_size = (off_t) ELO_PIECE_FOOT + rec.len;
     place->mtime = (time_t) rec.mtime;
     place->uniq = (ngx_file_uniq_t) rec.uniq;
 

@@ -314,14 +314,14 @@ ngx_http_elohim_scan_list(ngx_http_elohim_disk_t *d,
 
 /* ---- entering ---- */
 
-/* The head of a whole file, and what the file system says of it. NGX_DECLINED: it is
+/* The foot of a whole file, and what the file system says of it. NGX_DECLINED: it is
    no piece. */
 
 static ngx_int_t
 ngx_http_elohim_scan_read(ngx_http_elohim_disk_t *d, uint64_t file,
-    elo_piece_head_t *h, ngx_file_info_t *fi)
+    elo_piece_foot_t *h, ngx_file_info_t *fi)
 {
-    uint8_t                  buf[ELO_PIECE_HEAD];
+    uint8_t                  buf[ELO_PIECE_FOOT];
     ngx_fd_t                 fd;
     ngx_int_t                rc;
     ngx_http_elohim_place_t  place;
@@ -334,12 +334,14 @@ ngx_http_elohim_scan_read(ngx_http_elohim_disk_t *d, uint64_t file,
         return NGX_DECLINED;
     }
 
-    rc = pread(fd, buf, sizeof(buf), 0) == (ssize_t) sizeof(buf)
-         && ngx_fd_info(fd, fi) != NGX_FILE_ERROR
+    rc = ngx_fd_info(fd, fi) != NGX_FILE_ERROR
          && ngx_is_file(fi)
-         && elo_piece_head_parse(buf, h) == ELO_OK
+         && ngx_file_size(fi) > (off_t) ELO_PIECE_FOOT
+         && pread(fd, buf, sizeof(buf), ngx_file_size(fi) - ELO_PIECE_FOOT)
+            == (ssize_t) sizeof(buf)
+         && elo_piece_foot_parse(buf, h) == ELO_OK
          && h->file == file
-         && ngx_file_size(fi) == (off_t) ELO_PIECE_HEAD + h->len
+         && ngx_file_size(fi) == (off_t) ELO_PIECE_FOOT + h->len
          ? NGX_OK
          : NGX_DECLINED;
 
@@ -353,7 +355,7 @@ ngx_http_elohim_scan_read(ngx_http_elohim_disk_t *d, uint64_t file,
 
 static ngx_uint_t
 ngx_http_elohim_scan_put(ngx_http_elohim_disk_t *d,
-    ngx_http_elohim_index_t *x, const elo_piece_head_t *h,
+    ngx_http_elohim_index_t *x, const elo_piece_foot_t *h,
     ngx_file_info_t *fi)
 {
     uint32_t                  slot;
@@ -398,7 +400,7 @@ ngx_http_elohim_scan_put(ngx_http_elohim_disk_t *d,
         return 0;
     }
 
-    if (elo_tier_reserve(t, &key, h->klass, (uint64_t) ELO_PIECE_HEAD + h->len,
+    if (elo_tier_reserve(t, &key, h->klass, (uint64_t) ELO_PIECE_FOOT + h->len,
                          ngx_http_elohim_disk_gone(d), &slot)
         != ELO_OK)
     {
@@ -430,7 +432,7 @@ ngx_http_elohim_scan_enter(ngx_http_elohim_disk_t *d,
     ngx_int_t                        rc;
     ngx_uint_t                       busy;
     ngx_file_info_t                  fi;
-    elo_piece_head_t                 h;
+    elo_piece_foot_t                 h;
     ngx_http_elohim_index_t         *x;
     const ngx_http_elohim_listed_t  *f;
 

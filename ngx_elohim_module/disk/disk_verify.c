@@ -21,8 +21,8 @@ typedef struct {
 
 
 static ngx_int_t
-ngx_http_elohim_verify_head(ngx_http_elohim_check_t *c, ngx_fd_t fd,
-    elo_piece_head_t *h)
+ngx_http_elohim_verify_foot(ngx_http_elohim_check_t *c, ngx_fd_t fd,
+    elo_piece_foot_t *h)
 {
     ngx_file_info_t  fi;
 
@@ -30,8 +30,9 @@ ngx_http_elohim_verify_head(ngx_http_elohim_check_t *c, ngx_fd_t fd,
            && ngx_file_uniq(&fi) == c->place.uniq
            && ngx_file_size(&fi) == c->place.file_size
            && ngx_file_mtime(&fi) == c->place.mtime
-           && pread(fd, c->buf, ELO_PIECE_HEAD, 0) == (ssize_t) ELO_PIECE_HEAD
-           && elo_piece_head_parse(c->buf, h) == ELO_OK
+           && pread(fd, c->buf, ELO_PIECE_FOOT, c->piece.len)
+              == (ssize_t) ELO_PIECE_FOOT
+           && elo_piece_foot_parse(c->buf, h) == ELO_OK
            && h->file == c->place.file
            && h->size == c->piece.size
            && h->index == c->piece.index
@@ -46,7 +47,7 @@ ngx_http_elohim_verify_head(ngx_http_elohim_check_t *c, ngx_fd_t fd,
 
 static ngx_int_t
 ngx_http_elohim_verify_bytes(ngx_http_elohim_check_t *c, ngx_fd_t fd,
-    const elo_piece_head_t *h)
+    const elo_piece_foot_t *h)
 {
     off_t          at, end;
     ssize_t        n;
@@ -57,8 +58,8 @@ ngx_http_elohim_verify_bytes(ngx_http_elohim_check_t *c, ngx_fd_t fd,
         return NGX_DECLINED;
     }
 
-    end = (off_t) ELO_PIECE_HEAD + h->len;
-    at = ELO_PIECE_HEAD;
+    end = h->len;
+    at = 0;
 
     while (at < end) {
         n = pread(fd, c->buf, ngx_min(end - at, NGX_HTTP_ELOHIM_VERIFY_BUF),
@@ -90,7 +91,7 @@ ngx_http_elohim_verify_work(void *data, ngx_log_t *log)
     ngx_http_elohim_check_t *c = data;
 
     ngx_fd_t          fd;
-    elo_piece_head_t  h;
+    elo_piece_foot_t  h;
 
     c->rc = NGX_DECLINED;
 
@@ -100,7 +101,7 @@ ngx_http_elohim_verify_work(void *data, ngx_log_t *log)
         return;
     }
 
-    if (ngx_http_elohim_verify_head(c, fd, &h) == NGX_OK) {
+    if (ngx_http_elohim_verify_foot(c, fd, &h) == NGX_OK) {
         c->rc = ngx_http_elohim_verify_bytes(c, fd, &h);
     }
 

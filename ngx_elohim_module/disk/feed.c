@@ -237,7 +237,7 @@ ngx_http_elohim_feed_connect(ngx_http_elohim_feed_t *f)
         return;
     }
 
-    switch (ngx_http_elohim_feed_connection(f->backend, &f->connection)) {
+    switch (ngx_http_elohim_connect(f->backend, &f->connection)) {
     case NGX_OK:
         ngx_http_elohim_feed_ask(f);
         return;
@@ -663,20 +663,24 @@ ngx_http_elohim_feed_head(ngx_http_elohim_feed_t *f)
 }
 
 
-/* Reads once. NGX_OK, NGX_AGAIN, NGX_ERROR: the connection; NGX_DONE: the fill has
-   ended. */
+/* Reads once, and no further than to a place where the kernel may begin a folio: what
+   is written at once from there stays together in the page cache, and each time it is
+   sent costs less. NGX_OK, NGX_AGAIN, NGX_ERROR: the connection; NGX_DONE: the fill
+   has ended. */
 
 static ngx_int_t
 ngx_http_elohim_feed_recv(ngx_http_elohim_feed_t *f)
 {
+    size_t             size;
     ssize_t            n;
     ngx_connection_t  *c;
 
     c = f->connection;
 
     if (f->in_body) {
-        n = c->recv(c, ngx_http_elohim_feed_bytes,
-                    ngx_min(f->left, sizeof(ngx_http_elohim_feed_bytes)));
+        size = NGX_HTTP_ELOHIM_FEED_PIECE
+               - f->writer.have % NGX_HTTP_ELOHIM_FEED_PIECE;
+        n = c->recv(c, ngx_http_elohim_feed_bytes, ngx_min(f->left, size));
 
     } else {
         n = c->recv(c, f->head.last, f->head.end - f->head.last);

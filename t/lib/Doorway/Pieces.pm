@@ -15,7 +15,7 @@ use Doorway::Fake;
 use Doorway::Stand;
 
 our $MIB  = 1 << 20;
-our $HEAD = 4096;
+our $FOOT = 4096;
 
 # new(dir => of the cache, path => parameters of elohim_cache_path)
 sub new {
@@ -136,15 +136,22 @@ sub bytes {
     return $sum;
 }
 
-# The files of a blob: its digest stands in their heads.
+# The files of a blob: its digest stands in their feet.
 sub files_of {
     my ( $self, $blob ) = @_;
     my $digest = pack 'H*', $blob->{hex};
 
     # one may go, or be half, meanwhile
     return grep {
-        substr( Doorway::Stand::slurp($_) . "\0" x 80, 48, 32 ) eq $digest
+        substr( foot($_) . "\0" x 80, 48, 32 ) eq $digest
     } $self->files;
+}
+
+# What stands behind the bytes of a piece.
+sub foot {
+    my ($file) = @_;
+    my $bytes = Doorway::Stand::slurp($file);
+    return length $bytes > $FOOT ? substr $bytes, -$FOOT : '';
 }
 
 # Other bytes in place, with the time of the last change as it was.

@@ -17,10 +17,10 @@
 #define MIB UINT64_C(1048576)
 
 
-static elo_piece_head_t
-head_of(uint64_t size, uint32_t index, uint32_t len, elo_cache_class_t klass)
+static elo_piece_foot_t
+foot_of(uint64_t size, uint32_t index, uint32_t len, elo_cache_class_t klass)
 {
-    elo_piece_head_t h;
+    elo_piece_foot_t h;
 
     memset(&h, 0, sizeof(h));
     h.file = UINT64_C(0x0123456789abcdef);
@@ -97,21 +97,21 @@ test_round(void **state)
         { 5 * MIB + 3, 5, 3, ELO_CACHE_COMMONS },
         { MIB << 32, UINT32_MAX, MIB, ELO_CACHE_COMMONS },
     };
-    uint8_t buf[ELO_PIECE_HEAD], again[ELO_PIECE_HEAD];
+    uint8_t buf[ELO_PIECE_FOOT], again[ELO_PIECE_FOOT];
 
     (void) state;
     for (size_t i = 0; i < ELO_COUNT(rows); i++) {
-        elo_piece_head_t h, back;
+        elo_piece_foot_t h, back;
 
-        h = head_of(rows[i].size, rows[i].index, rows[i].len, rows[i].klass);
-        assert_int_equal(elo_piece_head_encode(&h, buf), ELO_OK);
-        assert_int_equal(elo_piece_head_parse(buf, &back), ELO_OK);
+        h = foot_of(rows[i].size, rows[i].index, rows[i].len, rows[i].klass);
+        assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_OK);
+        assert_int_equal(elo_piece_foot_parse(buf, &back), ELO_OK);
         assert_true(back.file == h.file);
         assert_memory_equal(&back.digest, &h.digest, sizeof(h.digest));
         assert_memory_equal(&back.sha256, &h.sha256, sizeof(h.sha256));
         assert_true(back.size == h.size && back.index == h.index);
         assert_true(back.len == h.len && back.klass == h.klass);
-        assert_int_equal(elo_piece_head_encode(&back, again), ELO_OK);
+        assert_int_equal(elo_piece_foot_encode(&back, again), ELO_OK);
         assert_memory_equal(buf, again, sizeof(buf));
     }
 }
@@ -122,21 +122,21 @@ static void
 test_layout(void **state)
 {
     static const uint8_t fixed[48] = {
-        'E', 'L',  'O', 'P',  'I',  'E',  'C',  'E',  0,    0,    0, 1, 0, 0,
+        'E', 'L',  'O', 'P',  'I',  'E',  'C',  'E',  0,    0,    0, 2, 0, 0,
         16,  0,    1,   0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0,
         0,   0x50, 0,   3,    0,    0,    0,    5,    0,    0,    0, 3, 2
     };
-    elo_piece_head_t h = head_of(5 * MIB + 3, 5, 3, ELO_CACHE_COMMONS);
-    uint8_t buf[ELO_PIECE_HEAD];
+    elo_piece_foot_t h = foot_of(5 * MIB + 3, 5, 3, ELO_CACHE_COMMONS);
+    uint8_t buf[ELO_PIECE_FOOT];
 
     (void) state;
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_OK);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_OK);
     assert_memory_equal(buf, fixed, sizeof(fixed));
     assert_int_equal(buf[48], 0x5a);
     assert_int_equal(buf[79], 0x5a);
     assert_int_equal(buf[80], 0xa5);
     assert_int_equal(buf[111], 0xa5);
-    for (size_t i = 112; i < ELO_PIECE_HEAD - 32; i++) {
+    for (size_t i = 112; i < ELO_PIECE_FOOT - 32; i++) {
         assert_int_equal(buf[i], 0);
     }
 }
@@ -145,20 +145,20 @@ test_layout(void **state)
 static void
 test_not_encoded(void **state)
 {
-    elo_piece_head_t h = head_of(100, 0, 100, ELO_CACHE_COMMONS);
-    uint8_t buf[ELO_PIECE_HEAD];
+    elo_piece_foot_t h = foot_of(100, 0, 100, ELO_CACHE_COMMONS);
+    uint8_t buf[ELO_PIECE_FOOT];
 
     (void) state;
     memset(buf, 7, sizeof(buf));
     h.file = 0;
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_EINVAL);
-    h = head_of(100, 0, 99, ELO_CACHE_COMMONS);
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_EINVAL);
-    h = head_of(100, 0, 100, ELO_CACHE_PRIVATE);
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_EINVAL);
-    h = head_of(100, 0, 100, ELO_CACHE_COMMONS);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_EINVAL);
+    h = foot_of(100, 0, 99, ELO_CACHE_COMMONS);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_EINVAL);
+    h = foot_of(100, 0, 100, ELO_CACHE_PRIVATE);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_EINVAL);
+    h = foot_of(100, 0, 100, ELO_CACHE_COMMONS);
     h.sha256.b[31] ^= 1; /* other bytes than the blob's */
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_EINVAL);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_EINVAL);
     assert_int_equal(buf[0], 7);
 }
 
@@ -167,23 +167,23 @@ test_not_encoded(void **state)
 static void
 test_flips(void **state)
 {
-    elo_piece_head_t h = head_of(3 * MIB, 1, MIB, ELO_CACHE_COMMUNITY), out;
-    uint8_t buf[ELO_PIECE_HEAD];
+    elo_piece_foot_t h = foot_of(3 * MIB, 1, MIB, ELO_CACHE_COMMUNITY), out;
+    uint8_t buf[ELO_PIECE_FOOT];
     elo_slice_t in = elo_slice(buf, sizeof(buf));
     guard_t g;
 
     (void) state;
     guard_init(&g, sizeof(buf));
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_OK);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_OK);
     memset(&out, 0xee, sizeof(out));
-    for (size_t i = 0; i < ELO_PIECE_HEAD; i++) {
+    for (size_t i = 0; i < ELO_PIECE_FOOT; i++) {
         buf[i] ^= (uint8_t) (1u << i % 8);
-        assert_int_equal(elo_piece_head_parse(guard_put(&g, in).p, &out),
+        assert_int_equal(elo_piece_foot_parse(guard_put(&g, in).p, &out),
                          ELO_ECORRUPT);
         buf[i] ^= (uint8_t) (1u << i % 8);
     }
     assert_true(out.file == UINT64_C(0xeeeeeeeeeeeeeeee));
-    assert_int_equal(elo_piece_head_parse(buf, &out), ELO_OK);
+    assert_int_equal(elo_piece_foot_parse(buf, &out), ELO_OK);
     guard_dispose(&g);
 }
 
@@ -198,8 +198,8 @@ test_forged(void **state)
         uint8_t byte;
         elo_err_t rc;
     } rows[] = {
-        { "another version", 11, 2, ELO_EUNSUPPORTED },
-        { "another head", 14, 0, ELO_ECORRUPT },
+        { "another version", 11, 1, ELO_EUNSUPPORTED },
+        { "another length of the foot", 14, 0, ELO_ECORRUPT },
         { "size below the piece's", 29, 0, ELO_ECORRUPT },
         { "index past the size", 35, 9, ELO_ECORRUPT },
         { "len beyond the piece's", 37, 0x20, ELO_ECORRUPT },
@@ -208,26 +208,26 @@ test_forged(void **state)
         { "reserved, first", 41, 1, ELO_ECORRUPT },
         { "reserved, last", 47, 1, ELO_ECORRUPT },
         { "behind, first", 112, 1, ELO_ECORRUPT },
-        { "behind, last", ELO_PIECE_HEAD - 33, 1, ELO_ECORRUPT },
+        { "behind, last", ELO_PIECE_FOOT - 33, 1, ELO_ECORRUPT },
     };
-    elo_piece_head_t h = head_of(3 * MIB, 1, MIB, ELO_CACHE_COMMUNITY), out;
-    uint8_t buf[ELO_PIECE_HEAD];
+    elo_piece_foot_t h = foot_of(3 * MIB, 1, MIB, ELO_CACHE_COMMUNITY), out;
+    uint8_t buf[ELO_PIECE_FOOT];
 
     (void) state;
     for (size_t i = 0; i < ELO_COUNT(rows); i++) {
-        assert_int_equal(elo_piece_head_encode(&h, buf), ELO_OK);
+        assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_OK);
         buf[rows[i].at] = rows[i].byte;
-        sum(buf, ELO_PIECE_HEAD - 32);
-        if (elo_piece_head_parse(buf, &out) != rows[i].rc) {
+        sum(buf, ELO_PIECE_FOOT - 32);
+        if (elo_piece_foot_parse(buf, &out) != rows[i].rc) {
             fail_msg("%s", rows[i].what);
         }
     }
-    assert_int_equal(elo_piece_head_encode(&h, buf), ELO_OK);
+    assert_int_equal(elo_piece_foot_encode(&h, buf), ELO_OK);
     memset(buf + 16, 0, 8); /* no number */
-    sum(buf, ELO_PIECE_HEAD - 32);
-    assert_int_equal(elo_piece_head_parse(buf, &out), ELO_ECORRUPT);
+    sum(buf, ELO_PIECE_FOOT - 32);
+    assert_int_equal(elo_piece_foot_parse(buf, &out), ELO_ECORRUPT);
     memset(buf, 0, sizeof(buf)); /* as a file is that was never finished */
-    assert_int_equal(elo_piece_head_parse(buf, &out), ELO_ECORRUPT);
+    assert_int_equal(elo_piece_foot_parse(buf, &out), ELO_ECORRUPT);
 }
 
 
