@@ -63,37 +63,7 @@ sub new_stand {
     return ( $stand, $source );
 }
 
-my $n_contents = 0;
-
-# A content with one blob of these bytes; its id.
-sub content {
-    my ( $stand, $bytes, $urls, %more ) = @_;
-    my $id   = 'c' . ++$n_contents;
-    my $blob = {
-        hash         => 'sha256-' . sha256_hex($bytes),
-        mimeType     => 'text/plain',
-        fallbackUrls => $urls,
-        %{ delete $more{blob} || {} }
-    };
-    my $owner = delete $more{agent};
-    my $res   = $stand->ask(
-        method  => 'POST',
-        path    => '/api/content',
-        headers => [ $owner ? "X-Elohim-Agent: $owner" : () ],
-        body    => Doorway::Stand::encode(
-            {
-                id    => $id,
-                title => $id,
-                reach => 'commons',
-                blobs => [$blob],
-                %more
-            }
-        )
-    );
-
-    $res->{status} == 201 or die "content: $res->{status} $res->{body}\n";
-    return $id;
-}
+sub content { return Doorway::Source::content(@_) }
 
 sub report {
     my ($stand) = @_;

@@ -46,37 +46,17 @@ sub new_stand {
     return $stand->start_daemon;
 }
 
-my $n_contents = 0;
-
 # A content with one blob of these bytes, whose size is stated; its id.
 sub content {
     my ( $stand, $bytes, $urls, %more ) = @_;
-    my $id    = 'c' . ++$n_contents;
-    my $owner = delete $more{agent};
-    my $blob  = {
-        hash         => 'sha256-' . sha256_hex($bytes),
-        sizeBytes    => length $bytes,
-        mimeType     => 'video/mp4',
-        fallbackUrls => $urls,
+    my %blob = (
+        sizeBytes => length $bytes,
+        mimeType  => 'video/mp4',
         %{ delete $more{blob} || {} }
-    };
-    delete $blob->{sizeBytes} if !defined $blob->{sizeBytes};
-    my $res = $stand->ask(
-        method  => 'POST',
-        path    => '/api/content',
-        headers => [ $owner ? "X-Elohim-Agent: $owner" : () ],
-        body    => Doorway::Stand::encode(
-            {
-                id    => $id,
-                title => $id,
-                reach => 'commons',
-                blobs => [$blob],
-                %more
-            }
-        )
     );
-    $res->{status} == 201 or die "content: $res->{status} $res->{body}\n";
-    return $id;
+    delete $blob{sizeBytes} if !defined $blob{sizeBytes};
+    return Doorway::Source::content( $stand, $bytes, $urls, %more,
+        blob => \%blob );
 }
 
 sub address { return 'sha256-' . sha256_hex( $_[0] ) }
@@ -245,7 +225,7 @@ subtest 'what is held is told in the clear only' => sub {
     my $put    = sub {
         my ( $bytes, $reach ) = @_;
         my $hash = $stand->put( $bytes, 'video/mp4', $reach )->{hash};
-        my $id   = 'held' . ++$n_contents;
+        my $id   = "held-$reach";
         $stand->publish( id => $id, reach => $reach, blobs => [$hash] );
         return $id;
     };

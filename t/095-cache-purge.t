@@ -20,15 +20,7 @@ my %bytes  = map { $_ => Doorway::Stand::noise( 4000 + 10 * length, $_ ) }
 $bytes{long} = Doorway::Stand::noise( 2 * $MIB + 9, 'long' );
 
 my $source = Doorway::Source->new(%bytes);
-my $stand  = Doorway::Stand->new(
-    options => [
-        '--fallback',           'read',
-        '--fallback-ports',     $source->port,
-        '--fallback-schemes',   'http',
-        '--fallback-addresses', '127.0.0.1/32',
-        '--fallback-probe',     '0s'
-    ]
-);
+my $stand  = Doorway::Stand->new( options => $source->options );
 my $p = bless { stand => $stand, dir => $stand->dir . '/cache', path => '' },
   'Doorway::Pieces';
 my %hex = map { $_ => sha256_hex( $bytes{$_} ) } keys %bytes;

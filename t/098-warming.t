@@ -40,15 +40,7 @@ my %bytes  = (
 );
 
 my $source = Doorway::Source->new(%bytes);
-my $stand  = Doorway::Stand->new(
-    options => [
-        '--fallback'           => 'read',
-        '--fallback-ports'     => $source->port,
-        '--fallback-schemes'   => 'http',
-        '--fallback-addresses' => '127.0.0.1/32',
-        '--fallback-probe'     => '0s',
-    ]
-);
+my $stand  = Doorway::Stand->new( options => $source->options );
 $stand->start_daemon;
 
 sub held {

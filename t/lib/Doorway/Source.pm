@@ -53,6 +53,52 @@ sub url {
 
 sub port { return $_[0]{port} }
 
+# What a daemon is told that may fetch from here, and more options.
+sub options {
+    my ( $self, %more ) = @_;
+    my %options = (
+        '--fallback'           => 'read',
+        '--fallback-ports'     => $self->port,
+        '--fallback-schemes'   => 'http',
+        '--fallback-addresses' => '127.0.0.1/32',
+        '--fallback-probe'     => '0s',
+        %more
+    );
+    return [ map { ( $_ => $options{$_} ) } sort keys %options ];
+}
+
+my $n_contents = 0;
+
+# A content with one blob of these bytes, that lie at urls; its id. blob: more of the
+# blob; agent: whose it is; other names: of the content.
+sub content {
+    my ( $stand, $bytes, $urls, %more ) = @_;
+    my $id    = 'c' . ++$n_contents;
+    my $owner = delete $more{agent};
+    my $blob  = {
+        hash         => Doorway::Stand::hash_of($bytes),
+        mimeType     => 'text/plain',
+        fallbackUrls => $urls,
+        %{ delete $more{blob} || {} }
+    };
+    my $res = $stand->ask(
+        method  => 'POST',
+        path    => '/api/content',
+        headers => [ $owner ? "X-Elohim-Agent: $owner" : () ],
+        body    => Doorway::Stand::encode(
+            {
+                id    => $id,
+                title => $id,
+                reach => 'commons',
+                blobs => [$blob],
+                %more
+            }
+        )
+    );
+    $res->{status} == 201 or die "content: $res->{status} $res->{body}\n";
+    return $id;
+}
+
 # Lines "METHOD PATH RANGE", the range - when there was none.
 sub asked {
     my ($self) = @_;
