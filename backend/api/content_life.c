@@ -13,7 +13,10 @@
    came: an owner lifts his own, the operator and administrators any.
 
    Of the operator's own content the chain of the node's owner tells, too
-   (docs/decisions/0013): a move as LIFECYCLE, a wider reach as PROMOTION. */
+   (docs/decisions/0013): a move as LIFECYCLE, a wider reach as PROMOTION.
+
+   One file, though long: the four ways are one, from the body to the reply, but for
+   what is read of the body and how it is judged. */
 #include "backend/api/calls.h"
 
 #include <stdio.h>

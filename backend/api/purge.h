@@ -35,4 +35,12 @@ elo_err_t elo_purge_queue_put(elo_purge_queue_t *q, const elo_call_t *c,
    them. NULL, or what is wrong. */
 const char *elo_purge_ask_parse(elo_slice_t query, elo_pick_ask_t *out);
 
+/* What edges' caches hold: the rule for who is that to it (0: everybody's, ELO_FACT_OWNER:
+   his own). */
+elo_rule_t elo_purge_rule(const elo_call_t *c, uint32_t facts);
+
+/* False, and that is answered, with the refusal's detail: by what he is, or his token is
+   for, he changes nothing in caches, be it his own. */
+bool elo_purge_may(const elo_call_t *c, const char *refusal);
+
 #endif

@@ -115,8 +115,8 @@ elo_purge_ask_parse(elo_slice_t query, elo_pick_ask_t *out)
 
 /* ---- who may ---- */
 
-static elo_rule_t
-rule_of(const elo_call_t *c, uint32_t facts)
+elo_rule_t
+elo_purge_rule(const elo_call_t *c, uint32_t facts)
 {
     return elo_call_rule(c, ELO_OP_PURGE,
                          &(elo_who_subject_t){ .facts = facts,
@@ -125,12 +125,10 @@ rule_of(const elo_call_t *c, uint32_t facts)
 }
 
 
-/* False, and that is answered: by what he is, or his token is for, he purges nothing,
-   be it his own. */
-static bool
-may_purge(const elo_call_t *c)
+bool
+elo_purge_may(const elo_call_t *c, const char *refusal)
 {
-    elo_rule_t rule = rule_of(c, ELO_FACT_OWNER);
+    elo_rule_t rule = elo_purge_rule(c, ELO_FACT_OWNER);
 
     if (elo_rule_allows(rule)) {
         return true;
@@ -142,7 +140,7 @@ may_purge(const elo_call_t *c)
     if (rule == ELO_RULE_SCOPE) {
         elo_reply_err(c->req, ELO_ESCOPE, NULL);
     } else {
-        elo_reply_err(c->req, ELO_EWRITES, "this caller may not purge");
+        elo_reply_err(c->req, ELO_EWRITES, refusal);
     }
     return false;
 }
@@ -247,7 +245,7 @@ elo_call_cache_purge(elo_call_t *c)
     bool is_everyones;
     elo_err_t rc;
 
-    if (!may_purge(c)) {
+    if (!elo_purge_may(c, "this caller may not purge")) {
         return;
     }
     if ((why = elo_purge_ask_parse(elo_http_req_query(c->req), &ask)) != NULL) {
@@ -258,7 +256,7 @@ elo_call_cache_purge(elo_call_t *c)
         elo_reply_limited(c->req, "purge fewer: by prefix, or by tag", wait_s);
         return;
     }
-    is_everyones = elo_rule_allows(rule_of(c, 0));
+    is_everyones = elo_rule_allows(elo_purge_rule(c, 0));
     if (!is_let(c, is_everyones, &ask)) {
         return;
     }

@@ -52,42 +52,18 @@ typedef struct {
 
 /* ---- who may ---- */
 
-static elo_rule_t
-rule_of(const elo_call_t *c, uint32_t facts)
-{
-    return elo_call_rule(c, ELO_OP_PURGE,
-                         &(elo_who_subject_t){ .facts = facts,
-                                               .reach = ELO_REACH_PRIVATE,
-                                               .stage = ELO_STAGE_SERVED });
-}
-
-
 static bool
 is_everyones(const elo_call_t *c)
 {
-    return elo_rule_allows(rule_of(c, 0));
+    return elo_rule_allows(elo_purge_rule(c, 0));
 }
 
 
-/* False, and that is answered: as for a purge, which is as much in caches. */
+/* False, and that is answered. */
 static bool
 may_warm(const elo_call_t *c)
 {
-    elo_rule_t rule = rule_of(c, ELO_FACT_OWNER);
-
-    if (elo_rule_allows(rule)) {
-        return true;
-    }
-    elo_call_refused(c, ELO_OP_PURGE, elo_slice(NULL, 0),
-                     &(elo_who_subject_t){ .facts = ELO_FACT_OWNER,
-                                           .reach = ELO_REACH_PRIVATE,
-                                           .stage = ELO_STAGE_SERVED });
-    if (rule == ELO_RULE_SCOPE) {
-        elo_reply_err(c->req, ELO_ESCOPE, NULL);
-    } else {
-        elo_reply_err(c->req, ELO_EWRITES, "this caller may not warm caches");
-    }
-    return false;
+    return elo_purge_may(c, "this caller may not warm caches");
 }
 
 

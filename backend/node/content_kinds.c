@@ -360,8 +360,15 @@ elo_maker_array_ok(elo_maker_t *m, const char *name, const elo_json_t *v,
 }
 
 
+/* What judges an element that is called name. */
+typedef bool element_ok_t(elo_maker_t *m, const char *name,
+                          const elo_field_t *f, const elo_json_t *v,
+                          elo_slice_t *out);
+
+
 static bool
-put_texts(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v, size_t max)
+put_strings(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v,
+            size_t max, element_ok_t *is_ok)
 {
     char name[64];
     elo_slice_t s;
@@ -375,7 +382,7 @@ put_texts(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v, size_t max)
     elo_json_put_array(&m->w, f->name);
     for (size_t i = 0; i < elo_json_len(v); i++) {
         snprintf(name, sizeof(name), "%s[%zu]", f->name, i);
-        if (!text_ok(m, name, f, elo_json_at(v, i), false, &s)) {
+        if (!is_ok(m, name, f, elo_json_at(v, i), &s)) {
             return false;
         }
         elo_json_put_string(&m->w, NULL, s);
@@ -385,10 +392,31 @@ put_texts(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v, size_t max)
 }
 
 
+static bool
+tag_ok(elo_maker_t *m, const char *name, const elo_field_t *f,
+       const elo_json_t *v, elo_slice_t *out)
+{
+    return text_ok(m, name, f, v, false, out);
+}
+
+
+static bool
+url_ok(elo_maker_t *m, const char *name, const elo_field_t *f,
+       const elo_json_t *v, elo_slice_t *out)
+{
+    (void) f;
+    if (!elo_json_string(v, out)) {
+        return elo_maker_bad_kind(m, name, "a string", v);
+    }
+    return elo_shape_url(*out)
+           || elo_maker_bad(m, name, "must be an absolute http or https URL");
+}
+
+
 bool
 elo_put_tags(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v)
 {
-    return put_texts(m, f, v, ELO_CONTENT_TAGS_MAX);
+    return put_strings(m, f, v, ELO_CONTENT_TAGS_MAX, tag_ok);
 }
 
 
@@ -405,36 +433,14 @@ elo_put_invited(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v)
         elo_json_end_array(&m->w);
         return true;
     }
-    return put_texts(m, f, v, ELO_CONTENT_INVITED_MAX);
+    return put_strings(m, f, v, ELO_CONTENT_INVITED_MAX, tag_ok);
 }
 
 
 bool
 elo_put_urls(elo_maker_t *m, const elo_field_t *f, const elo_json_t *v)
 {
-    char name[64];
-    elo_slice_t s;
-
-    if (!elo_maker_array_ok(m, f->name, v, ELO_CONTENT_URLS_MAX)) {
-        return false;
-    }
-    if (v == NULL) {
-        return true;
-    }
-    elo_json_put_array(&m->w, f->name);
-    for (size_t i = 0; i < elo_json_len(v); i++) {
-        snprintf(name, sizeof(name), "%s[%zu]", f->name, i);
-        if (!elo_json_string(elo_json_at(v, i), &s)) {
-            return elo_maker_bad_kind(m, name, "a string", elo_json_at(v, i));
-        }
-        if (!elo_shape_url(s)) {
-            return elo_maker_bad(m, name,
-                                 "must be an absolute http or https URL");
-        }
-        elo_json_put_string(&m->w, NULL, s);
-    }
-    elo_json_end_array(&m->w);
-    return true;
+    return put_strings(m, f, v, ELO_CONTENT_URLS_MAX, url_ok);
 }
 
 
