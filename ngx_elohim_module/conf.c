@@ -14,6 +14,7 @@
 #define NGX_HTTP_ELOHIM_UPLOAD_TIMEOUT 330000
 /* ms, at least: the daemon says something far more often. */
 #define NGX_HTTP_ELOHIM_EVENT_TIMEOUT  60000
+#define NGX_HTTP_ELOHIM_TABLE_PAGES    8 /* what a slab needs itself */
 #define NGX_HTTP_ELOHIM_CONNECT        5000 /* ms; it is a local socket */
 #define NGX_HTTP_ELOHIM_PASS_BUFFER    (32 * 1024)
 /* A quarter of the daemon's default max_connections, for all workers together. */
@@ -328,6 +329,26 @@ ngx_http_elohim_namespace(ngx_http_elohim_loc_conf_t *conf)
     }
 
     ngx_md5_final(conf->ns, &md5);
+}
+
+
+ngx_int_t
+ngx_http_elohim_add_table(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    ngx_shm_zone_init_pt init, ngx_shm_zone_t **out)
+{
+    size = ngx_align(size, ngx_pagesize);
+    size += ngx_align(size / ngx_pagesize * sizeof(ngx_slab_page_t),
+                      ngx_pagesize)
+            + NGX_HTTP_ELOHIM_TABLE_PAGES * ngx_pagesize;
+
+    *out = ngx_shared_memory_add(cf, name, size, &ngx_http_elohim_module);
+    if (*out == NULL) {
+        return NGX_ERROR;
+    }
+
+    (*out)->init = init;
+
+    return NGX_OK;
 }
 
 

@@ -40,16 +40,11 @@ ngx_http_elohim_link_buffers(ngx_http_elohim_backend_t *b)
 
 
 ngx_int_t
-ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b)
+ngx_http_elohim_connect(ngx_http_elohim_backend_t *b, ngx_connection_t **out)
 {
     ngx_err_t          err;
     ngx_socket_t       s;
     ngx_connection_t  *c;
-
-    if (ngx_http_elohim_link_buffers(b) != NGX_OK) {
-        ngx_set_socket_errno(NGX_ENOMEM);
-        return NGX_ERROR;
-    }
 
     s = ngx_socket(b->addr.sockaddr->sa_family, SOCK_STREAM, 0);
     if (s == (ngx_socket_t) -1) {
@@ -65,26 +60,17 @@ ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b)
 
     c->recv = ngx_recv;
     c->send = ngx_send;
-    c->log = ngx_cycle->log;
     c->log_error = NGX_ERROR_IGNORE_ECONNRESET;
     c->read->log = c->log;
     c->write->log = c->log;
     c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->data = b;
-    c->read->handler = ngx_http_elohim_link_read_handler;
-    c->write->handler = ngx_http_elohim_link_write_handler;
-
-    if (ngx_nonblocking(s) == -1) {
-        goto failed;
-    }
 
     /* A stream socket of this family connects at once or not at all. */
 
-    if (connect(s, b->addr.sockaddr, b->addr.socklen) == -1) {
-        err = ngx_socket_errno;
-        ngx_close_connection(c);
-        ngx_set_socket_errno(err);
-        return err == NGX_EAGAIN ? NGX_AGAIN : NGX_ERROR;
+    if (ngx_nonblocking(s) == -1
+        || connect(s, b->addr.sockaddr, b->addr.socklen) == -1)
+    {
+        goto failed;
     }
 
     if (ngx_add_conn) {
@@ -101,8 +87,7 @@ ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b)
     }
 
     c->write->ready = 1;
-    c->idle = 1;
-    b->connection = c;
+    *out = c;
 
     return NGX_OK;
 
@@ -112,7 +97,33 @@ failed:
     ngx_close_connection(c);
     ngx_set_socket_errno(err);
 
-    return NGX_ERROR;
+    return err == NGX_EAGAIN ? NGX_AGAIN : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    if (ngx_http_elohim_link_buffers(b) != NGX_OK) {
+        ngx_set_socket_errno(NGX_ENOMEM);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_elohim_connect(b, &c);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    c->data = b;
+    c->read->handler = ngx_http_elohim_link_read_handler;
+    c->write->handler = ngx_http_elohim_link_write_handler;
+    c->idle = 1;
+    b->connection = c;
+
+    return NGX_OK;
 }
 
 

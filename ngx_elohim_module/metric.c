@@ -8,7 +8,6 @@
 #include <time.h>
 
 
-#define NGX_HTTP_ELOHIM_METRIC_PAGES  8  /* what the slab needs itself */
 #define NGX_HTTP_ELOHIM_METRIC_NTH    16 /* one hit of so many is timed */
 #define NGX_HTTP_ELOHIM_US            1000000
 #define NGX_HTTP_ELOHIM_US_NS         1000
@@ -86,7 +85,6 @@ ngx_int_t
 ngx_http_elohim_add_metric_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf)
 {
-    size_t     size;
     ngx_str_t  name;
 
     name.data = ngx_pnalloc(cf->pool,
@@ -98,20 +96,9 @@ ngx_http_elohim_add_metric_zone(ngx_conf_t *cf,
     name.len = ngx_sprintf(name.data, "elohim_metrics/%d", (int) ELO_M_SLOTS)
                - name.data;
 
-    size = ngx_align(sizeof(ngx_http_elohim_blocks_t), ngx_pagesize);
-    size += size / ngx_pagesize * sizeof(ngx_slab_page_t)
-            + NGX_HTTP_ELOHIM_METRIC_PAGES * ngx_pagesize;
-
-    emcf->metrics = ngx_shared_memory_add(cf, &name,
-                                          ngx_align(size, ngx_pagesize),
-                                          &ngx_http_elohim_module);
-    if (emcf->metrics == NULL) {
-        return NGX_ERROR;
-    }
-
-    emcf->metrics->init = ngx_http_elohim_metric_init;
-
-    return NGX_OK;
+    return ngx_http_elohim_add_table(
+        cf, &name, sizeof(ngx_http_elohim_blocks_t),
+        ngx_http_elohim_metric_init, &emcf->metrics);
 }
 
 

@@ -79,8 +79,7 @@ typedef struct {
     ngx_queue_t pending; /* questions that are not sent */
     ngx_queue_t sent;    /* in the order of their answers */
     ngx_uint_t n_sent;
-    ngx_event_t retry; /* posted: there is something to write; timer: the socket's
-                          backlog was full */
+    ngx_event_t retry; /* posted: to write; timer: the socket's backlog was full */
     ngx_http_elohim_reply_t reply;
     size_t got; /* bytes of the body so far */
     ngx_buf_t *in;
@@ -186,11 +185,12 @@ void ngx_http_elohim_ask_flush(ngx_http_elohim_backend_t *b);
 void ngx_http_elohim_ask_timeout(ngx_event_t *ev);
 void ngx_http_elohim_ask_retry(ngx_event_t *ev);
 
-/* link: the kept connection. NGX_OK, NGX_AGAIN (try again soon), NGX_ERROR with
-   ngx_socket_errno. */
+/* link: a new connection, without handlers; the kept one. NGX_OK, NGX_AGAIN (try again
+   soon), NGX_ERROR with ngx_socket_errno; of a write: it is of no more use. */
+ngx_int_t ngx_http_elohim_connect(ngx_http_elohim_backend_t *b,
+    ngx_connection_t **c);
 ngx_int_t ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b);
 void ngx_http_elohim_link_close(ngx_http_elohim_backend_t *b);
-/* NGX_ERROR: the connection is of no more use. */
 ngx_int_t ngx_http_elohim_link_write(ngx_http_elohim_backend_t *b);
 
 /* reply: NGX_OK and the bytes of the head, NGX_AGAIN, or NGX_ERROR. */

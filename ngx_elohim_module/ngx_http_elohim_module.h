@@ -103,6 +103,10 @@ char *ngx_http_elohim_set_cache_policy(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_elohim_set_cache_floors(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* conf: a zone that is one table of size bytes, which init takes from its slab. */
+ngx_int_t ngx_http_elohim_add_table(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    ngx_shm_zone_init_pt init, ngx_shm_zone_t **out);
+
 /* rate */
 ngx_int_t ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf);

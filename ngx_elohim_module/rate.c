@@ -11,7 +11,6 @@
 
 
 #define NGX_HTTP_ELOHIM_RATE_SETS   4096    /* 32,768 addresses, 256 KiB */
-#define NGX_HTTP_ELOHIM_RATE_PAGES  8       /* what the slab needs itself */
 #define NGX_HTTP_ELOHIM_RATE_IPV6   8       /* bytes of an address that count */
 #define NGX_HTTP_ELOHIM_LOGIN_BURST 10      /* seconds' logins at once */
 #define NGX_HTTP_ELOHIM_SECOND      1000000 /* us */
@@ -64,21 +63,11 @@ ngx_int_t
 ngx_http_elohim_add_rate_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf)
 {
-    ngx_str_t        name = ngx_string("elohim_rates");
-    ngx_shm_zone_t  *zone;
+    ngx_str_t  name = ngx_string("elohim_rates");
 
-    zone = ngx_shared_memory_add(
-        cf, &name, elo_rate_size(NGX_HTTP_ELOHIM_RATE_SETS)
-                   + NGX_HTTP_ELOHIM_RATE_PAGES * ngx_pagesize,
-        &ngx_http_elohim_module);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_elohim_rate_init;
-    emcf->rates = zone;
-
-    return NGX_OK;
+    return ngx_http_elohim_add_table(
+        cf, &name, elo_rate_size(NGX_HTTP_ELOHIM_RATE_SETS) + ngx_cacheline_size,
+        ngx_http_elohim_rate_init, &emcf->rates);
 }
 
 

@@ -8,11 +8,6 @@
 
 #include "common/base/enc.h"
 
-#include "common/base/enc.h"
-
-
-#define NGX_HTTP_ELOHIM_RETRY_MAX  86400 /* s; what is said of longer is this */
-
 
 #define NGX_HTTP_ELOHIM_RETRY_MAX  86400 /* s; who says longer says this */
 

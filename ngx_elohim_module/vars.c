@@ -102,6 +102,23 @@ ngx_http_elohim_set_text(ngx_http_variable_value_t *v, const char *text)
 
 
 static ngx_int_t
+ngx_http_elohim_set_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uint64_t n)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(p, "%uL", n) = '\0';
+
+    return ngx_http_elohim_set_text(v, (const char *) p);
+}
+
+
+static ngx_int_t
 ngx_http_elohim_cache_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -178,7 +195,6 @@ static ngx_int_t
 ngx_http_elohim_fill_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                 *p;
     ngx_http_elohim_ctx_t  *ctx;
 
     ctx = ngx_http_elohim_logged(r);
@@ -187,14 +203,7 @@ ngx_http_elohim_fill_variable(ngx_http_request_t *r,
         return ngx_http_elohim_set_text(v, NULL);
     }
 
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    *ngx_sprintf(p, "%M", (ngx_msec_t) ctx->fill_time) = '\0';
-
-    return ngx_http_elohim_set_text(v, (const char *) p);
+    return ngx_http_elohim_set_number(r, v, (ngx_msec_t) ctx->fill_time);
 }
 
 
@@ -224,7 +233,6 @@ static ngx_int_t
 ngx_http_elohim_age_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                 *p;
     ngx_http_elohim_ctx_t  *ctx;
 
     ctx = ngx_http_elohim_logged(r);
@@ -236,14 +244,7 @@ ngx_http_elohim_age_variable(ngx_http_request_t *r,
         return ngx_http_elohim_set_text(v, NULL);
     }
 
-    p = ngx_pnalloc(r->pool, NGX_INT32_LEN + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    *ngx_sprintf(p, "%uD", ctx->age) = '\0';
-
-    return ngx_http_elohim_set_text(v, (const char *) p);
+    return ngx_http_elohim_set_number(r, v, ctx->age);
 }
 
 

@@ -25,13 +25,12 @@
 #include "backend/net/http_head.h"
 #include "backend/net/http_server.h"
 
-#define ELO_HTTP_PIECE     ELO_HTTP_WHOLE_MAX /* read at once of a body */
-#define ELO_HTTP_DRAIN_MAX (1u << 20)  /* unread body that is worth reading */
-#define ELO_HTTP_CORK_MAX  (64u << 10) /* answers kept back to be sent at once */
-#define ELO_HTTP_TURN_MAX  (512u << 10) /* the same, of all connections */
-#define ELO_HTTP_RESERVE                                                       \
-    8 /* one of so many connections isn't for slow bodies */
-#define ELO_HTTP_SHED_MS        500u   /* what comes may be on its way */
+#define ELO_HTTP_PIECE          ELO_HTTP_WHOLE_MAX /* read at once of a body */
+#define ELO_HTTP_DRAIN_MAX      (1u << 20) /* unread body that is worth reading */
+#define ELO_HTTP_CORK_MAX       (64u << 10) /* answers kept back to be sent at once */
+#define ELO_HTTP_TURN_MAX       (512u << 10) /* the same, of all connections */
+#define ELO_HTTP_RESERVE        8    /* one of so many isn't for slow bodies */
+#define ELO_HTTP_SHED_MS        500u /* what comes may be on its way */
 #define ELO_HTTP_SHED_TELL_MS   10000u /* between two lines of the log */
 #define ELO_HTTP_LINGER_MS      5000u  /* for a client to notice our answer */
 #define ELO_HTTP_LINGER_MAX     (256u << 20) /* what it may send meanwhile */

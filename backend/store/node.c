@@ -2,7 +2,8 @@
 /* node: writing content nodes: the row of each, and every version's JSON, both changed
    in one operation. A blob whose owner's last effective reference goes becomes an
    orphan of his in the same operation. What is removed or forgotten leaves a row, so
-   that an id never has the same version twice. */
+   that an id never has the same version twice. One file, though long: what puts, restates,
+   removes and what a blob's coming or going changes run the same steps. */
 #include "backend/store/node_internal.h"
 
 #include <assert.h>

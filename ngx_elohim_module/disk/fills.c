@@ -9,7 +9,6 @@
 #define NGX_HTTP_ELOHIM_FILL_BUCKETS  1024 /* a power of two */
 #define NGX_HTTP_ELOHIM_FILL_KEPT     1000 /* ms that a failure is known */
 #define NGX_HTTP_ELOHIM_FILL_SLACK    1000 /* ms beyond the owner's own patience */
-#define NGX_HTTP_ELOHIM_FILL_PAGES    8    /* what the slab needs itself */
 
 
 typedef struct {
@@ -90,21 +89,11 @@ ngx_int_t
 ngx_http_elohim_add_fill_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf)
 {
-    ngx_str_t        name = ngx_string("elohim_fills");
-    ngx_shm_zone_t  *zone;
+    ngx_str_t  name = ngx_string("elohim_fills");
 
-    zone = ngx_shared_memory_add(
-        cf, &name, ngx_align(sizeof(ngx_http_elohim_fills_t), ngx_pagesize)
-                   + NGX_HTTP_ELOHIM_FILL_PAGES * ngx_pagesize,
-        &ngx_http_elohim_module);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_elohim_fills_init;
-    emcf->fills = zone;
-
-    return NGX_OK;
+    return ngx_http_elohim_add_table(
+        cf, &name, sizeof(ngx_http_elohim_fills_t),
+        ngx_http_elohim_fills_init, &emcf->fills);
 }
 
 

@@ -124,11 +124,8 @@ ngx_uint_t ngx_http_elohim_feeds(void);
 /* Ends those of this worker whose bytes were purged: who follows looks anew. */
 void ngx_http_elohim_feeds_check(void);
 
-/* feed_link: a kept connection, or NULL; a new one (NGX_AGAIN: the socket's backlog is
-   full; NGX_ERROR with ngx_socket_errno); it isn't needed any more. */
+/* feed_link: a kept connection, or NULL; it isn't needed any more. */
 ngx_connection_t *ngx_http_elohim_feed_take(ngx_http_elohim_backend_t *b);
-ngx_int_t ngx_http_elohim_feed_connection(ngx_http_elohim_backend_t *b,
-    ngx_connection_t **out);
 void ngx_http_elohim_feed_give(ngx_http_elohim_backend_t *b,
     ngx_connection_t *c);
 

@@ -21,7 +21,6 @@
 #define NGX_HTTP_ELOHIM_WARM_FAILED   5000  /* ms, when it gives no list */
 #define NGX_HTTP_ELOHIM_WARM_NONE     60000 /* ms, when it knows no lists */
 #define NGX_HTTP_ELOHIM_WARM_POOL     4096
-#define NGX_HTTP_ELOHIM_WARM_PAGES    8     /* what the slab needs itself */
 #define NGX_HTTP_ELOHIM_ASK_WARM      "/internal/v1/warm?n=%d"
 
 
@@ -66,21 +65,11 @@ ngx_int_t
 ngx_http_elohim_add_warm_zone(ngx_conf_t *cf,
     ngx_http_elohim_main_conf_t *emcf)
 {
-    ngx_str_t        name = ngx_string("elohim_warm");
-    ngx_shm_zone_t  *zone;
+    ngx_str_t  name = ngx_string("elohim_warm");
 
-    zone = ngx_shared_memory_add(
-        cf, &name, ngx_align(sizeof(ngx_http_elohim_warms_t), ngx_pagesize)
-                   + NGX_HTTP_ELOHIM_WARM_PAGES * ngx_pagesize,
-        &ngx_http_elohim_module);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_elohim_warms_init;
-    emcf->warms = zone;
-
-    return NGX_OK;
+    return ngx_http_elohim_add_table(
+        cf, &name, sizeof(ngx_http_elohim_warms_t),
+        ngx_http_elohim_warms_init, &emcf->warms);
 }
 
 
