@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/lib/tool.h"
+
 #define HEAD_MAX 4096u
 #define ROOM     (256u << 10)
 
@@ -41,24 +43,6 @@ static struct {
     int ep;
     uint64_t begin_ns;
 } run;
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "herd: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
-}
 
 
 static double

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/lib/tool.h"
 #include "common/base/cid.h"
 #include "common/base/sha256_many.h"
 
@@ -53,24 +54,6 @@ static struct {
     elo_digest_t *digests; /* of all the blobs that a get may ask for */
     uint32_t *latency;     /* histogram, a microsecond a slot */
 } run;
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
-}
 
 
 static uint64_t

@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/lib/tool.h"
+
 #define CLASSES  16u
 #define HEAD_MAX 4096u
 #define ROOM     (1u << 20)
@@ -41,14 +43,6 @@ static struct {
     int status;
     uint64_t requests[CLASSES], hits[CLASSES], bytes[CLASSES], failed[CLASSES];
 } run;
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "replay: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 
 static void

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/lib/tool.h"
 #include "common/base/crypto.h"
 #include "common/base/enc.h"
 #include "common/base/hash_tree.h"
@@ -71,24 +72,6 @@ static struct {
     double credit;
     uint64_t filled_ns;
 } run;
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "source: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
-}
 
 
 /* ---- bytes ---- */

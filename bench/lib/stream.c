@@ -13,15 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/lib/tool.h"
+
 #define PIECE (1u << 20)
-
-
-static void
-die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
 
 
 static void

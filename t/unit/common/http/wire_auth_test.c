@@ -10,37 +10,13 @@
 #include "common/base/num.h"
 #include "common/cache/generation.h"
 #include "common/http/wire_auth.h"
-#include "t/unit/guard.h"
+#include "t/unit/common/http/wire_case.h"
 
 static const elo_wire_head_t head = {
     .generation = UINT64_C(0x0102030405060708),
     .slot = 4711,
     .reach = ELO_REACH_LOCAL,
 };
-
-static guard_t guard;
-static elo_buf_t buf;
-
-
-static int
-setup(void **state)
-{
-    (void) state;
-    guard_init(&guard, 4096);
-    elo_buf_init(&buf, 1u << 20);
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    elo_buf_dispose(&buf);
-    guard_dispose(&guard);
-    return 0;
-}
-
 
 static elo_wire_keys_t
 keys(void)
@@ -304,13 +280,20 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_session, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_access, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_session_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_access_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_keys_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keys, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_session, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_access, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_lengths, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_session_refused, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_access_refused, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_keys_refused, wire_case_setup,
+                                        wire_case_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

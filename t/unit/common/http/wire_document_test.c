@@ -10,37 +10,13 @@
 #include "common/base/num.h"
 #include "common/cache/generation.h"
 #include "common/http/wire_document.h"
-#include "t/unit/guard.h"
+#include "t/unit/common/http/wire_case.h"
 
 #define AT_FLAGS  (ELO_WIRE_HEADER_LEN + 13)
 #define AT_REACH  (ELO_WIRE_HEADER_LEN + 12)
 #define AT_SLOT   (ELO_WIRE_HEADER_LEN + 14 + 8)
 #define AT_STATUS (AT_SLOT + 4)
 #define AT_TAG    (AT_STATUS + 2)
-
-static guard_t guard;
-static elo_buf_t buf;
-
-
-static int
-setup(void **state)
-{
-    (void) state;
-    guard_init(&guard, 4096);
-    elo_buf_init(&buf, 1u << 20);
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    elo_buf_dispose(&buf);
-    guard_dispose(&guard);
-    return 0;
-}
-
 
 static elo_document_t
 whole(void)
@@ -308,13 +284,20 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bare, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prefixes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_there_and_back, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_bare, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_bounds, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_fields, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_values, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_prefixes, wire_case_setup,
+                                        wire_case_teardown),
+        cmocka_unit_test_setup_teardown(test_renewal, wire_case_setup,
+                                        wire_case_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "common/base/num.h"
 #include "common/cache/generation.h"
 #include "common/http/wire.h"
-#include "t/unit/guard.h"
+#include "t/unit/common/http/wire_case.h"
 
 #define NAME "blobs/ef/0123456789abcdef"
 
@@ -28,30 +28,6 @@ static const uint8_t extents[] = {
     0, 0, 0, 0, 0, 0, 0, 100,  0, 0, 0, 0, 0, 0, 0, 50,
     0, 0, 0, 0, 0, 0, 3, 0xe7, 0, 0, 0, 0, 0, 0, 0, 1,
 };
-
-static guard_t guard;
-static elo_buf_t buf;
-
-
-static int
-setup(void **state)
-{
-    (void) state;
-    guard_init(&guard, 4096);
-    elo_buf_init(&buf, 32u << 20);
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    elo_buf_dispose(&buf);
-    guard_dispose(&guard);
-    return 0;
-}
-
 
 static elo_grant_t
 a_grant(void)
@@ -734,7 +710,8 @@ test_store_name(void **state)
 }
 
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)                                                                \
+    cmocka_unit_test_setup_teardown(f, wire_case_setup, wire_case_teardown)
 
 
 int
