@@ -21,8 +21,9 @@ use Doorway::Stand;
 
 $| = 1;
 
-# The locations of the shipped configuration's first server, with our pages.
-sub shipped_locations {
+# The zones of the shipped configuration, and the locations of its first server, with
+# our pages.
+sub shipped {
     my $web     = abs_path( $ENV{BUILD} || 'build' ) . '/web';
     my $text    = Doorway::Stand::slurp('conf/elohim.conf');
     my ($first) = $text =~ /^    server \{\n(.*?)^    \}\n/ms
@@ -32,7 +33,8 @@ sub shipped_locations {
     die "elohim.conf has no login\n" if !grep { m{= /login \{} } @found;
     my $config = join '', @found;
     $config =~ s{/usr/local/share/elohim/web}{$web}g;
-    return $config;
+    my @zones = $text =~ /^    (limit_(?:conn|req)_zone [^;]*;)/msg;
+    return ( config => $config, http => "@zones" );
 }
 
 # Each of them other bytes, by a box at the end that says nothing.
@@ -67,7 +69,7 @@ sub publish_film {
 my $film  = Doorway::Media::movie('320x180');
 my $stand = Doorway::Stand->new;
 $stand->start_daemon;
-$stand->start_nginx( config => shipped_locations() );
+$stand->start_nginx( shipped() );
 my $agents = Doorway::Agents->new($stand);
 
 # Anna's key is the command line's, in a ring of hers; a second one has two agents,

@@ -5,12 +5,15 @@
    ?player=hls asks for one way. Everything from the node is shown as text. What
    is for some alone is read by the cookie of a login (session.js), and shared by
    URLs that the key of this browser signs; without these scripts the page
-   plays what is open to everyone. */
+   plays what is open to everyone. What is private isn't sent to a browser that
+   says its connection is slow, which it may say before it knows: then the reader
+   is asked (?bw=). */
 (function () {
   'use strict';
 
   var ID = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
   var TEXT_MAX = 1024 * 1024; /* longer documents are only linked */
+  var SLOW = 'BANDWIDTH_TOO_LOW';
   var WAIT_S = 2; /* between questions when the server names no time */
   var WAIT_MAX_S = 30;
 
@@ -20,6 +23,7 @@
   var hls = null;
   var timer = 0;
   var away = 0; /* questions in a row without an answer */
+  var bandwidth = ''; /* the reader's word, above the browser's */
   var recovered = { media: 0, network: 0 };
 
   function $(name) {
@@ -55,6 +59,7 @@
     show($('error'), false);
     show($('login'), false);
     show($('play-file'), false);
+    show($('play-slow'), false);
   }
 
   /* ---- questions to the server ---- */
@@ -248,6 +253,11 @@
     return '/api/' + kind + '/' + encodeURIComponent(id) + (tail || '');
   }
 
+  /* The same for what is played, by the reader's word on the connection. */
+  function played(kind, tail) {
+    return api(kind, tail) + (bandwidth ? '?bw=' + bandwidth : '');
+  }
+
   function addLink(text, href, outside) {
     var item = document.createElement('li');
     var link = document.createElement('a');
@@ -438,7 +448,7 @@
     hls.on(Hls.Events.FRAG_BUFFERED, function () {
       recovered.network = 0;
     });
-    hls.loadSource(api('manifest', '/hls.m3u8'));
+    hls.loadSource(played('manifest', '/hls.m3u8'));
     hls.attachMedia(element);
     mode('hls', 'HLS');
     links(true);
@@ -461,7 +471,7 @@
       return;
     }
     if (stage(isSound()).canPlayType('application/vnd.apple.mpegurl')) {
-      stage(isSound()).src = api('manifest', '/hls.m3u8');
+      stage(isSound()).src = played('manifest', '/hls.m3u8');
       mode('native-hls', 'HLS');
       links(true);
       return;
@@ -505,7 +515,7 @@
     dropHls();
     links(false);
     stage(isSound());
-    setFile(api('blob'));
+    setFile(played('blob'));
     mode('file', 'File');
     status(why);
     show($('audio-box'), false);
@@ -516,7 +526,8 @@
           + (b.bitrateMbps ? ' · ' + b.bitrateMbps + ' Mbit/s' : '')
       };
     }), Math.max(0, list.indexOf(mainBlob())), function (i) {
-      setFile('/api/blob/' + encodeURIComponent(list[i].hash));
+      setFile('/api/blob/' + encodeURIComponent(list[i].hash)
+        + (bandwidth ? '?bw=' + bandwidth : ''));
     });
   }
 
@@ -534,7 +545,13 @@
       if (isClosed(r)) {
         return closed(r.status);
       }
-      throw new Error('open');
+      return fetch(played('blob'), { headers: { Range: 'bytes=0-0' } })
+        .then(problem).then(function (p) {
+          if (p.code !== SLOW) {
+            throw new Error('open');
+          }
+          tooSlow();
+        });
     }).catch(function () {
       fail(e.code === 4 /* MEDIA_ERR_SRC_NOT_SUPPORTED */
         ? 'This browser cannot play the file, or the file is not held here.'
@@ -543,10 +560,18 @@
     });
   }
 
+  function tooSlow() {
+    calm();
+    mode('slow');
+    status('Your browser says that your connection is slow. What is private is '
+      + 'not sent over such a one, unless you say that it isn’t.');
+    show($('play-slow'), true);
+  }
+
   /* ---- is it ready for streaming? ---- */
 
   function askStream() {
-    fetch(api('manifest', '/hls.m3u8')).then(function (r) {
+    fetch(played('manifest', '/hls.m3u8')).then(function (r) {
       if (r.ok) {
         calm();
         status('');
@@ -554,6 +579,10 @@
         return;
       }
       return problem(r).then(function (p) {
+        if (p.code === SLOW) {
+          tooSlow();
+          return;
+        }
         if (r.status !== 503) {
           playFile(p.detail ? 'Not streamable: ' + p.detail
             : 'This cannot be streamed, so it is the plain file.');
@@ -737,6 +766,10 @@
   $('retry').addEventListener('click', start);
   $('play-file').addEventListener('click', function () {
     playFile('');
+  });
+  $('play-slow').addEventListener('click', function () {
+    bandwidth = 'medium';
+    start();
   });
   $('share-form').addEventListener('submit', shareLink);
   document.addEventListener('keydown', onKey);

@@ -26,6 +26,9 @@ const WAIT_MS = 20_000;
 // What the console says of narrow content that isn't there, or isn't indexed.
 const EXPECTED = /status of (?:404|422)/;
 const INSECURE = 'doorway.test';
+// A browser that has measured nothing yet says that its connection is slow.
+const FAST = { Downlink: '10', ECT: '4g' };
+
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update',
@@ -554,6 +557,19 @@ async function imports(context, page) {
   ok(page.answers.some((a) => a === '206 /api/blob/private'), 'by Range',
     page.answers.join('\n'));
   await shoot(page, 'play-private');
+  for (const player of ['', '?player=file']) {
+    await page.setExtraHTTPHeaders({ Downlink: '1.45' });
+    await page.goto(`${BASE}/play/private${player}`);
+    await mode(page, 'slow', `a slow connection${player}`);
+    await shoot(page, `play-slow${player && '-file'}`);
+    is(await nameless(page), '', 'everything has a name');
+    await page.click('#play-slow');
+    await plays(page, `by the reader's word${player}`);
+    ok(await page.isHidden('#play-slow'), 'he is asked once');
+  }
+  await page.setExtraHTTPHeaders(FAST);
+  await page.goto(`${BASE}/play/private`);
+  await plays(page, 'private, fast again');
   is(await nameless(page), '', 'the player: everything has a name');
   await context.clearCookies();
   await page.reload();
@@ -687,6 +703,7 @@ async function within(parts) {
     headless: true,
     args: FLAGS,
     viewport: { width: 1100, height: 800 },
+    extraHTTPHeaders: FAST,
   });
 
   try {
