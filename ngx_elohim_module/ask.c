@@ -155,7 +155,6 @@ ngx_int_t
 ngx_http_elohim_ask_connect(ngx_http_elohim_backend_t *b)
 {
     ngx_int_t  rc;
-    ngx_err_t  err;
 
     if (b->connection || b->retry.timer_set) {
         return NGX_OK;
@@ -170,14 +169,6 @@ ngx_http_elohim_ask_connect(ngx_http_elohim_backend_t *b)
     if (rc == NGX_AGAIN) {
         ngx_add_timer(&b->retry, NGX_HTTP_ELOHIM_RETRY);
         return NGX_OK;
-    }
-
-    err = ngx_socket_errno;
-
-    if (ngx_http_elohim_shm_away(b->zone, b->index, 1)) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "elohimd at \"%V\" is away, connect() failed",
-                      &b->addr.name);
     }
 
     return NGX_DECLINED;

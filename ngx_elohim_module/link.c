@@ -7,6 +7,7 @@
 
 
 #define NGX_HTTP_ELOHIM_LINK_BUFFER (16 * 1024) /* also the largest head */
+#define NGX_HTTP_ELOHIM_LINK_TELL   10000       /* ms between two lines of the log */
 
 
 static void ngx_http_elohim_link_read_handler(ngx_event_t *rev);
@@ -39,6 +40,34 @@ ngx_http_elohim_link_buffers(ngx_http_elohim_backend_t *b)
 }
 
 
+/* What this process lacks says nothing of the daemon, whom others may reach. */
+
+static void
+ngx_http_elohim_not_connected(ngx_http_elohim_backend_t *b, ngx_err_t err)
+{
+    static ngx_msec_t  told;
+
+    if (err != NGX_EMFILE && err != NGX_ENFILE && err != NGX_ENOMEM) {
+
+        if (ngx_http_elohim_shm_away(b->zone, b->index, 1)) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                          "elohimd at \"%V\" is away, connect() failed",
+                          &b->addr.name);
+        }
+
+        return;
+    }
+
+    if (told == 0 || ngx_current_msec - told > NGX_HTTP_ELOHIM_LINK_TELL) {
+        told = ngx_current_msec;
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, err,
+                      "no connection to elohimd at \"%V\": raise "
+                      "worker_connections and worker_rlimit_nofile",
+                      &b->addr.name);
+    }
+}
+
+
 ngx_int_t
 ngx_http_elohim_connect(ngx_http_elohim_backend_t *b, ngx_connection_t **out)
 {
@@ -48,13 +77,14 @@ ngx_http_elohim_connect(ngx_http_elohim_backend_t *b, ngx_connection_t **out)
 
     s = ngx_socket(b->addr.sockaddr->sa_family, SOCK_STREAM, 0);
     if (s == (ngx_socket_t) -1) {
+        ngx_http_elohim_not_connected(b, ngx_socket_errno);
         return NGX_ERROR;
     }
 
     c = ngx_get_connection(s, ngx_cycle->log);
     if (c == NULL) {
         (void) ngx_close_socket(s);
-        ngx_set_socket_errno(NGX_EMFILE);
+        ngx_http_elohim_not_connected(b, NGX_EMFILE);
         return NGX_ERROR;
     }
 
@@ -95,9 +125,14 @@ failed:
 
     err = ngx_socket_errno;
     ngx_close_connection(c);
-    ngx_set_socket_errno(err);
 
-    return err == NGX_EAGAIN ? NGX_AGAIN : NGX_ERROR;
+    if (err == NGX_EAGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_elohim_not_connected(b, err);
+
+    return NGX_ERROR;
 }
 
 
@@ -108,7 +143,6 @@ ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b)
     ngx_connection_t  *c;
 
     if (ngx_http_elohim_link_buffers(b) != NGX_OK) {
-        ngx_set_socket_errno(NGX_ENOMEM);
         return NGX_ERROR;
     }
 

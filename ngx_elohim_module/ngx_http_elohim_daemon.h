@@ -186,7 +186,7 @@ void ngx_http_elohim_ask_timeout(ngx_event_t *ev);
 void ngx_http_elohim_ask_retry(ngx_event_t *ev);
 
 /* link: a new connection, without handlers; the kept one. NGX_OK, NGX_AGAIN (try again
-   soon), NGX_ERROR with ngx_socket_errno; of a write: it is of no more use. */
+   soon), NGX_ERROR (the log knows why); of a write: it is of no more use. */
 ngx_int_t ngx_http_elohim_connect(ngx_http_elohim_backend_t *b,
     ngx_connection_t **c);
 ngx_int_t ngx_http_elohim_link_open(ngx_http_elohim_backend_t *b);

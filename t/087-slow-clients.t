@@ -5,6 +5,7 @@
 
 use strict;
 use warnings;
+use feature 'state';
 use lib 't/lib';
 
 use IO::Select;
@@ -14,6 +15,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Doorway::Http;
+use Doorway::Source;
 use Doorway::Stand;
 
 # Of a worker's memory: for each connection, and more while they go on reading. The
@@ -31,7 +33,9 @@ if ( $n > $room ) {
 
 # What the kernel may hold to be sent to all of them together has a bound, too
 # (net.ipv4.tcp_mem): over the loopback, segments of 64 KiB would reach it.
-my $stand = Doorway::Stand->new;
+my $far    = Doorway::Stand::noise( 3_000_000, 'far' );
+my $source = Doorway::Source->new( far => $far );
+my $stand  = Doorway::Stand->new( options => $source->options );
 $stand->start_daemon;
 my %bytes = (
     long  => Doorway::Stand::noise( 8_000_000, 'slow' ),
@@ -42,13 +46,15 @@ my %hash =
 $stand->publish( id => 'both', blobs => [ values %hash ] );
 my %port = map { $_ => Doorway::Stand::free_port() } qw(slow few stuck);
 $stand->start_nginx(
-    main => 'worker_rlimit_nofile ' . ( $n + 1000 ) . ';',
+    # a reader of what is being fetched has a file of his own
+    main => 'worker_rlimit_nofile ' . ( 2 * $n + 1000 ) . ';',
 
     # nginx takes idle ones back when a sixteenth of them are left
     connections => int( 1.2 * $n ) + 600,
         http    => 'sendfile on; sendfile_max_chunk 1m; tcp_nopush on;'
       . 'open_file_cache max=1000; client_header_timeout 3s; send_timeout 60s;'
       . 'reset_timedout_connection on;'
+      . "elohim_cache_path ${\ $stand->dir}/cache;"
       . 'limit_conn_zone $binary_remote_addr zone=few:1m;'
       . "server { listen 127.0.0.1:$port{slow} backlog=4096 sndbuf=32k;"
       . ' location / { elohim on; } }'
@@ -57,13 +63,15 @@ $stand->start_nginx(
       . "server { listen 127.0.0.1:$port{stuck}; send_timeout 1s;"
       . ' location / { elohim on; } }'
 );
-my $worker = worker();
+my $worker = worker_of($stand);
 
-sub worker {
-    open my $in, '-|', 'pgrep', '-P', $stand->nginx_pid or die "pgrep: $!\n";
-    chomp( my $pid = <$in> );
-    close $in;
-    return $pid;
+# The master listens before it has one.
+sub worker_of {
+    my ($of) = @_;
+    my $pid = $of->nginx_pid;
+    return Doorway::Stand::wait_for( 20,
+        sub { Doorway::Stand::slurp("/proc/$pid/task/$pid/children") =~ /(\d+)/ && $1 } )
+      || die "no worker\n";
 }
 
 sub anonymous_kib {
@@ -207,6 +215,59 @@ subtest 'readers of a byte a second' => sub {
     others('after');
 };
 
+# They come while it is fetched for the first time, which waits for none of them.
+subtest 'readers of a fill' => sub {
+    my $id = Doorway::Source::content( $stand, $far, [ $source->url('/gate/far') ],
+        blob => { sizeBytes => length $far } );
+    my $kib = anonymous_kib();
+
+    # the last byte of their heads comes when all of them are there
+    my $crowd = crowd(
+        $n,
+        "GET /api/blob/$id HTTP/1.1\r\nHost: x\r\n\r",
+        sub {
+            my ( $sock, $i ) = @_;
+            state %asked;
+            $asked{$i} //= syswrite $sock, "\n";
+            return sysread( $sock, my $byte, 1 ) // 0;
+        }
+    );
+
+    ok(
+        Doorway::Stand::wait_for(
+            60, sub { files_of($worker) >= $files_before + $n }
+        ),
+        'all of them are connected'
+    );
+    others('while it is fetched');
+    $source->open_gate;
+    ok( Doorway::Stand::wait_for( 60, sub { heard($crowd) >= $n } ),
+        'each has read something' );
+    cmp_ok(
+        anonymous_kib() - $kib,
+        '<',
+        $n * $CONNECTION_KIB,
+        'memory of the worker'
+    );
+    my $begin = time;
+    my $res   = $stand->get("/api/blob/$id");
+    ok( $res->{status} == 200 && $res->{body} eq $far, 'who is fast has it' );
+    cmp_ok( time - $begin, '<', $SOON_S, '... soon' );
+    my %asked;
+    $asked{$_}++ for $source->asked;
+    is_deeply( [ grep { $asked{$_} > 1 } keys %asked ],
+        [], 'nothing was fetched twice' );
+    others('meanwhile');
+    leave($crowd);
+    ok(
+        Doorway::Stand::wait_for(
+            20, sub { files_of($worker) <= $files_before + 8 }
+        ),
+        'with them it goes, but for pieces that are kept open'
+    );
+    $files_before = files_of($worker);
+};
+
 # A header has 3 s, of which a byte now and then makes no more.
 subtest 'senders of a byte a second' => sub {
     my $crowd = crowd(
@@ -279,6 +340,42 @@ subtest 'connections of one address' => sub {
         ),
         'when they have gone'
     );
+};
+
+# What a worker lacks isn't the daemon's fault, whom the others may reach: it may open
+# one more file, which is the client's connection.
+subtest 'no connection left for the daemon' => sub {
+    my $short = Doorway::Stand->new;
+
+    $short->start_daemon;
+    my $hash = $short->put( 'little', 'text/plain' )->{hash};
+    $short->publish( id => 'little', blobs => [$hash] );
+    $short->start_nginx( config => 'location / { elohim on; elohim_warm off; }' );
+    my $pid   = worker_of($short);
+    my $limit = sub {
+        my ($n) = @_;
+        system( 'prlimit', '--pid', $pid, "--nofile=$n:" ) == 0
+          or die "prlimit failed\n";
+    };
+    my $free = 0;
+
+    # the connection that is kept goes with the daemon
+    $short->stop_daemon;
+    $short->start_daemon;
+    $free++ while -l "/proc/$pid/fd/$free";
+    my ($was) = Doorway::Stand::slurp("/proc/$pid/limits") =~
+      /^Max open files\s+(\d+)/m;
+    $limit->( $free + 1 );
+    is( $short->get("/api/blob/$hash")->{status}, 503, 'it is refused' );
+    like(
+        $short->error_log,
+        qr/no connection to elohimd at .*raise worker_connections and/,
+        'the log says why'
+    );
+    unlike( $short->error_log, qr/is away/, '... and blames nobody' );
+    $limit->($was);
+    is( $short->get("/api/blob/$hash")->{status}, 200, 'with room it is served' );
+    $short->end;
 };
 
 done_testing();

@@ -227,8 +227,6 @@ ngx_http_elohim_feed_ask(ngx_http_elohim_feed_t *f)
 static void
 ngx_http_elohim_feed_connect(ngx_http_elohim_feed_t *f)
 {
-    ngx_err_t  err;
-
     f->connection = f->lost ? NULL : ngx_http_elohim_feed_take(f->backend);
     f->kept = f->connection != NULL;
 
@@ -247,14 +245,6 @@ ngx_http_elohim_feed_connect(ngx_http_elohim_feed_t *f)
         return;
 
     default:
-        err = ngx_socket_errno;
-
-        if (ngx_http_elohim_shm_away(f->backend->zone, f->backend->index, 1)) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                          "elohimd at \"%V\" is away, connect() failed",
-                          &f->backend->addr.name);
-        }
-
         if (f->writer.have == 0) {
             /* nothing is lost: clients hear of it at once */
             ngx_http_elohim_feed_end(f, NGX_HTTP_SERVICE_UNAVAILABLE,
