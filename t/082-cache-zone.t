@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Doorway::Agents;
+use Doorway::Clock;
 use Doorway::Http;
 use Doorway::Stand;
 
@@ -529,41 +530,22 @@ subtest 'times' => sub {
 
 subtest 'the clock jumps' => sub {
     my $stand = Doorway::Stand->new;
-    my $shim  = $stand->dir . '/clockshift.so';
-    my $shift = $stand->dir . '/shift';
-    is(
-        system( $ENV{CC} || 'cc',
-            qw(-shared -fPIC -O1 -o),
-            $shim, Doorway::Stand::top() . '/t/lib/clockshift.c'
-        ),
-        0,
-        'a clock that can be set'
-    );
     $stand->start_daemon;
     my $hash = put( $stand, 'jump', "jump\n" );
-    Doorway::Stand::spew( $shift, 0 );
-    {
-        local $ENV{LD_PRELOAD}   = $shim;
-        local $ENV{CLOCKSHIFT}   = $shift;
-        local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
-          $ENV{ASAN_OPTIONS} // ();
-        $stand->start_nginx(
-            config => $LOCATION,
-            main   => 'env LD_PRELOAD; env CLOCKSHIFT;',
-            http   => 'elohim_cache_ttl content=4s;'
-        );
-    }
+    my $clock = Doorway::Clock->new($stand);
+    $clock->with(
+        sub {
+            $stand->start_nginx(
+                config => $LOCATION,
+                main   => $Doorway::Clock::MAIN,
+                http   => 'elohim_cache_ttl content=4s;'
+            );
+        }
+    );
     my $year = sub {
         my ($want) = @_;
-        my $res;
-        Doorway::Stand::wait_for(
-            $WAIT_S,
-            sub {
-                $res = $stand->get("/api/blob/$hash");
-                return $res->{headers}{date} =~ / $want /;
-            }
-        ) or fail("the clock is at $want");
-        return $res;
+        return Doorway::Clock::answer_of( $want, $stand->port,
+            "/api/blob/$hash" ) // fail("the clock is at $want");
     };
     my $is_over = sub {
         return Doorway::Stand::wait_for( $WAIT_S,
@@ -571,13 +553,13 @@ subtest 'the clock jumps' => sub {
     };
     my $now = 1900 + (gmtime)[5];
     warm( $stand, "/api/blob/$hash" );
-    Doorway::Stand::spew( $shift, 40 * 366 * 86_400 );
+    $clock->jump( 40 * 366 * 86_400 );
     my $res = $year->( $now + 40 );
     is( cached($res), 'HIT',    'decades ahead: nothing has expired' );
     is( $res->{body}, "jump\n", 'it is the same' );
     ok( $is_over->(), 'it expires in its time' );
 
-    Doorway::Stand::spew( $shift, -20 * 365 * 86_400 );
+    $clock->jump( -20 * 365 * 86_400 );
     $res = $year->( $now - 20 );
     is( cached($res), 'HIT', 'decades back: it is there' );
     my $begun = time;

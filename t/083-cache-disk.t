@@ -10,6 +10,7 @@ use lib 't/lib';
 use POSIX ();
 use Test::More;
 
+use Doorway::Clock;
 use Doorway::Http;
 use Doorway::Pieces;
 use Doorway::Stand;
@@ -329,13 +330,49 @@ subtest 'inactive' => sub {
     $p->stop;
 };
 
+subtest 'the clock jumps' => sub {
+    my ( $old, $new ) = map { $p->blob( "clock-$_", 3000 ) } qw(old new);
+    my $clock = Doorway::Clock->new($stand);
+    my $year  = 1900 + (gmtime)[5];
+    my $read  = 8;
+
+    $clock->with(
+        sub {
+            $p->start( path => 'inactive=1h', main => $Doorway::Clock::MAIN );
+        }
+    );
+    ok( $p->read_through( ++$read ), 'read' );
+    ok( $p->get($old),               'there' );
+    for my $row ( [ 40, 40 * 366 ], [ -20, -20 * 365 ] ) {
+        my ( $years, $days ) = @$row;
+
+        $clock->jump( $days * 86_400 );
+        ok(
+            Doorway::Clock::answer_of( $year + $years,
+                $stand->port, $old->{url} ),
+            "years: $years"
+        );
+        ok( $p->get($_), '... right bytes' ) for $old, $new;
+        is( $p->asked($_), 1, '... fetched once' ) for $old, $new;
+    }
+    my @files = sort map { $p->files_of($_) } $old, $new;
+    $p->stop;
+    $p->start;
+    ok( $p->read_through( ++$read ), 'another time, another start: read' );
+    ok( $p->get($_),                 '... right bytes' ) for $old, $new;
+    is( $p->asked($_), 1, '... none was fetched again' ) for $old, $new;
+    is_deeply( [ sort map { $p->files_of($_) } $old, $new ],
+        \@files, '... nor written' );
+    $p->stop;
+};
+
 # ---- whose it is
 
 subtest 'two at once' => sub {
     my $blob = $p->blob( 'shared', 4000 );
 
     $p->start;
-    ok( $p->read_through(9), 'read' );
+    ok( $p->read_through(11), 'read' );
     ok( $p->get($blob),      'there' );
     is( $p->asked($blob), 1, '... fetched' );
 

@@ -14,6 +14,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Doorway::Media;
+use Doorway::Pieces;
 use Doorway::Source;
 use Doorway::Stand;
 
@@ -96,16 +97,11 @@ sub wait_for {
     return ok( Doorway::Stand::wait_for( $WAIT_S, $condition ), $name );
 }
 
+# Files of its pieces, whole ones.
 sub pieces {
-    my ($id)   = @_;
-    my $digest = pack 'H*', sha256_hex( $bytes{$id} );
-    my $dir    = "$stand->{dir}/cache";
-
-    return scalar grep {
-        substr( Doorway::Stand::slurp($_) . "\0" x 80, 48, 32 ) eq $digest
-          && -s $_ > 4096
-    } map { "$dir/$_" }
-      grep { m{/[0-9a-f]{16}\z} } Doorway::Stand::files_below($dir);
+    my ($id) = @_;
+    my $p = bless { dir => "$stand->{dir}/cache" }, 'Doorway::Pieces';
+    return scalar $p->files_of( { hex => sha256_hex( $bytes{$id} ) } );
 }
 
 # How often lists were done with that had small bodies.
