@@ -684,6 +684,10 @@ sub refused {
       . "server { listen 127.0.0.1:1; $opt{config} } }\n";
 
     Doorway::Stand::spew( "$root.conf", $text );
+
+    # such a process ends without letting go of anything
+    local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (),
+      'detect_leaks=0';
     my $pid = open3( my $in, my $out, undef, $ENV{TEST_NGINX_BINARY} || 'nginx',
         '-t', '-p', $stand->dir, '-e', 'stderr', '-c', "$root.conf" );
     close $in;
