@@ -34,7 +34,8 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection \
   -fPIE $(if $(SAN)$(COV),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
   $(if $(COV),--coverage)
-CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) \
+CFLAGS += -std=gnu11 -g $(OPT) $(WARN) $(if $(WERROR),-Werror \
+  $(if $(filter thread,$(SAN)),-Wno-error=tsan)) $(HARDEN) \
   $(SANFLAGS)
 CPPFLAGS += -D_GNU_SOURCE -I. -DELO_VERSION='"$(VERSION)"' \
   $(if $(SAN),-DELO_ARENA_MALLOC=1)
