@@ -586,6 +586,11 @@ subtest 'kills under hits, fills and purges' => sub {
     }
     ok( waits( sub { $p->get($_) } ), '... and all is fetched anew' )
       for @blobs;
+    my $half = sub {
+        return grep { substr( Doorway::Pieces::foot($_), 0, 8 ) ne 'ELOPIECE' }
+          $p->files;
+    };
+    ok( waits( sub { !$half->() } ), '... as a whole' );
     my $files = $p->files;
     forgive($stand);
     $p->stop;
