@@ -366,5 +366,4 @@ ngx_http_elohim_disk_name(ngx_http_elohim_disk_t *d, uint64_t file,
 
     place->path_len = d->path->name.len + 1 + ELO_PIECE_NAME;
     place->file = file;
-    place->offset = 0;
 }

@@ -29,12 +29,11 @@ typedef struct {
     elo_cache_class_t klass;
 } ngx_http_elohim_piece_t;
 
-/* Where a piece lies: a file of the cache, and where in it the bytes begin. */
+/* Where a piece lies: a file of the cache, whose first bytes are the piece's. */
 typedef struct {
     u_char path[NGX_MAX_PATH]; /* NUL-terminated */
     size_t path_len;
     uint64_t file;   /* its number; never used again */
-    off_t offset;
     off_t file_size; /* identity: as the file must be found */
     time_t mtime;
     ngx_file_uniq_t uniq;

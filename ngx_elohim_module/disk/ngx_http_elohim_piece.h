@@ -48,7 +48,6 @@ struct ngx_http_elohim_pieces_s {
 
     ngx_pool_t *pool;   /* holds the file open; NULL: none, or the request's does */
     ngx_file_t file;
-    off_t offset;       /* in it, of the piece */
     uint64_t number;    /* of the file */
     uint32_t have;      /* bytes of the piece */
 

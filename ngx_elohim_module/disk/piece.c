@@ -352,7 +352,7 @@ ngx_http_elohim_piece_next(ngx_http_elohim_pieces_t *p)
         return NGX_AGAIN;
     }
 
-    from = p->offset + (off_t) (p->at - start);
+    from = (off_t) (p->at - start);
 
     b = &p->buf;
     ngx_memzero(b, sizeof(ngx_buf_t));

@@ -171,7 +171,6 @@ ngx_http_elohim_piece_open(ngx_http_elohim_pieces_t *p,
     p->file.log = r->connection->log;
     p->file.directio = 0;
     ngx_str_set(&p->file.name, "piece of elohim's cache");
-    p->offset = place->offset;
     p->number = place->file;
 
     return NGX_OK;
