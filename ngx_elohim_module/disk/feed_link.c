@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* feed_link: connections to the daemon for fills: new ones, and those that an ended fill
-   leaves to the next one. What is said on them: feed.c. */
+/* feed_link: connections to the daemon that an ended fill leaves to the next one. New ones:
+   link.c; what is said on them: feed.c. */
 
 #include "ngx_http_elohim_fill.h"
 

@@ -10,6 +10,7 @@
 #include "common/base/num.h"
 #include "common/cache/generation.h"
 #include "common/http/wire.h"
+#define WIRE_CASE_MAX (32u << 20)
 #include "t/unit/common/http/wire_case.h"
 
 #define NAME "blobs/ef/0123456789abcdef"
