@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* link: a worker's kept connection to the daemon's socket: bytes out, heads and
-   bodies in; and how any connection to it is made. Whose they are is ask.c's business. Not ngx_http_upstream, since
-   questions of many requests are pipelined on one connection here. */
+   bodies in; and how any connection to it is made. Whose the questions are is ask.c's
+   business. Not ngx_http_upstream, since questions of many requests are pipelined on
+   one connection here. */
 
 #include "ngx_http_elohim_module.h"
 
